@@ -1,0 +1,20 @@
+//! Addresses of phones and people: numbers, `sms:` URIs, mail forms.
+//!
+//! Pure: text in, value or typed error out. One parser serves RCPT TO, the HTTP call, and the command line.
+//! Sources: RFC 5724 (sms URI), RFC 3966 (tel numbers), RFC 5321 4.1.2 (paths), E.164.
+
+pub mod mailbox;
+pub mod number;
+pub mod originator;
+pub mod params;
+pub mod path;
+pub mod resolve;
+pub mod uri;
+
+pub use mailbox::Mailbox;
+pub use number::{Accept, Destination, Number, NumberError, Numbering, Reading, Region, ShortCode};
+pub use originator::{Originator, SenderId};
+pub use params::{Credentials, Params};
+pub use path::{Path, ReversePath};
+pub use resolve::{Domains, Helper, Resolution};
+pub use uri::{AddressError, Target};

@@ -1,0 +1,3 @@
+//! HTTP gateways by URL template.
+#[derive(Debug, Clone)]
+pub struct Settings;

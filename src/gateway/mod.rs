@@ -1,0 +1,102 @@
+//! Gateways: ways to the mobile network. One contract: one attempt at one message, answered with typed outcomes.
+//!
+//! A gateway knows nothing of accounts, queue or store. It makes the attempt it is given, bounded in time, and says
+//! what happened; whether to try again is the dispatcher's policy. A dropped reply counts as unsure.
+//! Adding a kind is one folder and one line in [`start`].
+
+pub mod handset;
+pub mod http;
+
+use std::{ops::Range, sync::Arc, time::Duration};
+
+use tokio::{sync::{mpsc, oneshot, watch}, task::JoinHandle};
+
+use crate::{
+    address::{Destination, SenderId},
+    ground::{GatewayId, MessageId, Outcome},
+    sms::{Content, Segment},
+};
+
+/// How a gateway takes a message of several segments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Split {
+    /// Whole: it concatenates by itself.
+    #[default]
+    Provider,
+    /// One request per segment, each with its user data header.
+    Udh,
+    /// Each segment a message of its own, without a header.
+    Separate,
+}
+
+/// What a gateway can do, as far as choosing and cutting need to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Traits {
+    pub split: Split,
+    pub binary: bool,
+    /// It reports delivery: messages stay `sent` until a receipt comes.
+    pub receipts: bool,
+    /// It can show another originator than its own number.
+    pub sender: bool,
+    /// Attempts in flight at once.
+    pub window: usize,
+}
+
+/// One message as a gateway gets it.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    pub id: MessageId,
+    /// From 1.
+    pub n: u32,
+    pub to: Destination,
+    /// The whole message.
+    pub content: Content,
+    /// Its segments for `Split::Udh` and `Split::Separate`; for `Split::Provider` exactly one with the whole.
+    pub segments: Vec<Segment>,
+    /// How many segments the whole takes on the radio side (`%parts%`).
+    pub parts: u8,
+    pub sender: Option<SenderId>,
+    pub sender_phone: Option<String>,
+    pub pid: Option<u8>,
+    pub dcs: Option<u8>,
+    /// Passed on to the request untouched.
+    pub value: Vec<String>,
+    /// What is left of the message's life.
+    pub validity: Duration,
+}
+
+/// One attempt at some of the segments; bounded in time by the gateway's own time-outs.
+#[derive(Debug)]
+pub struct Job {
+    pub attempt: Arc<Attempt>,
+    /// Which of `attempt.segments`, from 0.
+    pub parts: Range<u8>,
+    /// One outcome per segment. Dropped without an answer: unsure.
+    pub reply: oneshot::Sender<Vec<(u8, Outcome)>>,
+}
+
+/// A running gateway.
+#[derive(Debug)]
+pub struct Gateway {
+    pub id: GatewayId,
+    pub traits: watch::Receiver<Traits>,
+    pub jobs: mpsc::Sender<Job>,
+    /// Ends when every `jobs` sender is gone and the attempts in flight are over.
+    pub task: JoinHandle<()>,
+}
+
+/// The kinds of gateway, each with its settings.
+#[derive(Debug, Clone)]
+pub enum Kind {
+    Http(http::Settings),
+    Handset(handset::Settings),
+}
+
+/// Why a gateway cannot start: a file that cannot be read, a certificate that is none. One line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StartError(pub String);
+
+/// Starts the task of one gateway; needs a tokio runtime.
+pub fn start(id: GatewayId, kind: Kind) -> Result<Gateway, StartError> {
+        unimplemented!()
+    }

@@ -1,0 +1,1 @@
+//! SMTP by lettre.

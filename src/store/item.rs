@@ -1,0 +1,359 @@
+//! What is queued: texts to phones, and mails on their way back.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    address::{Destination, Mailbox, SenderId},
+    ground::{AccountName, GatewayId, MessageId, Timestamp},
+    sms::Content,
+    smtp::{Notify, Ret},
+};
+
+/// Under what an item waits: whoever serves the key pulls it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Key {
+    /// Any gateway that can carry it.
+    Any,
+    /// One gateway only (pinned, or partly sent).
+    Gateway(GatewayId),
+    /// The way back into mailboxes.
+    Mailbox,
+}
+
+/// Urgent before normal before bulk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Priority {
+    Urgent = 0,
+    Normal = 1,
+    Bulk = 2,
+}
+
+/// One thing in the queue.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Payload {
+    Text(Box<Text>),
+    Mail(Box<Mail>),
+}
+
+/// A text to one phone (MT).
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Text {
+    pub to: Destination,
+    pub content: Content,
+    /// How many segments it was counted as when it was accepted.
+    pub parts: u8,
+    /// Reference number of its concatenation.
+    pub reference: u8,
+    pub sender: Option<SenderId>,
+    /// The account's own number, for `%sender_phonealias%`.
+    pub sender_phone: Option<String>,
+    pub pid: Option<u8>,
+    pub dcs: Option<u8>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub value: Vec<String>,
+    pub account: AccountName,
+    pub origin: Origin,
+}
+
+/// Who wrote, where reports and replies go, and what they must say.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Origin {
+    /// Where reports go; `None`: nobody may be told (null sender, unknown), a dead letter instead.
+    pub report_to: Option<Mailbox>,
+    /// Where the phone's reply goes (call log); `None`: no link is written.
+    pub reply_to: Option<Mailbox>,
+    pub notify: Notify,
+    pub ret: Option<Ret>,
+    pub envid: Option<String>,
+    /// ORCPT as given (`rfc822;…`), password masked.
+    pub orcpt: Option<String>,
+    /// The recipient as the sender wrote it, password masked.
+    pub written: String,
+    /// `Auto-Submitted: auto-replied`: reports are withheld.
+    pub auto_replied: bool,
+    pub arrived: Timestamp,
+    /// Message-ID of the mail without angle brackets.
+    pub message_id: Option<String>,
+    /// Message-IDs of `References:` (or In-Reply-To) of the mail, without brackets, oldest first, at most 20.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub references: Vec<String>,
+    pub subject: Option<String>,
+    pub original: Option<OriginalId>,
+}
+
+/// A mail of ours: a reply from a phone or a report.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Mail {
+    /// Envelope sender; `None` is the null sender of reports.
+    pub from: Option<String>,
+    pub to: Mailbox,
+    /// Where it goes when `to` refuses for good, first to last; when empty, a dead letter.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ladder: Vec<Mailbox>,
+    /// Message-ID without angle brackets.
+    pub message_id: String,
+    /// The whole mail, CRLF line ends, not dot-stuffed.
+    pub data: Arc<[u8]>,
+    pub about: About,
+}
+
+/// What a mail of ours is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum About {
+    /// A phone's words.
+    Reply,
+    /// A failure, delay or success report, or a notice to the postmaster, about this message.
+    Report(Option<MessageId>),
+}
+
+/// Key of a stored original: one mail, shared by its recipients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct OriginalId(pub MessageId);
+
+/// What a report may show of the mail: headers, then the body up to `bounce_size`. Passwords are masked already.
+#[derive(Clone)]
+pub struct Original {
+    pub id: OriginalId,
+    /// Header block with CRLF, without the empty line.
+    pub headers: Arc<[u8]>,
+    /// `None` when the body was larger than `bounce_size` or may not be shown.
+    pub body: Option<Arc<[u8]>>,
+}
+
+/// A calendar month in the configured zone: year × 12 + month − 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Month(pub u32);
+
+/// What an item costs its account; counted in the transaction that queues it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Charge {
+    /// Whose counter: the account, or the pool it shares.
+    pub pool: AccountName,
+    pub month: Month,
+    /// Segments or messages, as the account counts.
+    pub amount: u64,
+    /// `None`: unlimited.
+    pub limit: Option<u64>,
+}
+
+/// What makes a second hand-over recognisable; the same fingerprint within its time is the same message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Fingerprint {
+    pub hash: [u8; 32],
+    pub until: Timestamp,
+}
+
+/// One entry for [`super::Store::put`].
+#[derive(Clone)]
+pub struct New {
+    pub id: MessageId,
+    pub key: Key,
+    pub priority: Priority,
+    /// Not before.
+    pub due: Timestamp,
+    pub expires: Timestamp,
+    /// When the delay warning is due; `None`: never.
+    pub warn_at: Option<Timestamp>,
+    pub payload: Payload,
+    pub charge: Option<Charge>,
+    pub fingerprint: Option<Fingerprint>,
+    /// Stored once even when several entries carry it.
+    pub original: Option<Arc<Original>>,
+}
+
+/// What became of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Placed {
+    New(MessageId),
+    /// Handed over before: this is the message it became.
+    Before(MessageId),
+}
+
+/// Why an entry was not queued.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// The pool has no more room this month.
+    Quota { used: u64, limit: u64 },
+    /// `all` was asked for and another entry was refused.
+    WithOthers,
+}
+
+/// Where a message stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    Waiting,
+    Held,
+    Trying,
+    Sent,
+    Closed,
+}
+
+/// How a closed message ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Closed {
+    Delivered,
+    Relayed,
+    Failed,
+    Expired,
+    Cancelled,
+}
+
+/// Why a message is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Why {
+    Person,
+    Unsure,
+}
+
+/// An item as lanes, sweepers and reports see it.
+#[derive(Clone)]
+pub struct Item {
+    pub id: MessageId,
+    pub key: Key,
+    pub priority: Priority,
+    pub state: State,
+    pub attempts: u32,
+    pub created: Timestamp,
+    pub expires: Timestamp,
+    pub payload: Payload,
+    /// The gateway of the last attempt.
+    pub gateway: Option<GatewayId>,
+    /// Segments frozen at the first attempt of a message sent in parts, as JSON of `Vec<Segment>`.
+    pub frozen: Option<String>,
+    /// One entry per segment that has one; index is the segment's number from 0.
+    pub segments: Vec<SegmentRow>,
+    /// Segments of the attempt that is under way or was interrupted.
+    pub begun: Option<std::ops::Range<u8>>,
+    /// Words of the last fault.
+    pub cause: Option<String>,
+    /// The last fault itself.
+    pub fault: Option<crate::ground::Fault>,
+    pub warned: bool,
+}
+
+/// How one segment stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SegmentRow {
+    /// From 1.
+    pub n: u8,
+    pub state: SegmentState,
+    /// The network's id.
+    #[serde(rename = "ref")]
+    pub reference: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SegmentState {
+    Waiting,
+    Trying,
+    Unsure,
+    Sent,
+    Delivered,
+    Failed,
+}
+
+/// An item with its history, for people (`martlet queue show`). No text in it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Shown {
+    pub id: MessageId,
+    /// The phone or the mailbox; masked unless the reader asked for more.
+    pub to: String,
+    pub kind: &'static str,
+    pub state: State,
+    pub result: Option<Closed>,
+    pub attempts: u32,
+    pub gateway: Option<GatewayId>,
+    pub segments: Vec<SegmentRow>,
+    pub next: Option<Timestamp>,
+    pub cause: Option<String>,
+    pub account: Option<AccountName>,
+    pub created: Timestamp,
+    pub events: Vec<Event>,
+}
+
+/// One step in the life of a message.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Event {
+    pub at: Timestamp,
+    /// One word: accepted, begun, sent, deferred, failed, unsure, warned, reported, held, released, cancelled,
+    /// expired, receipt, late, withdrawn.
+    pub what: String,
+    pub gateway: Option<GatewayId>,
+    /// From 1.
+    pub segment: Option<u8>,
+    pub cause: Option<String>,
+}
+
+/// What to list.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    pub states: Vec<State>,
+    pub limit: usize,
+}
+
+/// Depths for metrics and `/readyz`.
+#[derive(Debug, Clone, Default)]
+pub struct Counts {
+    pub waiting: u64,
+    pub held: u64,
+    pub trying: u64,
+    pub sent: u64,
+    pub mails_waiting: u64,
+    pub unassembled: u64,
+    pub dead_letters: u64,
+    /// Age of the oldest waiting item.
+    pub oldest: Option<Duration>,
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Text").field("content", &self.content).field("parts", &self.parts).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Mail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Mail({:?}, [{}])", self.about, self.data.len())
+    }
+}
+
+impl Payload {
+    /// The text, if it is one.
+    pub fn text(&self) -> Option<&Text> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Mail(_) => None,
+        }
+    }
+
+    /// The mail, if it is one.
+    pub fn mail(&self) -> Option<&Mail> {
+        match self {
+            Self::Mail(mail) => Some(mail),
+            Self::Text(_) => None,
+        }
+    }
+}
+
+impl fmt::Debug for Original {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Original({:?}, [{}])", self.id, self.headers.len())
+    }
+}
+
+impl fmt::Debug for New {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("New").field("id", &self.id).field("key", &self.key).field("payload", &self.payload).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,195 @@
+//! The store: what survives a crash. One contract, SQLite behind it.
+//!
+//! A closed set of operations; one writer gathers what is waiting into one transaction, so one sync serves many
+//! (`synchronous=FULL`). What returned `Ok` is on the disk. Nothing here is SQLite-shaped: no SQL, no rowids.
+//!
+//! What can go wrong: [`Down`] (disk full, locked, broken). Accepting callers answer `452`/`503`; `settle` alone
+//! never gives up: it waits until it is written, and nothing new begins meanwhile.
+
+pub mod item;
+pub mod inbound;
+pub mod settle;
+mod sqlite;
+
+use std::{path::PathBuf, time::Duration};
+
+pub use inbound::*;
+pub use item::*;
+pub use settle::*;
+
+use crate::ground::{Clock, GatewayId, MessageId, Timestamp};
+
+/// Where the store lives and how far it may go.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The database file.
+    pub path: PathBuf,
+    /// Below this much free disk, `put` and `take` answer [`Down::Full`]; settling goes on. Octets (128 MiB).
+    pub min_free: u64,
+    /// How long closed messages, events and dead letters are kept (default 90 d), texts and originals (30 d).
+    pub keep_closed: Duration,
+    pub keep_texts: Duration,
+}
+
+/// Why the store did not do it. Nothing is half-stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Down {
+    /// Too little disk left for something new: `452 4.3.1`, HTTP 503.
+    Full,
+    /// Locked, read-only, corrupted, closing: `451 4.3.0`, HTTP 503. One line for the log, no texts in it.
+    Broken(String),
+}
+
+impl std::fmt::Display for Down {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Full => f.write_str("too little disk space left"),
+            Self::Broken(why) => write!(f, "the store is not usable: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for Down {}
+
+/// A handle to the store; cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    inner: std::sync::Arc<sqlite::Sqlite>,
+}
+
+impl Store {
+    /// Opens or makes the database, brings its tables up to date, and begins a new epoch of this node: whatever was
+    /// `trying` before is found by [`Store::interrupted`].
+    pub async fn open(settings: Settings, clock: Clock) -> Result<Self, Down> {
+        unimplemented!()
+    }
+    /// Opens an existing database for reading only, beside a running daemon (`martlet queue list`).
+    pub async fn open_readonly(settings: Settings, clock: Clock) -> Result<Self, Down> {
+        unimplemented!()
+    }
+    /// Writes what is waiting and closes the files.
+    pub async fn close(&self) {
+        unimplemented!()
+    }
+
+    // ---- the queue: waiting → trying → sent → closed ----
+
+    /// Queues a batch in one transaction; `Ok` is durable. Each entry has its own answer, unless `all` is set: then
+    /// one refusal refuses every entry (the others get `Refused::WithOthers`), and nothing is stored or counted.
+    pub async fn put(&self, batch: Vec<New>, all: bool) -> Result<Vec<Result<Placed, Refused>>, Down> {
+        unimplemented!()
+    }
+    /// Prefetch: up to `limit` waiting items that are due under any of `keys`, urgent first, then by rank. In memory
+    /// only: a crash gives them back. An item is leased to one caller at a time.
+    pub async fn lease(&self, keys: &[Key], limit: usize, now: Timestamp) -> Result<Vec<Item>, Down> {
+        unimplemented!()
+    }
+    /// Gives leased items back unbegun.
+    pub fn give_back(&self, ids: &[MessageId]) {
+        unimplemented!()
+    }
+    /// Writes down attempts before they are made, durable and in groups, with the call-log links of texts. `None`
+    /// where the item can no longer begin (held, cancelled, closed meanwhile). Ends the lease.
+    pub async fn begin(&self, batch: Vec<Begin>) -> Result<Vec<Option<u32>>, Down> {
+        unimplemented!()
+    }
+    /// Writes outcomes, next states, reports and dead letters in ONE transaction each. Never fails: it retries until
+    /// written, and `begin` answers `Down` meanwhile. `false`: the attempt was not the last one any more.
+    pub async fn settle(&self, settlement: Settle) -> bool {
+        unimplemented!()
+    }
+    /// Items found `trying` of an older epoch of this node: each is unsure.
+    pub async fn interrupted(&self, limit: usize) -> Result<Vec<Item>, Down> {
+        unimplemented!()
+    }
+    /// Open items (waiting or held) whose expiry has come, and sent ones whose receipt wait is over.
+    pub async fn overdue(&self, now: Timestamp, limit: usize) -> Result<Vec<Item>, Down> {
+        unimplemented!()
+    }
+    /// Waiting or held items whose delay warning is due and not sent yet.
+    pub async fn late(&self, now: Timestamp, limit: usize) -> Result<Vec<Item>, Down> {
+        unimplemented!()
+    }
+    /// Marks an item as warned and queues the warning, in one transaction; `false` if it was warned or closed already.
+    pub async fn warn(&self, id: MessageId, warning: Option<New>) -> Result<bool, Down> {
+        unimplemented!()
+    }
+    /// The network's word on a segment. Inserts first, matches second; what matches nothing yet is parked and tried
+    /// again by [`Store::match_parked`]. Never moves a segment backwards.
+    pub async fn receipt(&self, receipt: Receipt) -> Result<Option<Item>, Down> {
+        unimplemented!()
+    }
+    /// Matches parked receipts again and forgets those older than a day; the items whose state they changed.
+    pub async fn match_parked(&self, now: Timestamp) -> Result<Vec<Item>, Down> {
+        unimplemented!()
+    }
+    /// A person's hand: hold, release, retry now, cancel. `false` where the state does not allow it.
+    pub async fn admin(&self, id: MessageId, hand: Hand) -> Result<bool, Down> {
+        unimplemented!()
+    }
+    /// When the next waiting item under `keys` falls due.
+    pub async fn next_due(&self, keys: &[Key]) -> Result<Option<Timestamp>, Down> {
+        unimplemented!()
+    }
+    /// Resolves whenever something was put, released or given back: lanes look again.
+    pub async fn changed(&self) {
+        unimplemented!()
+    }
+
+    // ---- reading ----
+    pub async fn show(&self, id: MessageId) -> Result<Option<Shown>, Down> {
+        unimplemented!()
+    }
+    pub async fn list(&self, filter: Filter) -> Result<Vec<Shown>, Down> {
+        unimplemented!()
+    }
+    pub async fn original(&self, id: OriginalId) -> Result<Option<Original>, Down> {
+        unimplemented!()
+    }
+    /// Did we send a mail with this Message-ID (without angle brackets)? The bounce of a reply is matched with it.
+    pub async fn sent_mail(&self, message_id: &str) -> Result<Option<MessageId>, Down> {
+        unimplemented!()
+    }
+    pub async fn counts(&self) -> Result<Counts, Down> {
+        unimplemented!()
+    }
+    pub async fn usage(&self, pool: &crate::ground::AccountName, month: Month) -> Result<u64, Down> {
+        unimplemented!()
+    }
+    pub async fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetterRow>, Down> {
+        unimplemented!()
+    }
+    pub async fn bury(&self, letter: DeadLetter) -> Result<(), Down> {
+        unimplemented!()
+    }
+
+    // ---- inbound ----
+    /// Stores segments from the network; `Ok` is durable: now acknowledge.
+    pub async fn take(&self, segments: Vec<MoSegment>) -> Result<Vec<Taken>, Down> {
+        unimplemented!()
+    }
+    /// Segments that nothing was made of yet, oldest first.
+    pub async fn unassembled(&self, limit: usize) -> Result<Vec<StoredSegment>, Down> {
+        unimplemented!()
+    }
+    /// Segments marked done and what was made of them, in ONE transaction.
+    pub async fn resolve(&self, step: InboundStep) -> Result<(), Down> {
+        unimplemented!()
+    }
+    /// Live call-log links of a phone at `now`, latest first.
+    pub async fn links(&self, phone: &str, now: Timestamp) -> Result<Vec<Link>, Down> {
+        unimplemented!()
+    }
+    /// The open conflict of a phone at a gateway, and the last time a conflict text went to it.
+    pub async fn conflict(&self, phone: &str, gateway: &GatewayId) -> Result<Option<Conflict>, Down> {
+        unimplemented!()
+    }
+    /// Conflicts whose wait is over.
+    pub async fn stale_conflicts(&self, now: Timestamp, limit: usize) -> Result<Vec<Conflict>, Down> {
+        unimplemented!()
+    }
+    /// Deletes what is older than its age, a small batch at a time; how much went.
+    pub async fn purge(&self, now: Timestamp) -> Result<u64, Down> {
+        unimplemented!()
+    }
+}

@@ -1,0 +1,2 @@
+//! SQLite behind the contract.
+pub(super) struct Sqlite;

@@ -1,0 +1,81 @@
+//! What tests share: how a test is declared, and which programs it needs.
+#![allow(dead_code, reason = "each helper serves some of the test modules")]
+
+use std::path::{Path, PathBuf};
+
+use libtest_mimic::{Failed, Trial};
+
+/// A program that a test needs beside Rust and a C compiler.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    Postfix,
+    Dovecot,
+    /// Python 3 with `flufl.bounce`.
+    FluflBounce,
+    Strace,
+}
+
+impl Needs {
+    /// Where the program was found.
+    pub fn found(self) -> bool {
+        match self {
+            Self::Postfix => on_path("postfix") && on_path("postconf"),
+            Self::Dovecot => on_path("dovecot"),
+            Self::FluflBounce => std::process::Command::new("python3")
+                .args(["-c", "import flufl.bounce"])
+                .output()
+                .is_ok_and(|out| out.status.success()),
+            Self::Strace => on_path("strace"),
+        }
+    }
+}
+
+fn on_path(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .chain([PathBuf::from("/usr/sbin"), PathBuf::from("/sbin")])
+        .any(|dir| dir.join(program).is_file())
+}
+
+/// A test that needs nothing but Rust. A panic is a failure.
+pub fn trial(name: &str, test: impl FnOnce() + Send + 'static) -> Trial {
+    Trial::test(name, move || {
+        test();
+        Ok(())
+    })
+}
+
+/// A test that needs server programs: ignored with a word where one is missing, a failure under `CI=true`.
+pub fn trial_with(name: &str, needs: &[Needs], test: impl FnOnce() + Send + 'static) -> Trial {
+    let missing: Vec<_> = needs.iter().copied().filter(|n| !n.found()).collect();
+    if missing.is_empty() {
+        return trial(name, test);
+    }
+    if std::env::var("CI").is_ok_and(|v| v == "true") {
+        let name = name.to_owned();
+        return Trial::test(name, move || Err(Failed::from(format!("needs {missing:?}, which CI must install"))));
+    }
+    Trial::test(format!("{name} (skipped: needs {missing:?})"), || Ok(())).with_ignored_flag(true)
+}
+
+/// A current-thread runtime for one test.
+pub fn run_async<T>(test: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime")
+        .block_on(test)
+}
+
+/// The project's folder.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The folder of conformance vectors, where it is there (`MARTLET_VECTORS`, default `../shared/vectors/public`).
+pub fn vectors() -> Option<PathBuf> {
+    let dir = std::env::var_os("MARTLET_VECTORS")
+        .map_or_else(|| root().join("../shared/vectors/public"), PathBuf::from);
+    dir.is_dir().then_some(dir)
+}
