@@ -194,3 +194,168 @@ fn fault_of(outcome: Option<&Outcome>) -> Option<&Fault> {
 pub fn was_sent(state: SegmentState) -> bool {
     matches!(state, SegmentState::Sent | SegmentState::Delivered | SegmentState::Failed)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        ground::{GatewayId, MessageId},
+        sms::Content,
+        store::{Key, Origin, Payload, Priority, SegmentRow, State, Text},
+    };
+
+    const NOW: Timestamp = Timestamp(1_000_000);
+
+    fn gateway() -> GatewayId {
+        "main".parse().expect("an id")
+    }
+
+    fn item(sent: u8) -> Item {
+        let text = Text {
+            to: "+15551234567".to_owned().try_into().expect("a number"),
+            content: Content::text("hello"),
+            parts: 3,
+            reference: 7,
+            sender: None,
+            sender_phone: None,
+            pid: None,
+            dcs: None,
+            value: Vec::new(),
+            account: "alice@example.test".parse().expect("a name"),
+            origin: Origin {
+                report_to: None,
+                reply_to: None,
+                notify: crate::smtp::Notify::default(),
+                ret: None,
+                envid: None,
+                orcpt: None,
+                written: String::new(),
+                auto_replied: false,
+                arrived: NOW,
+                message_id: None,
+                references: Vec::new(),
+                subject: None,
+                original: None,
+            },
+        };
+        Item {
+            id: MessageId::new(),
+            key: Key::Any,
+            priority: Priority::Normal,
+            state: State::Trying,
+            attempts: 1,
+            created: NOW,
+            expires: NOW + Duration::from_secs(86_400),
+            payload: Payload::Text(Box::new(text)),
+            gateway: Some(gateway()),
+            frozen: None,
+            segments: (1..=sent)
+                .map(|n| SegmentRow { n, state: SegmentState::Sent, reference: None })
+                .collect(),
+            begun: Some(sent..sent + 1),
+            cause: None,
+            fault: None,
+            warned: false,
+            charged: None,
+        }
+    }
+
+    fn at(requests: u8) -> Circumstances {
+        Circumstances {
+            now: NOW,
+            gateway: gateway(),
+            on_unsure: OnUnsure::Report,
+            backoff: Backoff { min: Duration::from_secs(30), max: Duration::from_secs(1800) },
+            jitter: 0.5,
+            receipt_wait: None,
+            requests,
+            elsewhere: false,
+        }
+    }
+
+    fn fault(scope: Scope) -> Fault {
+        Fault::new(scope, Enhanced::new(4, 4, 5), "busy")
+    }
+
+    fn sent() -> Outcome {
+        Outcome::Sent(RemoteId::new("r1"))
+    }
+
+    #[test]
+    fn sent_whole_closes_as_relayed_or_waits_for_its_receipt() {
+        let verdict = judge(&item(0), &[(0, sent())], &at(1));
+        assert_eq!((verdict.next, verdict.tell, verdict.event), (Next::Closed(Closed::Relayed), Tell::Relayed, "sent"));
+        let wait = Duration::from_secs(60);
+        let with_receipts = Circumstances { receipt_wait: Some(wait), ..at(1) };
+        let verdict = judge(&item(0), &[(0, sent())], &with_receipts);
+        assert_eq!((verdict.next, verdict.tell), (Next::Sent { until: NOW + wait }, Tell::Nothing));
+    }
+
+    #[test]
+    fn sent_in_part_stays_with_its_gateway() {
+        let verdict = judge(&item(0), &[(0, sent())], &at(3));
+        assert_eq!(verdict.next, Next::Waiting { at: NOW, pin: Some(gateway()) });
+        assert_eq!(verdict.tell, Tell::Nothing);
+        let last = judge(&item(2), &[(2, sent())], &at(3));
+        assert_eq!(last.next, Next::Closed(Closed::Relayed));
+    }
+
+    #[test]
+    fn later_waits_and_honours_the_wish() {
+        let verdict = judge(&item(0), &[(0, Outcome::Later(fault(Scope::Recipient)))], &at(1));
+        assert_eq!(verdict.next, Next::Waiting { at: NOW + Duration::from_secs(30), pin: None });
+        assert!(verdict.pause.is_none());
+        let wish = fault(Scope::Message).after(Some(Duration::from_secs(600)));
+        let verdict = judge(&item(0), &[(0, Outcome::Later(wish))], &at(1));
+        assert_eq!(verdict.next, Next::Waiting { at: NOW + Duration::from_secs(600), pin: None });
+    }
+
+    #[test]
+    fn trouble_of_the_gateway_pauses_it_and_the_message_goes_elsewhere() {
+        let later = [(0, Outcome::Later(fault(Scope::Gateway)))];
+        let verdict = judge(&item(0), &later, &at(1));
+        assert!(verdict.pause.is_some());
+        assert_eq!(verdict.next, Next::Waiting { at: NOW + Duration::from_secs(30), pin: None });
+        let elsewhere = Circumstances { elsewhere: true, ..at(1) };
+        assert_eq!(judge(&item(0), &later, &elsewhere).next, Next::Waiting { at: NOW, pin: None });
+        let partly = judge(&item(1), &[(1, Outcome::Later(fault(Scope::Gateway)))], &elsewhere);
+        assert_eq!(partly.next, Next::Waiting { at: NOW + Duration::from_secs(30), pin: Some(gateway()) });
+    }
+
+    #[test]
+    fn a_broken_account_is_no_reason_to_refuse_the_message() {
+        let verdict = judge(&item(0), &[(0, Outcome::Never(fault(Scope::Gateway)))], &at(1));
+        assert!(matches!(verdict.next, Next::Waiting { .. }) && verdict.pause.is_some());
+        assert_eq!(verdict.tell, Tell::Nothing);
+    }
+
+    #[test]
+    fn never_closes_tells_and_gives_back() {
+        let verdict = judge(&item(0), &[(0, Outcome::Never(fault(Scope::Recipient)))], &at(1));
+        assert_eq!((verdict.next, verdict.tell), (Next::Closed(Closed::Failed), Tell::Failed));
+        assert!(verdict.refund && verdict.unlink);
+        let partly = judge(&item(1), &[(1, Outcome::Never(fault(Scope::Message)))], &at(3));
+        assert_eq!(partly.next, Next::Closed(Closed::Failed));
+        assert!(!partly.refund && !partly.unlink, "one segment went out and was paid for");
+    }
+
+    #[test]
+    fn unsure_follows_the_choice_and_outweighs_everything() {
+        let outcomes = [(0, sent()), (1, Outcome::Unsure(fault(Scope::Message))), (2, Outcome::Never(fault(Scope::Message)))];
+        let verdict = judge(&item(0), &outcomes, &at(3));
+        assert_eq!((verdict.next, verdict.tell), (Next::Closed(Closed::Failed), Tell::Unsure));
+        assert!(!verdict.unlink && !verdict.refund, "the phone may have it and answer");
+        let one = [(0, Outcome::Unsure(fault(Scope::Message)))];
+        let hold = Circumstances { on_unsure: OnUnsure::Hold, ..at(1) };
+        assert_eq!(judge(&item(0), &one, &hold).next, Next::Held(Why::Unsure));
+        let retry = Circumstances { on_unsure: OnUnsure::Retry, ..at(1) };
+        assert!(matches!(judge(&item(0), &one, &retry).next, Next::Waiting { .. }));
+    }
+
+    #[test]
+    fn an_interrupted_attempt_is_unsure() {
+        let verdict = judge_interrupted(&item(1), &at(3));
+        assert_eq!(verdict.segments, [(1, SegmentState::Unsure, None)]);
+        assert_eq!((verdict.next, verdict.tell), (Next::Closed(Closed::Failed), Tell::Unsure));
+    }
+}
