@@ -1,20 +1,43 @@
 //! Phone numbers: E.164, national forms, short codes.
+//!
+//! A person writes a number in a hundred ways; here it becomes one. libphonenumber's data (through
+//! `rlibphonenumber`) says what is valid where. That library takes milliseconds and megabytes to wake, so nothing
+//! touches it before the first number is read. Emergency numbers are refused before anything else is asked.
+//! What can go wrong: a number may be possible without being valid (new ranges), see [`Accept`].
 
 use std::{fmt, str::FromStr};
+
+use rlibphonenumber::{NumberLengthType, PHONE_NUMBER_UTIL, PhoneNumber, PhoneNumberFormat, ValidationError};
+
+use super::region;
 
 /// An ISO 3166 region that libphonenumber knows, such as `US`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Region([u8; 2]);
 
 impl Region {
+    /// Its code, two capital letters.
     pub fn as_str(&self) -> &str {
-        unimplemented!()
+        std::str::from_utf8(&self.0).expect("invariant: two ASCII letters")
+    }
+
+    fn of_library(region: rlibphonenumber::Region) -> Option<Self> {
+        region.as_region_str().as_str().parse().ok()
+    }
+
+    fn to_library(self) -> Option<rlibphonenumber::Region> {
+        self.as_str().parse().ok()
     }
 }
+
 impl FromStr for Region {
     type Err = NumberError;
-    fn from_str(_s: &str) -> Result<Self, NumberError> {
-        unimplemented!()
+    fn from_str(s: &str) -> Result<Self, NumberError> {
+        let code = s.to_ascii_uppercase();
+        match code.as_bytes() {
+            &[a, b] if region::is_region(&code) => Ok(Self([a, b])),
+            _ => Err(NumberError::UnknownRegion),
+        }
     }
 }
 
@@ -23,26 +46,103 @@ impl FromStr for Region {
 pub struct Number(String);
 
 impl Number {
+    /// In E.164 form, `+15551234567`.
     pub fn as_str(&self) -> &str {
-        unimplemented!()
+        &self.0
     }
-    /// `+1*******67`: country code and the last two digits, for logs.
+
+    /// `+1*******67`: country code and the last two digits, for logs. Asks no library.
     pub fn masked(&self) -> String {
-        unimplemented!()
+        let digits = &self.0[1..];
+        let code = calling_code_len(digits);
+        let tail = digits.len().saturating_sub(2).max(code);
+        format!("+{}{}{}", &digits[..code], "*".repeat(tail - code), &digits[tail..])
     }
+
     /// The region the number belongs to; a possible number without one counts as its calling code's main region.
     pub fn region(&self) -> Option<Region> {
-        unimplemented!()
+        let number = PHONE_NUMBER_UTIL.parse(&self.0, None).ok()?;
+        number
+            .get_region_code()
+            .or_else(|| PHONE_NUMBER_UTIL.get_region_for_country_code(number.country_code))
+            .and_then(Region::of_library)
     }
+}
+
+/// Reads the E.164 form and nothing else; whether the number exists is not asked.
+impl FromStr for Number {
+    type Err = NumberError;
+    fn from_str(s: &str) -> Result<Self, NumberError> {
+        let digits = s.strip_prefix('+').ok_or(NumberError::NotANumber)?;
+        if digits.starts_with('0') || !digits.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(NumberError::NotANumber);
+        }
+        match digits.len() {
+            0..=3 => Err(NumberError::TooShort),
+            4..=15 => Ok(Self(s.to_owned())),
+            _ => Err(NumberError::TooLong),
+        }
+    }
+}
+
+impl fmt::Debug for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.masked())
+    }
+}
+
+/// Octets of the calling code in front of `digits` (ITU-T E.164: zones 1 and 7 have one digit).
+fn calling_code_len(digits: &str) -> usize {
+    const TWO: &[u8] = b"20 27 30 31 32 33 34 36 39 40 41 43 44 45 46 47 48 49 51 52 53 54 55 56 57 58 \
+        60 61 62 63 64 65 66 81 82 84 86 90 91 92 93 94 95 98";
+    let bytes = digits.as_bytes();
+    let len = match bytes {
+        [b'1' | b'7', ..] => 1,
+        [a, b, ..] if TWO.chunks(3).any(|code| code[..2] == [*a, *b]) => 2,
+        _ => 3,
+    };
+    len.min(bytes.len())
 }
 
 /// 3–6 digits, kept as written.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ShortCode(String);
+
 impl ShortCode {
+    /// Its digits.
     pub fn as_str(&self) -> &str {
-        unimplemented!()
+        &self.0
     }
+
+    /// `***45`: the last two digits, for logs.
+    pub fn masked(&self) -> String {
+        mask_tail(&self.0)
+    }
+}
+
+/// 3–6 ASCII digits; emergency numbers are the reader's business, see [`Numbering::read`].
+impl FromStr for ShortCode {
+    type Err = NumberError;
+    fn from_str(s: &str) -> Result<Self, NumberError> {
+        match s.len() {
+            _ if !s.bytes().all(|b| b.is_ascii_digit()) => Err(NumberError::NotANumber),
+            0..=2 => Err(NumberError::TooShort),
+            3..=6 => Ok(Self(s.to_owned())),
+            _ => Err(NumberError::TooLong),
+        }
+    }
+}
+
+impl fmt::Debug for ShortCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.masked())
+    }
+}
+
+/// All but the last two characters as stars.
+pub(super) fn mask_tail(digits: &str) -> String {
+    let hidden = digits.chars().count().saturating_sub(2);
+    "*".repeat(hidden).chars().chain(digits.chars().skip(hidden)).collect()
 }
 
 /// Where a text goes. Serde: the plain string.
@@ -52,36 +152,65 @@ pub enum Destination {
     Number(Number),
     Short(ShortCode),
 }
+
 impl Destination {
+    /// `+15551234567` or `12345`.
     pub fn as_str(&self) -> &str {
-        unimplemented!()
+        match self {
+            Self::Number(number) => number.as_str(),
+            Self::Short(code) => code.as_str(),
+        }
     }
+
+    /// Fit for logs.
     pub fn masked(&self) -> String {
-        unimplemented!()
+        match self {
+            Self::Number(number) => number.masked(),
+            Self::Short(code) => code.masked(),
+        }
+    }
+
+    /// The number, if it is one.
+    pub fn number(&self) -> Option<&Number> {
+        match self {
+            Self::Number(number) => Some(number),
+            Self::Short(_) => None,
+        }
     }
 }
+
+/// Reads back what `as_str` gave.
 impl TryFrom<String> for Destination {
     type Error = NumberError;
-    fn try_from(_s: String) -> Result<Self, NumberError> {
-        unimplemented!()
+    fn try_from(s: String) -> Result<Self, NumberError> {
+        match s.starts_with('+') {
+            true => s.parse().map(Self::Number),
+            false => s.parse().map(Self::Short),
+        }
     }
 }
+
 impl From<Destination> for String {
-    fn from(_d: Destination) -> Self {
-        unimplemented!()
+    fn from(destination: Destination) -> Self {
+        match destination {
+            Destination::Number(Number(s)) | Destination::Short(ShortCode(s)) => s,
+        }
     }
 }
+
 impl fmt::Debug for Destination {
-    fn fmt(&self, _f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        unimplemented!()
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.masked())
     }
 }
 
 /// Which numbers are accepted (`sms.numbers`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Accept {
+    /// Valid ones anywhere, and merely possible ones under the calling code of `sms.region`.
     #[default]
     Possible,
+    /// Valid ones.
     Valid,
 }
 
@@ -93,17 +222,138 @@ pub struct Numbering {
 }
 
 /// What a written number means.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reading {
     pub destination: Destination,
     /// Valid by libphonenumber's data (not merely possible).
     pub valid: bool,
 }
 
+/// Longest number as written, separators, `tel:` and extension included, octets.
+const LONGEST: usize = 128;
+
 impl Numbering {
-    /// Reads a number as a person writes it.
-    pub fn read(&self, _written: &str) -> Result<Reading, NumberError> {
-        unimplemented!()
+    /// Reads a number as a person writes it: separators, `00` or `011` as dialled in the region, `tel:` (RFC 3966).
+    ///
+    /// Emergency numbers are refused always. A valid reading wins; else 3–6 digits are a short code.
+    ///
+    /// # Errors
+    /// [`NumberError`], with the reason for the sender.
+    pub fn read(&self, written: &str) -> Result<Reading, NumberError> {
+        let written = written.trim();
+        check_shape(written)?;
+        let digits = bare_digits(written);
+        if digits.as_deref().is_some_and(|d| region::is_emergency(d, self.region.as_str())) {
+            return Err(NumberError::Emergency);
+        }
+        let full = self.read_full(written);
+        match (&full, digits) {
+            (Ok(reading), _) if reading.valid => full,
+            (Err(NumberError::Emergency), _) => full,
+            (_, Some(digits)) if (3..=6).contains(&digits.len()) => {
+                Ok(Reading { destination: Destination::Short(ShortCode(digits)), valid: false })
+            }
+            _ => full,
+        }
+    }
+
+    /// Reads a full number, national or international.
+    fn read_full(&self, written: &str) -> Result<Reading, NumberError> {
+        let number = PHONE_NUMBER_UTIL.parse(written, self.region.to_library()).map_err(|e| parse_error(&e))?;
+        let national = number.get_national_significant_number();
+        let region = number.get_region_code();
+        if region
+            .or(self.region.to_library())
+            .is_some_and(|r| region::is_emergency(&national, r.as_region_str().as_str()))
+        {
+            return Err(NumberError::Emergency);
+        }
+        let valid = number.is_valid();
+        if !valid {
+            possible(&number)?;
+            if self.accept == Accept::Valid || !self.shares_calling_code(&number) {
+                return Err(NumberError::Impossible);
+            }
+        }
+        let e164: Number = number.format_as(PhoneNumberFormat::E164).parse()?;
+        Ok(Reading { destination: Destination::Number(e164), valid })
+    }
+
+    fn shares_calling_code(&self, number: &PhoneNumber) -> bool {
+        self.region.to_library().and_then(|r| PHONE_NUMBER_UTIL.get_country_code_for_region(r))
+            == Some(number.country_code)
+    }
+}
+
+/// Refuses what no number looks like before the library, which is lenient, sees it: it would find a number inside
+/// of `bob5551234567`.
+fn check_shape(written: &str) -> Result<(), NumberError> {
+    if written.is_empty() {
+        return Err(NumberError::Empty);
+    }
+    if written.len() > LONGEST {
+        return Err(NumberError::TooLong);
+    }
+    let number = match written.get(..4) {
+        Some(scheme) if scheme.eq_ignore_ascii_case("tel:") => &written[4..],
+        _ => written,
+    };
+    let opens = |c: char| matches!(c, '+' | '＋' | '(' | '（' | '[') || c.is_numeric();
+    if !number.starts_with(opens) || number.contains(char::is_control) {
+        return Err(NumberError::NotANumber);
+    }
+    // One or two letters outside of an extension are a slip; three make a vanity number (`1-800-FLOWERS`).
+    let (number, _) = number.split_once(';').unwrap_or((number, ""));
+    let plain = strip_extension(number);
+    match plain.chars().filter(|c| c.is_alphabetic()).count() {
+        0 | 3.. => Ok(()),
+        _ => Err(NumberError::NotANumber),
+    }
+}
+
+/// Without `x123` or `ext. 123` at the end.
+fn strip_extension(number: &str) -> &str {
+    let head = number.trim_end_matches(|c: char| c.is_ascii_digit());
+    let head = head.trim_end_matches([' ', '.', ':']);
+    let lower = head.to_ascii_lowercase();
+    ["extension", "ext", "x"]
+        .iter()
+        .find_map(|word| lower.ends_with(word).then(|| &head[..head.len() - word.len()]))
+        .filter(|_| head.len() < number.len())
+        .unwrap_or(number)
+}
+
+/// The digits, where nothing but digits and visual separators was written (RFC 3966 `visual-separator`, blanks).
+fn bare_digits(written: &str) -> Option<String> {
+    let mut digits = String::with_capacity(written.len());
+    for c in written.chars() {
+        match c {
+            '0'..='9' => digits.push(c),
+            '０'..='９' => digits.push(char::from(b'0' + (c as u32 - '０' as u32) as u8)),
+            '-' | '.' | '(' | ')' | ' ' | '\u{a0}' | '\u{2010}'..='\u{2015}' => {}
+            _ => return None,
+        }
+    }
+    Some(digits)
+}
+
+fn possible(number: &PhoneNumber) -> Result<(), NumberError> {
+    match number.is_possible_with_reason() {
+        Ok(NumberLengthType::IsPossible) => Ok(()),
+        // Fit for dialling next door only: nothing that E.164 could carry.
+        Ok(NumberLengthType::IsPossibleLocalOnly) | Err(ValidationError::TooShort) => Err(NumberError::TooShort),
+        Err(ValidationError::TooLong) => Err(NumberError::TooLong),
+        Err(_) => Err(NumberError::Impossible),
+    }
+}
+
+fn parse_error(error: &rlibphonenumber::ParseError) -> NumberError {
+    use rlibphonenumber::ParseError as E;
+    match error {
+        E::TooShortAfterIdd | E::TooShortNsn => NumberError::TooShort,
+        E::TooLongNsn => NumberError::TooLong,
+        E::InvalidCountryCode => NumberError::Impossible,
+        E::NotANumber(_) => NumberError::NotANumber,
     }
 }
 
@@ -118,9 +368,140 @@ pub enum NumberError {
     Emergency,
     UnknownRegion,
 }
+
 impl fmt::Display for NumberError {
-    fn fmt(&self, _f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        unimplemented!()
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Empty => "no number given",
+            Self::NotANumber => "this is not a phone number",
+            Self::TooShort => "the phone number is too short",
+            Self::TooLong => "the phone number is too long",
+            Self::Impossible => "no such phone number can exist",
+            Self::Emergency => "emergency numbers get no texts",
+            Self::UnknownRegion => "unknown region",
+        })
     }
 }
+
 impl std::error::Error for NumberError {}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn numbering(region: &str, accept: Accept) -> Numbering {
+        Numbering { region: region.parse().expect(region), accept }
+    }
+
+    fn read(region: &str, written: &str) -> Result<(String, bool), NumberError> {
+        let reading = numbering(region, Accept::Possible).read(written)?;
+        Ok((reading.destination.into(), reading.valid))
+    }
+
+    #[test]
+    fn one_number_has_many_spellings() {
+        let us = [
+            "+12025550123",
+            "+1 (202) 555-0123",
+            "+1.202.555.0123",
+            "12025550123",
+            "2025550123",
+            "01112025550123",
+            "tel:+1-202-555-0123",
+            "+1-202-555-0123;ext=5",
+            "+1 202 555 0123 x12",
+            "(202) 555-0123",
+            "＋１２０２５５５０１２３",
+        ];
+        for written in us {
+            assert_eq!(read("US", written), Ok(("+12025550123".into(), true)), "{written}");
+        }
+        assert_eq!(read("DE", "0012025550123"), Ok(("+12025550123".into(), true)));
+        assert_eq!(read("IT", "06 12345678"), Ok(("+390612345678".into(), true)));
+        assert_eq!(read("US", "+1 800 FLOWERS"), Ok(("+18003569377".into(), true)));
+    }
+
+    #[test]
+    fn merely_possible_numbers_count_at_home_only() {
+        assert_eq!(read("US", "+15551234567"), Ok(("+15551234567".into(), false)));
+        assert_eq!(read("CA", "+15551234567"), Ok(("+15551234567".into(), false)), "the calling code counts");
+        assert_eq!(read("CZ", "+15551234567"), Err(NumberError::Impossible));
+        assert_eq!(numbering("US", Accept::Valid).read("+15551234567"), Err(NumberError::Impossible));
+        assert_eq!(read("US", "+15550100"), Err(NumberError::TooShort), "local only");
+    }
+
+    #[test]
+    fn short_codes_are_kept_as_written() {
+        assert_eq!(read("CZ", "12345"), Ok(("12345".into(), false)));
+        assert_eq!(read("US", "046-36"), Ok(("04636".into(), false)));
+        assert_eq!(read("US", "+12345").map_err(|e| e != NumberError::NotANumber), Err(true));
+        assert_eq!(read("US", "12"), Err(NumberError::TooShort));
+    }
+
+    #[test]
+    fn nobody_texts_for_help_by_mistake() {
+        for (region, written) in
+            [("US", "911"), ("US", "9-1-1"), ("DE", "112"), ("AT", "144"), ("US", "１１２"), ("AU", "000")]
+        {
+            assert_eq!(read(region, written), Err(NumberError::Emergency), "{written}");
+        }
+        for (region, written) in [("DE", "+49112"), ("US", "+1911"), ("AT", "+43 144"), ("DE", "tel:112")] {
+            assert!(read(region, written).is_err(), "{written}");
+        }
+    }
+
+    #[test]
+    fn words_are_no_numbers() {
+        for written in
+            ["abc", "bob2025550123", "2025550123a", "*100#", "#31#777123456", "+", "()", "+1\r\n2025550123", "½½½½"]
+        {
+            assert_eq!(read("US", written), Err(NumberError::NotANumber), "{written}");
+        }
+        assert_eq!(read("US", "  "), Err(NumberError::Empty));
+        assert_eq!(read("US", &"1".repeat(200)), Err(NumberError::TooLong));
+    }
+
+    #[test]
+    fn a_number_belongs_to_a_region() {
+        let region = |s: &str| s.parse::<Number>().expect(s).region().map(|r| r.as_str().to_owned());
+        assert_eq!(region("+12025550123").as_deref(), Some("US"));
+        assert_eq!(region("+15062345678").as_deref(), Some("CA"));
+        assert_eq!(region("+15551234567").as_deref(), Some("US"), "without a region: the main one");
+        assert_eq!(region("+999123456789"), None);
+    }
+
+    #[test]
+    fn logs_see_stars() {
+        let number: Number = "+15551234567".parse().expect("number");
+        assert_eq!(number.masked(), "+1********67");
+        assert_eq!(format!("{number:?}"), "+1********67");
+        assert_eq!("+420777123456".parse::<Number>().expect("number").masked(), "+420*******56");
+        assert_eq!(Destination::try_from("12345".to_owned()).expect("code").masked(), "***45");
+        assert_eq!("+4411".parse::<Number>().expect("number").masked(), "+4411");
+    }
+
+    #[test]
+    fn stored_forms_read_back_and_nothing_else() {
+        for s in ["+15551234567", "12345"] {
+            assert_eq!(String::from(Destination::try_from(s.to_owned()).expect(s)), s);
+        }
+        for bad in ["", "+", "+0123456", "12", "1234567", "+1234567890123456", "abc", "+1 555"] {
+            assert!(Destination::try_from(bad.to_owned()).is_err(), "{bad}");
+        }
+        assert!("us".parse::<Region>().is_ok() && "ZZ".parse::<Region>().is_err() && "".parse::<Region>().is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn reading_never_panics_and_is_stable(written in "\\PC{0,40}|[+0-9 ().-]{0,30}") {
+            if let Ok(reading) = numbering("US", Accept::Possible).read(&written)
+                && reading.valid
+            {
+                let again = numbering("DE", Accept::Possible).read(reading.destination.as_str());
+                prop_assert_eq!(again, Ok(reading));
+            }
+        }
+    }
+}
