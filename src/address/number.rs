@@ -22,7 +22,7 @@ impl Region {
     }
 
     fn of_library(region: rlibphonenumber::Region) -> Option<Self> {
-        region.as_str().as_str().parse().ok()
+        region.as_region_str().as_str().parse().ok()
     }
 
     fn to_library(self) -> Option<rlibphonenumber::Region> {
@@ -262,7 +262,10 @@ impl Numbering {
         let number = PHONE_NUMBER_UTIL.parse(written, self.region.to_library()).map_err(|e| parse_error(&e))?;
         let national = number.get_national_significant_number();
         let region = number.get_region_code();
-        if region.or(self.region.to_library()).is_some_and(|r| region::is_emergency(&national, r.as_str().as_str())) {
+        if region
+            .or(self.region.to_library())
+            .is_some_and(|r| region::is_emergency(&national, r.as_region_str().as_str()))
+        {
             return Err(NumberError::Emergency);
         }
         let valid = number.is_valid();
@@ -399,8 +402,19 @@ mod tests {
 
     #[test]
     fn one_number_has_many_spellings() {
-        let us = ["+12025550123", "+1 (202) 555-0123", "+1.202.555.0123", "12025550123", "2025550123", "01112025550123",
-            "tel:+1-202-555-0123", "+1-202-555-0123;ext=5", "+1 202 555 0123 x12", "(202) 555-0123", "＋１２０２５５５０１２３"];
+        let us = [
+            "+12025550123",
+            "+1 (202) 555-0123",
+            "+1.202.555.0123",
+            "12025550123",
+            "2025550123",
+            "01112025550123",
+            "tel:+1-202-555-0123",
+            "+1-202-555-0123;ext=5",
+            "+1 202 555 0123 x12",
+            "(202) 555-0123",
+            "＋１２０２５５５０１２３",
+        ];
         for written in us {
             assert_eq!(read("US", written), Ok(("+12025550123".into(), true)), "{written}");
         }
@@ -428,7 +442,9 @@ mod tests {
 
     #[test]
     fn nobody_texts_for_help_by_mistake() {
-        for (region, written) in [("US", "911"), ("US", "9-1-1"), ("DE", "112"), ("AT", "144"), ("US", "１１２"), ("AU", "000")] {
+        for (region, written) in
+            [("US", "911"), ("US", "9-1-1"), ("DE", "112"), ("AT", "144"), ("US", "１１２"), ("AU", "000")]
+        {
             assert_eq!(read(region, written), Err(NumberError::Emergency), "{written}");
         }
         for (region, written) in [("DE", "+49112"), ("US", "+1911"), ("AT", "+43 144"), ("DE", "tel:112")] {
@@ -438,7 +454,9 @@ mod tests {
 
     #[test]
     fn words_are_no_numbers() {
-        for written in ["abc", "bob2025550123", "2025550123a", "*100#", "#31#777123456", "+", "()", "+1\r\n2025550123", "½½½½"] {
+        for written in
+            ["abc", "bob2025550123", "2025550123a", "*100#", "#31#777123456", "+", "()", "+1\r\n2025550123", "½½½½"]
+        {
             assert_eq!(read("US", written), Err(NumberError::NotANumber), "{written}");
         }
         assert_eq!(read("US", "  "), Err(NumberError::Empty));

@@ -120,8 +120,9 @@ impl Originator {
             Originators::International => international.map_or_else(plain, |(number, _)| number),
             Originators::National => national.map_or_else(plain, |(number, _)| number),
             Originators::Auto => {
-                let mut readings = [&international, &national].into_iter().flatten();
-                if let Some((number, _)) = readings.find(|(number, _)| has_live_link(number.as_str())) {
+                let readings = [&international, &national];
+                let live = readings.into_iter().flatten().find(|(number, _)| has_live_link(number.as_str()));
+                if let Some((number, _)) = live {
                     return number.clone();
                 }
                 if has_live_link(&written) {
@@ -204,9 +205,13 @@ mod tests {
             assert_eq!(good.parse::<SenderId>().expect(good).as_str(), good);
         }
         for (bad, why) in [
-            ("", NumberError::Empty), ("  ", NumberError::Empty), ("Acme Company", NumberError::TooLong),
-            ("1234567890123456", NumberError::TooLong), ("Ácme", NumberError::NotANumber),
-            ("a\nb", NumberError::NotANumber), ("[[[[[[", NumberError::TooLong),
+            ("", NumberError::Empty),
+            ("  ", NumberError::Empty),
+            ("Acme Company", NumberError::TooLong),
+            ("1234567890123456", NumberError::TooLong),
+            ("Ácme", NumberError::NotANumber),
+            ("a\nb", NumberError::NotANumber),
+            ("[[[[[[", NumberError::TooLong),
         ] {
             assert_eq!(bad.parse::<SenderId>(), Err(why), "{bad:?}");
         }

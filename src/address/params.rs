@@ -109,7 +109,19 @@ pub(super) struct Reader {
 }
 
 const NAMES: [&str; 14] = [
-    "user", "pass", "maxmsgs", "binary", "udh", "pid", "dcs", "sender", "authenticated", "reply", "id", "value", "body",
+    "user",
+    "pass",
+    "maxmsgs",
+    "binary",
+    "udh",
+    "pid",
+    "dcs",
+    "sender",
+    "authenticated",
+    "reply",
+    "id",
+    "value",
+    "body",
     "msgid",
 ];
 
@@ -224,7 +236,11 @@ fn readings(raw: &str, form: Form) -> Result<Vec<String>, &'static str> {
         return Err("holds control characters");
     }
     let mut unique: Vec<String> = Vec::with_capacity(users.len());
-    users.into_iter().for_each(|u| if !unique.contains(&u) { unique.push(u) });
+    users.into_iter().for_each(|u| {
+        if !unique.contains(&u) {
+            unique.push(u)
+        }
+    });
     Ok(unique)
 }
 
@@ -252,12 +268,20 @@ fn elements(value: &str) -> Result<Vec<u8>, &'static str> {
     }
 }
 
-/// TS 23.040 9.2.3.24: identifier, length, data, until the end.
+/// TS 23.040 9.2.3.24: identifier, length, data, until the end. Elements of a fixed size must have it, which also
+/// tells a header with its length octet (`06 05 04 …`) from one that begins with element 6.
 fn well_formed(mut elements: &[u8]) -> bool {
-    while let [_, length, rest @ ..] = elements {
+    while let [identifier, length, rest @ ..] = elements {
+        let size = match identifier {
+            0x06 | 0x24 | 0x25 => 1,
+            0x01 | 0x04 => 2,
+            0x00 => 3,
+            0x05 | 0x08 => 4,
+            _ => *length,
+        };
         match rest.get(usize::from(*length)..) {
-            Some(rest) => elements = rest,
-            None => return false,
+            Some(rest) if size == *length => elements = rest,
+            _ => return false,
         }
     }
     elements.is_empty()
@@ -304,7 +328,8 @@ pub fn masks(written: &str) -> Vec<Vec<u8>> {
         let decoded: Vec<u8> = percent_decode_str(raw).collect();
         let short = decoded.len() < SHORT;
         let encoded = percent_encode(&decoded, UNRESERVED).to_string();
-        let values = [raw.as_bytes().to_vec(), decoded, encoded.to_ascii_lowercase().into_bytes(), encoded.into_bytes()];
+        let values =
+            [raw.as_bytes().to_vec(), decoded, encoded.to_ascii_lowercase().into_bytes(), encoded.into_bytes()];
         for value in values {
             let value = match short {
                 false => value,
@@ -369,12 +394,29 @@ mod tests {
     #[test]
     fn bad_values_name_their_parameter() {
         for (query, name) in [
-            ("maxmsgs=0", "maxmsgs"), ("maxmsgs=129", "maxmsgs"), ("maxmsgs=x", "maxmsgs"), ("maxmsgs=+1", "maxmsgs"),
-            ("binary=yes", "binary"), ("udh=!!!", "udh"), ("udh=hex:05", "udh"), ("udh=hex:xy", "udh"), ("udh=hex:", "udh"),
-            ("pid=256", "pid"), ("dcs=-1", "dcs"), ("sender=A%20very%20long%20name", "sender"), ("authenticated=true", "authenticated"),
-            ("reply=victim%25evil%40ours", "reply"), ("id=a%20b", "id"), ("user=a", "pass"), ("pass=a", "user"),
-            ("user=a\nb&pass=c", "user"), ("pid=1&PID=2", "pid"), ("colour=red", "colour"), ("body=%FF", "body"),
-            ("value=%0d%0aX", "value"), ("9$=1", "(unreadable)"),
+            ("maxmsgs=0", "maxmsgs"),
+            ("maxmsgs=129", "maxmsgs"),
+            ("maxmsgs=x", "maxmsgs"),
+            ("maxmsgs=+1", "maxmsgs"),
+            ("binary=yes", "binary"),
+            ("udh=!!!", "udh"),
+            ("udh=hex:05", "udh"),
+            ("udh=hex:xy", "udh"),
+            ("udh=hex:", "udh"),
+            ("pid=256", "pid"),
+            ("dcs=-1", "dcs"),
+            ("sender=A%20very%20long%20name", "sender"),
+            ("authenticated=true", "authenticated"),
+            ("reply=victim%25evil%40ours", "reply"),
+            ("id=a%20b", "id"),
+            ("user=a", "pass"),
+            ("pass=a", "user"),
+            ("user=a\nb&pass=c", "user"),
+            ("pid=1&PID=2", "pid"),
+            ("colour=red", "colour"),
+            ("body=%FF", "body"),
+            ("value=%0d%0aX", "value"),
+            ("9$=1", "(unreadable)"),
         ] {
             match parse(query) {
                 Err(AddressError::Parameter { name: named, .. }) => assert_eq!(named, name, "{query}"),
@@ -408,7 +450,7 @@ mod tests {
             assert_eq!(elements(written).as_deref(), Ok(&[5, 4, 0x0b, 0x84, 0x23, 0xf0][..]), "{written}");
         }
         // In a query the `+` of base64 has become a blank.
-assert_eq!(elements("cAL7 w"), elements("cAL7+w"));
+        assert_eq!(elements("cAL7 w"), elements("cAL7+w"));
         assert!(elements("cAL7+w").is_ok());
     }
 
@@ -423,7 +465,16 @@ assert_eq!(elements("cAL7 w"), elements("cAL7+w"));
     #[test]
     fn a_password_has_many_forms() {
         let forms = masks("sms:+1?user=a&pass=a%40b\"c+d");
-        for form in ["a%40b\"c+d", "a@b\"c+d", "a%40b%22c%2Bd", "a%40b%22c%2bd", "a@b\\\"c+d", "a@b\"c+2Bd", "a@b\\\"c+2Bd", "a%2540b%22c%2Bd"] {
+        for form in [
+            "a%40b\"c+d",
+            "a@b\"c+d",
+            "a%40b%22c%2Bd",
+            "a%40b%22c%2bd",
+            "a@b\\\"c+d",
+            "a@b\"c+2Bd",
+            "a@b\\\"c+2Bd",
+            "a%2540b%22c%2Bd",
+        ] {
             assert!(forms.contains(&form.as_bytes().to_vec()), "{form}");
         }
         assert!(forms.windows(2).all(|w| w[0].len() >= w[1].len()));

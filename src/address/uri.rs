@@ -22,7 +22,10 @@ pub struct Target {
 pub enum AddressError {
     Number(NumberError),
     /// Unknown, repeated or bad parameter, by name.
-    Parameter { name: String, why: &'static str },
+    Parameter {
+        name: String,
+        why: &'static str,
+    },
     Syntax(&'static str),
 }
 
@@ -215,15 +218,19 @@ mod tests {
     #[test]
     fn calls() {
         for query in [
-            "number=+15551234567&data=a+b%2Bc", "number=%2B15551234567&data=a%20b%2Bc", "number=%2015551234567&data=a+b%2Bc",
-            "data=a+b%2Bc&NUMBER=sms:+15551234567", "number=15551234567&body=a+b%2Bc",
+            "number=+15551234567&data=a+b%2Bc",
+            "number=%2B15551234567&data=a%20b%2Bc",
+            "number=%2015551234567&data=a+b%2Bc",
+            "data=a+b%2Bc&NUMBER=sms:+15551234567",
+            "number=15551234567&body=a+b%2Bc",
         ] {
             let call = parse_call(query, &numbering()).expect(query);
             assert_eq!(to(&call.target), ["+15551234567"], "{query}");
             assert_eq!(call.data.as_deref(), Some("a b+c"), "{query}");
             assert!(!call.dry_run);
         }
-        let call = parse_call("number=+15551234567,+4915123456789&dry_run=1&user=j%40x.test&pass=a+b", &numbering()).expect("a call");
+        let call = parse_call("number=+15551234567,+4915123456789&dry_run=1&user=j%40x.test&pass=a+b", &numbering())
+            .expect("a call");
         assert_eq!(to(&call.target), ["+15551234567", "+4915123456789"]);
         assert!(call.dry_run);
         assert_eq!(call.target.params.credentials.expect("credentials").pass.expose(), "a b");
