@@ -69,6 +69,14 @@ impl Number {
     }
 }
 
+impl Number {
+    /// Premium-rate and shared-cost ranges: calling them earns somebody money.
+    pub fn is_premium(&self) -> bool {
+        let Ok(number) = PHONE_NUMBER_UTIL.parse(&self.0, None) else { return false };
+        matches!(number.get_number_type(), PhoneNumberType::PremiumRate | PhoneNumberType::SharedCost)
+    }
+}
+
 /// Reads the E.164 form and nothing else; whether the number exists is not asked.
 impl FromStr for Number {
     type Err = NumberError;

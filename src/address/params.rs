@@ -251,7 +251,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 );
 
 /// Information elements, base64 or `hex:`. A length octet in front is dropped: many write the whole header.
-fn elements(value: &str) -> Result<Vec<u8>, &'static str> {
+pub fn elements(value: &str) -> Result<Vec<u8>, &'static str> {
     let octets = match value.split_once(':') {
         Some((tag, hex)) if tag.eq_ignore_ascii_case("hex") => from_hex(hex).ok_or("is not hexadecimal")?,
         // A blank was a `+` in the query.

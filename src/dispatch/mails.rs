@@ -17,8 +17,9 @@ use crate::{
 pub async fn run(shared: Arc<Shared>) {
     let window = Arc::new(Semaphore::new(shared.settings.mail_window));
     let keys = [Key::Mailbox];
+    let mut changes = shared.store.changes();
     loop {
-        let seen = shared.store.change();
+        changes.mark_unchanged();
         let now = shared.clock.now();
         let permit = tokio::select! {
             permit = window.clone().acquire_owned() => permit,
@@ -57,7 +58,7 @@ pub async fn run(shared: Arc<Shared>) {
         let due = shared.store.next_due(&keys).await.ok().flatten().filter(|due| *due > now);
         let wake = due.map_or(super::LOOK_AGAIN, |due| due.since(now)).min(super::LOOK_AGAIN);
         tokio::select! {
-            () = shared.store.changed_since(seen) => {}
+            _ = changes.changed() => {}
             () = shared.clock.sleep(wake) => {}
             () = shared.stop.cancelled() => return,
         }

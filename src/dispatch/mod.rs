@@ -61,8 +61,9 @@ impl Shared {
     /// Assigns what is due until stopped. Attempts under way go on; `tasks` knows them.
     pub async fn run(self: Arc<Self>) {
         let mut aside: Vec<Item> = Vec::new();
+        let mut changes = self.store.changes();
         loop {
-            let seen = self.store.change();
+            changes.mark_unchanged();
             let now = self.clock.now();
             let full = self.round(&mut aside, now).await;
             if self.stop.is_cancelled() {
@@ -73,7 +74,7 @@ impl Shared {
             }
             let wake = self.next_wake(now).await;
             tokio::select! {
-                () = self.store.changed_since(seen) => {}
+                _ = changes.changed() => {}
                 () = self.freed.notified() => {}
                 () = self.clock.sleep(wake) => {}
                 () = self.stop.cancelled() => break,

@@ -11,6 +11,7 @@ use crate::{
     ground::{MessageId, Timestamp},
     sms::{
         Body, Content, Segment, join,
+        split::Reference,
         udh::{self, Concat},
     },
     store::StoredSegment,
@@ -31,7 +32,8 @@ pub struct Assembled {
 struct Place {
     ours: String,
     from: Originator,
-    reference: udh::ConcatKey,
+    reference: Reference,
+    total: u8,
 }
 
 /// Splits what waits into texts that can go on; the rest stays for later. Oldest first.
@@ -46,26 +48,27 @@ pub fn assemble(waiting: Vec<StoredSegment>, now: Timestamp, assemble_for: Durat
         let place = Place {
             ours: stored.mo.number.clone().unwrap_or_else(|| format!("@{}", stored.mo.gateway)),
             from: stored.mo.from.clone(),
-            reference: concat.key(),
+            reference: concat.reference,
+            total: concat.total,
         };
         let set = open.entry(place).or_default();
         match set.iter().find(|(have, _)| have.seq == concat.seq) {
             // The same part again under another network id: it goes with the set and adds nothing.
             Some((_, have)) if have.mo.segment == stored.mo.segment => set.push((concat, stored)),
             Some(_) => {
-                ready.extend(whole(std::mem::take(set), true));
+                ready.extend(whole(std::mem::take(set)));
                 set.push((concat, stored));
             }
             None => set.push((concat, stored)),
         }
         if is_complete(set) {
-            ready.extend(whole(std::mem::take(set), false));
+            ready.extend(whole(std::mem::take(set)));
         }
     }
     let over = |set: &[(Concat, StoredSegment)]| {
         set.iter().map(|(_, s)| s.mo.received).min().is_some_and(|first| first + assemble_for <= now)
     };
-    ready.extend(open.into_values().filter(|set| over(set)).filter_map(|set| whole(set, true)));
+    ready.extend(open.into_values().filter(|set| over(set)).filter_map(whole));
     ready.sort_by_key(|set| set.id);
     ready
 }
@@ -80,7 +83,7 @@ fn alone(stored: StoredSegment) -> Assembled {
     Assembled { id: stored.id, content: Content { body, udh: udh::without_concat(&udh) }, segments: vec![stored], missing: 0 }
 }
 
-fn whole(mut set: Vec<(Concat, StoredSegment)>, _early: bool) -> Option<Assembled> {
+fn whole(mut set: Vec<(Concat, StoredSegment)>) -> Option<Assembled> {
     let id = set.iter().map(|(_, stored)| stored.id).min()?;
     set.sort_by_key(|(concat, stored)| (concat.seq, stored.id));
     let mut parts: Vec<(Option<Concat>, &Segment)> = Vec::with_capacity(set.len());

@@ -89,3 +89,21 @@ pub fn oddity(what: &str, why: impl Display) {
 pub fn phase(what: &str) {
     tracing::info!(what, "phase");
 }
+
+/// Every socket listens.
+pub fn ready(bound: &str) {
+    tracing::info!(bound, "ready");
+}
+
+/// The daemon does not start.
+pub fn cannot_start(why: &str) {
+    tracing::error!(why, "cannot start");
+}
+
+/// A connection that ended otherwise than by its rules.
+pub fn connection(listener: &str, peer: Option<std::net::IpAddr>, end: impl Display, mails: u64) {
+    match peer {
+        Some(peer) => tracing::info!(listener, %peer, %end, mails, "connection ended"),
+        None => tracing::info!(listener, peer = "unix", %end, mails, "connection ended"),
+    }
+}

@@ -169,7 +169,7 @@ async fn segment(
     let number = pairs.first("number").ok_or(bad("parameter number is missing"))?;
     let data = pairs.first("data").unwrap_or_default();
     let udh = match pairs.first("udh") {
-        Some(udh) => params::header(udh).map_err(|_| bad("parameter udh is neither base64 nor hex:…"))?,
+        Some(udh) => params::elements(udh).map_err(|_| bad("parameter udh is neither base64 nor hex:…"))?,
         None => Vec::new(),
     };
     let body = if pairs.flag("binary") {

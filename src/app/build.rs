@@ -1,0 +1,248 @@
+//! From the configuration to the settings of each room.
+
+use std::{collections::HashMap, sync::Arc};
+
+use super::StartError;
+use crate::{
+    accounts::{self, Accounts, Limit, Password, Row},
+    config::{self, Config},
+    dispatch::{self, lane::{self, Lane}, policy::OnUnsure},
+    doors::{http, mail as mail_door},
+    gateway::{self, Gateway, handset},
+    ground::{AccountName, GatewayId},
+    inbound, mail, mailbox, outbound, report,
+    smtp::session,
+};
+
+pub fn accounts(config: &Config) -> Result<Accounts, StartError> {
+    let mut rows: HashMap<AccountName, Row> = HashMap::new();
+    for declared in &config.accounts {
+        rows.insert(declared.user.clone(), row(declared)?);
+    }
+    Ok(Accounts::new(rows, config.sms.numbering.region, config.sms.max_parts))
+}
+
+fn row(declared: &config::Account) -> Result<Row, StartError> {
+    let password = declared.password.clone().map(Password::new).transpose().map_err(|_| {
+        let user = &declared.user;
+        StartError::new(78, format!("account {user}: its password begins like an Argon2 hash and is none"))
+    })?;
+    Ok(Row {
+        active: declared.active,
+        expires: declared.expires,
+        password,
+        monthly_max: declared.monthly_max.map(|max| match max {
+            config::Monthly::AtMost(max) => Limit::AtMost(max),
+            config::Monthly::Unlimited => Limit::Unlimited,
+        }),
+        count: declared.count.map(|count| match count {
+            config::Count::Segments => accounts::Count::Segments,
+            config::Count::Messages => accounts::Count::Messages,
+        }),
+        shared: declared.shared,
+        max_parts: declared.max_parts,
+        regions: declared.regions.clone(),
+        short_codes: declared.short_codes,
+        premium: None,
+        senders: declared.senders.clone(),
+        phone: declared.phone.clone(),
+        addresses: (!declared.addresses.is_empty()).then(|| declared.addresses.clone()),
+        reply: declared.reply.clone(),
+        gateway: declared.gateway.clone(),
+        value: declared.value,
+    })
+}
+
+pub fn outbound(config: &Config) -> outbound::Settings {
+    let (sms, queue) = (&config.sms, &config.queue);
+    outbound::Settings {
+        hostname: config.hostname.clone(),
+        postmaster: config.mailbox.postmaster.clone(),
+        choices: choices(sms),
+        transliterate: sms.transliterate,
+        overflow: match sms.overflow {
+            config::Overflow::Truncate => outbound::Overflow::Truncate,
+            config::Overflow::Reject => outbound::Overflow::Reject,
+            config::Overflow::Separate => outbound::Overflow::Separate,
+            config::Overflow::Pass => outbound::Overflow::Pass,
+        },
+        placeholder: sms.placeholder.clone(),
+        expire: queue.expire,
+        warn_after: queue.warn_after,
+        dedupe_window: queue.dedupe_window,
+        bounce_size: usize::try_from(queue.bounce_size).unwrap_or(usize::MAX),
+        zone: config.zone.clone(),
+        hops: 50,
+        send_auto_replied: false,
+        send_auto_generated: true,
+        send_lists: true,
+    }
+}
+
+/// What of a mail is taken as its words.
+pub fn choices(sms: &config::Sms) -> mail::Choices {
+    mail::Choices {
+        strip: mail::Strip { quotes: sms.strip.quotes, signature: sms.strip.signature, footer: sms.strip.footer },
+        template: sms.template.clone(),
+        html_links: sms.html_links,
+        disclaimers: sms.disclaimers.clone(),
+    }
+}
+
+pub fn inbound(config: &Config) -> inbound::Settings {
+    let given = &config.inbound;
+    inbound::Settings {
+        hostname: config.hostname.clone(),
+        sms_domain: config.domains.first().cloned().unwrap_or_else(|| config.hostname.clone()),
+        domains: given.domains.clone(),
+        tags: given.tags,
+        call_log: given.call_log,
+        default: given.default.clone(),
+        postmaster: config.mailbox.postmaster.clone(),
+        assemble_for: given.assemble_for,
+        conflict_wait: given.conflict_wait,
+        conflict_text: given.conflict_text.clone(),
+        empty_text: given.empty_text.clone(),
+        region: config.sms.numbering.region,
+        originators: crate::address::originator::Originators::Auto,
+        expire: config.queue.expire,
+        zone: config.zone.clone(),
+        from: config
+            .gateways
+            .iter()
+            .filter_map(|g| Some((g.id.clone(), g.from.as_ref()?.as_str().to_owned())))
+            .collect(),
+    }
+}
+
+pub fn report(config: &Config) -> report::Settings {
+    report::Settings {
+        hostname: config.hostname.clone(),
+        from: config.mailbox.postmaster.clone(),
+        report_text: config.queue.report_text,
+        expire: config.queue.expire,
+    }
+}
+
+pub fn dispatch(config: &Config) -> dispatch::Settings {
+    dispatch::Settings {
+        backoff: config.queue.retry,
+        receipt_wait: config.queue.receipt_wait,
+        keep_links: config.inbound.keep,
+        call_log: config.inbound.call_log,
+        mail_window: config.mailbox.window,
+    }
+}
+
+pub fn lanes(config: &Config, gateways: &[Gateway]) -> HashMap<GatewayId, Arc<Lane>> {
+    let declared = |id: &GatewayId| config.gateways.iter().find(|g| g.id == *id);
+    gateways
+        .iter()
+        .filter_map(|gateway| {
+            let declared = declared(&gateway.id)?;
+            let settings = lane::Settings {
+                priority: u32::from(declared.priority),
+                weight: u32::from(declared.weight),
+                on_unsure: match declared.on_unsure {
+                    config::OnUnsure::Report => OnUnsure::Report,
+                    config::OnUnsure::Retry => OnUnsure::Retry,
+                    config::OnUnsure::Hold => OnUnsure::Hold,
+                },
+                number: declared.number.as_ref().map(|n| n.as_str().to_owned()),
+            };
+            Some((gateway.id.clone(), Arc::new(Lane::new(gateway, settings))))
+        })
+        .collect()
+}
+
+pub fn mailbox(config: &Config) -> mailbox::Client {
+    mailbox::Client::new(mailbox::Settings {
+        url: config.mailbox.url.clone(),
+        hostname: config.hostname.clone(),
+        timeout: config.mailbox.timeout,
+    })
+}
+
+pub fn bind(at: &config::Bind) -> mail_door::Bind {
+    match at {
+        config::Bind::Tcp(addr) => mail_door::Bind::Tcp(*addr),
+        config::Bind::Unix { path, mode, group } => {
+            mail_door::Bind::Unix { path: path.clone(), mode: *mode, group: group.clone() }
+        }
+    }
+}
+
+pub fn listener(declared: &config::Listener, name: &str) -> outbound::Listener {
+    outbound::Listener {
+        name: name.to_owned(),
+        lmtp: declared.protocol == config::Protocol::Lmtp,
+        identity: declared.identity.clone(),
+        mta_names: declared.mta_names.clone(),
+        login_domain: declared.login_domain.clone(),
+        trust: declared.trust.clone(),
+    }
+}
+
+pub fn mail_door(config: &Config) -> mail_door::Settings {
+    let limits = config.limits;
+    let defaults = mail_door::Settings::default();
+    mail_door::Settings {
+        session: session::Settings {
+            hostname: config.hostname.clone(),
+            max_size: limits.size,
+            max_recipients: limits.recipients,
+            max_errors: limits.errors,
+            ..defaults.session
+        },
+        max_connections: limits.connections,
+        max_per_peer: limits.per_peer,
+        idle: limits.idle,
+        whole: limits.session,
+        ..defaults
+    }
+}
+
+pub fn http_door(config: &Config) -> http::Settings {
+    let declared = config.http.as_ref();
+    http::Settings {
+        numbering: config.sms.numbering,
+        max_body: declared.map_or(0, |h| usize::try_from(h.max_body).unwrap_or(usize::MAX)),
+        max_connections: declared.map_or(0, |h| h.connections),
+        timeout: declared.map_or(std::time::Duration::ZERO, |h| h.timeout),
+        hosts: declared.map(|h| h.hosts.clone()).unwrap_or_default(),
+        gateways: config
+            .gateways
+            .iter()
+            .map(|g| {
+                let deliverer = http::Deliverer {
+                    password: g.password.clone(),
+                    receives: g.active && g.receive,
+                    number: g.number.as_ref().map(|n| n.as_str().to_owned()),
+                };
+                (g.id.clone(), deliverer)
+            })
+            .collect(),
+    }
+}
+
+/// The kind of a gateway with its templates read; an error says where in the file.
+pub fn kind(declared: &config::Gateway) -> Result<gateway::Kind, StartError> {
+    match &declared.kind {
+        config::Kind::Handset => {
+            let mut settings = handset::Settings::default();
+            settings.traits.window = declared.window;
+            Ok(gateway::Kind::Handset(settings))
+        }
+        config::Kind::Http(http) => {
+            let mut settings = config::http_settings(http).map_err(|error| StartError::new(78, error.to_string()))?;
+            settings.traits.window = declared.window;
+            settings.password = declared.password.clone();
+            Ok(gateway::Kind::Http(settings))
+        }
+    }
+}
+
+/// The words of reports.
+pub fn report_words() -> Result<mail::report::Words, StartError> {
+    mail::report::Words::built_in().map_err(|error| StartError::new(70, error.to_string()))
+}
