@@ -3,11 +3,13 @@
 //!
 //! Every module has `pub fn trials() -> Vec<Trial>` (see [`support::trial`]); `#[test]` does nothing here.
 
+mod dialogues;
 mod layers;
+mod mail_door;
 mod support;
 
 fn main() -> std::process::ExitCode {
     let args = libtest_mimic::Arguments::from_args();
-    let trials = [layers::trials()].into_iter().flatten().collect();
+    let trials = [layers::trials(), dialogues::trials(), mail_door::trials()].into_iter().flatten().collect();
     libtest_mimic::run(&args, trials).exit_code()
 }

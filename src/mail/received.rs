@@ -263,7 +263,7 @@ impl<'a> Line<'a> {
             word(&mut tokens)?;
             let mut comments = Vec::new();
             next = clause(&mut tokens, &mut comments)?;
-            line.from_comments(&comments)?;
+            line.read_comments(&comments)?;
         }
         if next != Some(Token::Word("by")) {
             return Err(Ambiguous);
@@ -288,7 +288,7 @@ impl<'a> Line<'a> {
     }
 
     /// The comments between `from` and `by`: the client's address first, the login last.
-    fn from_comments(&mut self, comments: &[Comment<'a>]) -> Result<(), Ambiguous> {
+    fn read_comments(&mut self, comments: &[Comment<'a>]) -> Result<(), Ambiguous> {
         let Some((last, before)) = comments.split_last() else { return Ok(()) };
         if before.iter().any(is_sender) {
             return Err(Ambiguous);

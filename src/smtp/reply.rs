@@ -28,7 +28,7 @@ impl Reply {
 
     /// A reply without an enhanced code: greetings, 354, answers to EHLO.
     pub fn plain(code: u16, lines: Vec<String>) -> Self {
-        let mut lines: Vec<String> = lines.iter().map(|line| fit(line)).collect();
+        let mut lines: Vec<String> = lines.into_iter().map(|line| fit(&line)).collect();
         if lines.is_empty() {
             lines.push(String::new());
         }
