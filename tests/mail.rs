@@ -92,7 +92,7 @@ fn large_mails_are_read_in_time() {
 /// What the vectors want done, as far as it can be told from a mail alone.
 fn action_holds(action: &str, mail: &mail::Mail<'_>) -> bool {
     if action.contains("loop guard") {
-        mail.auto_submitted == AutoSubmitted::AutoReplied
+        mail.auto_submitted != AutoSubmitted::No
     } else if action.contains("do not forward") {
         mail.is_mdn
     } else if action.starts_with("never auto-reply") {
@@ -140,4 +140,4 @@ fn score(dir: &Path) {
 }
 
 /// Percent of the vectors that must hold.
-const FLOOR: usize = 80;
+const FLOOR: usize = 93;

@@ -78,7 +78,8 @@ fn head(block: &[u8], default: &str) -> Head {
     for field in fields(block) {
         if field.is("Content-Type") && !typed {
             let parsed = Structured::parse(&field.value);
-            typed = !parsed.value.is_empty();
+            // A type without a subtype is no type: text/plain then (RFC 2045 5.2).
+            typed = parsed.value.contains('/') || matches!(parsed.value.as_str(), "text" | "multipart");
             if typed {
                 head.content_type = parsed;
             }

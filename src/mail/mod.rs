@@ -24,7 +24,7 @@ pub use read::{Attachment, AutoSubmitted, Mail, Person, Unreadable, read};
 //pub use report::{Report, notice};
 pub use template::{Template, TemplateError};
 pub use text::{Choices, Cut, Extract, NoText, Strip, Why, text};
-//pub use write::{Reply, Unwritable};
+pub use write::{Reply, Unwritable};
 
 /// The header by which Martlet knows a mail of its own that comes back: a loop.
 pub const TRACE: &str = "X-Martlet-Trace";

@@ -22,7 +22,7 @@ pub struct Phrases {
 /// All languages that are known.
 #[rustfmt::skip]
 pub const ALL: &[Phrases] = &[
-    Phrases { language: "en", wrote: &[("on ", " wrote:")],
+    Phrases { language: "en", wrote: &[("on ", "wrote:"), ("", " wrote ----")],
         original: &["original message", "original appointment", "forwarded message", "forwarded by", "reply message", "begin forwarded message", "replied message"],
         from: &["from"], sent: &["sent", "date"], to: &["to", "cc"], subject: &["subject"],
         footers: &["sent from my ", "get outlook for ", "sent from mail for windows", "sent from outlook", "sent from yahoo mail", "sent from the all new aol app", "sent from proton", "sent from gmail mobile", "sent from samsung", "sent from a mobile", "sent from mobile", "sent with proton mail", "sent with sparrow", "sent via ", "sent with ", "download outlook for ", "scanned by "] },

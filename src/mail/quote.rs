@@ -107,7 +107,8 @@ fn attribution(lines: &[Line]) -> Option<usize> {
             joined.push(' ');
         }
         joined.push_str(&plain(&line.text));
-        let ended = joined.ends_with([':', '：']);
+        // Zoho writes `---- On … wrote ----`.
+        let ended = joined.ends_with([':', '：']) || (joined.starts_with("----") && joined.ends_with("----"));
         if ended && evident(&joined) {
             let by_phrase = phrases::ALL.iter().any(|p| wrote(p, &joined));
             // `2026-11-20 9:12 GMT+01:00 Jane Roe <jane@example.com>:`
@@ -137,7 +138,7 @@ fn starts(phrases: &Phrases, line: &str) -> bool {
 
 fn wrote(phrases: &Phrases, joined: &str) -> bool {
     phrases.wrote.iter().any(|(start, verb)| {
-        joined.starts_with(start) && if verb.ends_with(':') { joined.ends_with(verb) } else { joined.contains(verb) }
+        joined.starts_with(start) && if verb.ends_with([':', '-']) { joined.ends_with(verb) } else { joined.contains(verb) }
     })
 }
 
@@ -248,7 +249,19 @@ fn signature(lines: &[Line], marks: &mut [Option<Why>]) {
     }
 }
 
+/// `____…` with `… mailing list` below it: what a list adds to each mail.
+fn list_footer(lines: &[Line], marks: &mut [Option<Why>]) {
+    let is_rule = |l: &Line| l.text.trim().len() >= 20 && l.text.trim().bytes().all(|b| b == b'_');
+    let rule = (0..lines.len()).rev().take(8).find(|&at| is_rule(&lines[at]) && marks[at].is_none());
+    if let Some(at) = rule
+        && lines.get(at + 1).is_some_and(|l| l.text.trim_end().to_lowercase().ends_with("mailing list"))
+    {
+        marks[at..].iter_mut().filter(|m| m.is_none()).for_each(|m| *m = Some(Why::Footer));
+    }
+}
+
 fn footers(lines: &[Line], marks: &mut [Option<Why>]) {
+    list_footer(lines, marks);
     for _ in 0..4 {
         let last = (0..lines.len()).rev().find(|&at| marks[at].is_none() && !lines[at].is_blank());
         let Some(last) = last else { return };
