@@ -5,11 +5,17 @@
 
 mod dialogues;
 mod layers;
+mod mail;
 mod mail_door;
 mod support;
 
 fn main() -> std::process::ExitCode {
     let args = libtest_mimic::Arguments::from_args();
-    let trials = [layers::trials(), dialogues::trials(), mail_door::trials()].into_iter().flatten().collect();
-    libtest_mimic::run(&args, trials).exit_code()
+    let trials = [
+        dialogues::trials(),
+        layers::trials(),
+        mail::trials(),
+        mail_door::trials(),
+    ];
+    libtest_mimic::run(&args, trials.into_iter().flatten().collect()).exit_code()
 }

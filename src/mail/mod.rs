@@ -1,11 +1,30 @@
 //! Mail: reading it, finding the words worth sending, writing ours, reports.
 //!
 //! Pure. Sources: RFC 5322, 2045–2047, 2231, 3676 (format=flowed), 3464 (DSN), 3834 (auto-replies).
+mod charset;
+mod compose;
+mod flowed;
+mod header;
 pub mod html;
+pub mod mask;
+mod mime;
+pub mod phrases;
 pub mod quote;
 pub mod read;
 pub mod received;
 pub mod report;
+pub mod template;
 pub mod text;
+pub mod words;
 pub mod write;
-pub mod mask;
+
+pub use header::header_block;
+pub use mask::mask;
+pub use read::{Attachment, AutoSubmitted, Mail, Person, Unreadable, read};
+//pub use report::{Report, notice};
+pub use template::{Template, TemplateError};
+pub use text::{Choices, Cut, Extract, NoText, Strip, Why, text};
+pub use write::{Reply, Unwritable};
+
+/// The header by which Martlet knows a mail of its own that comes back: a loop.
+pub const TRACE: &str = "X-Martlet-Trace";
