@@ -177,3 +177,197 @@ fn pause(value: &str, now: Timestamp) -> Option<Duration> {
     let moment = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(value).ok()?;
     Some(Timestamp(moment.as_millisecond()).since(now))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(784_111_777_000); // Sun, 06 Nov 1994 08:49:37 GMT
+
+    fn answer(status: u16, body: &str) -> Answer<'_> {
+        Answer { status, retry_after: None, content_type: None, body: body.as_bytes(), whole: true }
+    }
+
+    fn patterns(success: &str, permanent: &str, temporary: &str, throttled: &str, id: &str) -> Patterns {
+        let pattern = |p: &str| (!p.is_empty()).then(|| Regex::new(p).expect(p));
+        Patterns {
+            success: pattern(success),
+            permanent: pattern(permanent),
+            temporary: pattern(temporary),
+            throttled: pattern(throttled),
+            id: pattern(id),
+        }
+    }
+
+    fn short(outcome: &Outcome) -> String {
+        let fault = |word: &str, f: &Fault| format!("{word} {} {:?}", f.code, f.scope).to_lowercase();
+        match outcome {
+            Outcome::Sent(id) => format!("sent {}", id.as_ref().map_or("", RemoteId::as_str)).trim_end().to_owned(),
+            Outcome::Later(f) => fault("later", f),
+            Outcome::Never(f) => fault("never", f),
+            Outcome::Unsure(f) => fault("unsure", f),
+        }
+    }
+
+    #[test]
+    fn the_status_decides_without_patterns() {
+        for (status, wanted) in [
+            (200, "sent"),
+            (201, "sent"),
+            (202, "sent"),
+            (204, "sent"),
+            (299, "sent"),
+            (301, "later 4.3.5 gateway"),
+            (302, "later 4.3.5 gateway"),
+            (400, "never 5.5.4 message"),
+            (401, "never 5.7.1 message"),
+            (402, "never 5.7.1 message"),
+            (403, "never 5.7.1 message"),
+            (404, "never 5.3.5 message"),
+            (405, "never 5.3.5 message"),
+            (407, "never 5.7.1 message"),
+            (408, "never 5.5.0 message"),
+            (409, "never 5.5.0 message"),
+            (410, "never 5.3.5 message"),
+            (413, "never 5.3.4 message"),
+            (415, "never 5.3.5 message"),
+            (418, "never 5.5.0 message"),
+            (422, "never 5.5.4 message"),
+            (429, "later 4.4.5 gateway"),
+            (451, "never 5.7.1 message"),
+            (499, "never 5.5.0 message"),
+            (500, "later 4.3.0 gateway"),
+            (501, "later 4.3.0 gateway"),
+            (502, "unsure 4.4.2 gateway"),
+            (503, "later 4.3.0 gateway"),
+            (504, "unsure 4.4.2 gateway"),
+            (505, "later 4.3.0 gateway"),
+            (599, "later 4.3.0 gateway"),
+            (600, "unsure 4.4.2 gateway"),
+            (100, "unsure 4.4.2 gateway"),
+        ] {
+            let outcome = judge(&answer(status, "words"), &Patterns::default(), &Redactions::default(), NOW);
+            assert_eq!(short(&outcome), wanted, "{status}");
+        }
+    }
+
+    #[test]
+    fn patterns_change_it() {
+        let all = patterns("^OK", "^BAD", "^WAIT", "^SLOW", r"^OK (\S+)");
+        let kannel = patterns("", "", "", "", r"id=(\d+)");
+        let whole = patterns("", "", "", "", r"\d+");
+        let loose = patterns("OK", "NOT", "", "", "");
+        for (p, status, body, wanted) in [
+            (&all, 200, "OK 77", "sent 77"),
+            (&all, 200, "\u{feff} \r\nOK 77 x", "sent 77"),
+            (&all, 200, "OK", "sent"),
+            (&all, 200, "BAD number", "never 5.0.0 message"),
+            (&all, 200, "WAIT", "later 4.3.0 message"),
+            (&all, 200, "SLOW down", "later 4.4.5 gateway"),
+            (&all, 200, "what?", "never 5.0.0 message"),
+            (&all, 200, "", "unsure 4.4.2 gateway"),
+            (&all, 409, "OK known already", "sent known"),
+            (&all, 400, "WAIT", "later 4.3.0 message"),
+            (&all, 400, "x", "never 5.5.4 message"),
+            (&all, 429, "OK", "later 4.4.5 gateway"),
+            (&all, 500, "OK", "later 4.3.0 gateway"),
+            (&all, 500, "BAD", "never 5.0.0 message"),
+            (&all, 502, "<html>", "unsure 4.4.2 gateway"),
+            (&all, 502, "WAIT", "later 4.3.0 message"),
+            (&loose, 200, "NOT OK", "never 5.0.0 message"),
+            (&kannel, 202, "0: Accepted id=42;", "sent 42"),
+            (&kannel, 200, "no id here", "sent"),
+            (&whole, 200, "queued 5 x", "sent 5"),
+        ] {
+            let outcome = judge(&answer(status, body), p, &Redactions::default(), NOW);
+            assert_eq!(short(&outcome), wanted, "{status} {body}");
+        }
+        let late = format!("{}OK", " x".repeat(SEEN));
+        let outcome = judge(&answer(200, &late), &loose, &Redactions::default(), NOW);
+        assert_eq!(short(&outcome), "never 5.0.0 message", "behind what patterns see");
+    }
+
+    #[test]
+    fn a_broken_body_matters_where_it_would_be_sent() {
+        for (status, wanted) in [
+            (200, "unsure 4.4.2 gateway"),
+            (400, "never 5.5.4 message"),
+            (429, "later 4.4.5 gateway"),
+            (503, "later 4.3.0 gateway"),
+        ] {
+            let broken = Answer { whole: false, ..answer(status, "O") };
+            assert_eq!(short(&judge(&broken, &Patterns::default(), &Redactions::default(), NOW)), wanted);
+        }
+        let p = patterns("^OK", "", "", "", "");
+        for (body, wanted) in [("OK 1", "sent"), ("O", "unsure 4.4.2 gateway")] {
+            let broken = Answer { whole: false, ..answer(200, body) };
+            assert_eq!(short(&judge(&broken, &p, &Redactions::default(), NOW)), wanted);
+        }
+    }
+
+    #[test]
+    fn retry_after_in_seconds_and_as_a_date() {
+        for (value, wanted) in [
+            ("120", Some(120)),
+            (" 0 ", Some(0)),
+            ("99999999999999999999999", Some(u64::MAX / 1000)),
+            ("Sun, 06 Nov 1994 08:51:37 GMT", Some(120)),
+            ("Sun, 06 Nov 1994 08:00:00 GMT", Some(0)),
+            ("soon", None),
+            ("-5", None),
+            ("1.5", None),
+            ("", None),
+        ] {
+            for status in [429, 503] {
+                let a = Answer { retry_after: Some(value), ..answer(status, "") };
+                let Outcome::Later(fault) = judge(&a, &Patterns::default(), &Redactions::default(), NOW) else {
+                    panic!("{status}")
+                };
+                assert_eq!(fault.after, wanted.map(Duration::from_secs), "{value}");
+            }
+        }
+    }
+
+    #[test]
+    fn words_are_the_providers_on_one_line() {
+        let mut hidden = Redactions::default();
+        hidden.hide("s3cret", "[secret]");
+        hidden.hide("+15551234567", "+1*******67");
+        for (content_type, body, wanted) in [
+            (None, &b"no credit\r\nmore"[..], "HTTP 400: no credit"),
+            (None, b"", "HTTP 400"),
+            (None, b"\n\n  x", "HTTP 400: x"),
+            (None, b"<html><body>Error", "HTTP 400"),
+            (None, b"{\n \"error\": \"bad\"\n}", "HTTP 400: { \"error\": \"bad\" }"),
+            (None, b"user a pass s3cret", "HTTP 400: user a pass [secret]"),
+            (None, b"to %2B15551234567 or +15551234567", "HTTP 400: to +1*******67 or +1*******67"),
+            (None, b"see http://h/?pass=zzz now", "HTTP 400: see [url] now"),
+            (None, b"a\x00b\x1b[31m", "HTTP 400: a b [31m"),
+            (None, b"\xff\xfe", "HTTP 400: \u{fffd}\u{fffd}"),
+            (Some("text/plain; charset=iso-8859-1"), b"ung\xfcltig", "HTTP 400: ung\u{fc}ltig"),
+            (Some("text/plain; Charset=\"windows-1251\""), b"\xcf", "HTTP 400: \u{41f}"),
+            (Some("text/plain; charset=klingon"), b"a", "HTTP 400: a"),
+        ] {
+            let a = Answer { content_type, body, ..answer(400, "") };
+            let Outcome::Never(fault) = judge(&a, &Patterns::default(), &hidden, NOW) else { panic!("{body:?}") };
+            assert_eq!(fault.text, wanted);
+        }
+        let long = "x".repeat(10_000);
+        let Outcome::Never(fault) = judge(&answer(400, &long), &Patterns::default(), &hidden, NOW) else { panic!() };
+        assert!(fault.text.len() <= 512);
+    }
+
+    #[test]
+    fn another_martlets_code_is_taken_over() {
+        for (status, body, wanted) in [
+            (400, "ERR 5.1.3 no number", "never 5.1.3 message"),
+            (403, "ERR 5.7.8 who", "never 5.7.8 message"),
+            (503, "ERR 4.3.1 full", "later 4.3.1 gateway"),
+            (400, "ERR 4.3.1 odd", "never 5.5.4 message"),
+            (400, "ERR x", "never 5.5.4 message"),
+        ] {
+            let outcome = judge(&answer(status, body), &Patterns::default(), &Redactions::default(), NOW);
+            assert_eq!(short(&outcome), wanted, "{body}");
+        }
+    }
+}

@@ -7,6 +7,7 @@
 
 pub mod answer;
 pub mod expand;
+mod reader;
 pub mod redact;
 pub mod request;
 mod sample;

@@ -90,3 +90,31 @@ impl Redactions {
         URL.replace_all(&out, "[url]").into_owned()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gateway::http::Format;
+
+    #[test]
+    fn secrets_of_templates_are_hidden_in_every_form() {
+        let mut hidden = Redactions::default();
+        let url = "https://me:l0gin%40x@h/?user=alice&pass=p%26ss1&api_id=12345&pin=9&to=%number%&key=%data%";
+        hidden.hide_secrets_of(&Template::url(url).expect("url"));
+        let body = r#"{"auth_token": "t0k3n", "to": "%number%"}"#;
+        hidden.hide_secrets_of(&Template::body(body, Format::Json).expect("body"));
+        let header = Template::header("Bearer abcdef123").expect("header");
+        hidden.hide_header("authorization", &header);
+        hidden.hide_header("x-note", &Template::header("harmless").expect("header"));
+        for (words, wanted) in [
+            ("alice 12345 harmless 9", "alice 12345 harmless 9"),
+            ("p%26ss1 or p&ss1", "[secret] or [secret]"),
+            ("l0gin@x l0gin%40x", "[secret] [secret]"),
+            ("t0k3n", "[secret]"),
+            ("Bearer abcdef123", "[secret] [secret]"),
+        ] {
+            assert_eq!(hidden.clean(words), wanted);
+        }
+        assert!(!format!("{hidden:?}").contains("t0k3n"));
+    }
+}

@@ -132,3 +132,111 @@ fn content_type(format: Format) -> &'static str {
         Format::Plain => "text/plain; charset=utf-8",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, time::Duration};
+
+    use super::*;
+    use crate::{
+        address::Destination,
+        ground::MessageId,
+        sms::{Content, Segment},
+    };
+
+    const ID: &str = "0190b7d2aa5a7c3e8f00112233445566";
+
+    fn attempt(segments: Vec<Segment>, whole: Body) -> Arc<Attempt> {
+        Arc::new(Attempt {
+            id: ID.parse::<MessageId>().expect("id"),
+            n: 1,
+            to: Destination::try_from("+15551234567".to_owned()).expect("number"),
+            content: Content { body: whole, udh: Vec::new() },
+            parts: u8::try_from(segments.len()).expect("few"),
+            segments,
+            sender: Some("Acme".parse().expect("sender")),
+            sender_phone: None,
+            pid: None,
+            dcs: None,
+            value: Vec::new(),
+            validity: Duration::from_secs(60),
+        })
+    }
+
+    fn one(body: Body) -> Arc<Attempt> {
+        attempt(vec![Segment { body: body.clone(), udh: Vec::new() }], body)
+    }
+
+    fn url(template: &str, attempt: &Attempt, index: u8) -> String {
+        let templates = Templates::get(Template::url(template).expect(template));
+        let request = templates.request(attempt, index, Split::Udh).unwrap_or_else(|e| panic!("{e:?}"));
+        assert!(!request.post && request.body.is_empty());
+        request.url.to_string()
+    }
+
+    const PEER: &str = "http://peer:8025/sms/?number=%number%&data=%data%&udh=%udh%&binary=%binary%&pid=%pid%&dcs=%dcs%\
+                        &sender=%sender%&msgid=%msgid%&user=me&pass=pin";
+    const CLICK: &str = "http://api.test/http/sendmsg?user=me&password=pw&api_id=77&to=%number%&udh=%udh;len;hex%\
+                         &data=%data;isascii%%data;isunicode;unicode;value=&unicode=1%&concat=%parts%";
+
+    #[test]
+    fn another_martlet() {
+        let end = format!("&sender=Acme&msgid={ID}&user=me&pass=pin");
+        for (body, wanted) in [
+            (Body::Text("Hi & bye".to_owned()), "data=Hi%20%26%20bye&udh=&binary=&pid=&dcs="),
+            (Body::Text("\u{41f}".to_owned()), "data=%D0%9F&udh=&binary=&pid=&dcs="),
+            (Body::Binary(vec![1, 2, 3]), "data=AQID&udh=&binary=1&pid=&dcs="),
+        ] {
+            let wanted = format!("http://peer:8025/sms/?number=%2B15551234567&{wanted}{end}");
+            assert_eq!(url(PEER, &one(body), 0), wanted);
+        }
+    }
+
+    #[test]
+    fn a_provider_with_switches() {
+        let begin = "http://api.test/http/sendmsg?user=me&password=pw&api_id=77&to=%2B15551234567";
+        let cases = [("Hi", "&udh=&data=Hi&concat=1"), ("Жé", "&udh=&data=041600E9&unicode=1&concat=1")];
+        for (words, wanted) in cases {
+            assert_eq!(url(CLICK, &one(Body::Text(words.to_owned())), 0), format!("{begin}{wanted}"));
+        }
+    }
+
+    #[test]
+    fn segments_have_a_header_and_an_id_of_their_own() {
+        let part = |n: u8, words: &str| Segment { body: Body::Text(words.to_owned()), udh: vec![0, 3, 9, 2, n] };
+        let both = attempt(vec![part(1, "ab"), part(2, "Ж")], Body::Text("abЖ".to_owned()));
+        let (first, second) = (url(PEER, &both, 0), url(PEER, &both, 1));
+        assert!(first.contains("data=ab&udh=AAMJAgE%3D") && first.contains(&format!("msgid={ID}-1&")), "{first}");
+        assert!(second.contains("udh=AAMJAgI%3D") && second.contains(&format!("msgid={ID}-2&")), "{second}");
+        // The whole is Unicode, so every segment goes as such.
+        let first = url(CLICK, &both, 0);
+        assert!(first.ends_with("&udh=050003090201&data=00610062&unicode=1&concat=1"), "{first}");
+        let templates = Templates::get(Template::url(CLICK).expect("template"));
+        assert!(templates.request(&both, 2, Split::Udh).is_err());
+        let alone = templates.request(&both, 0, Split::Separate).map(|r| r.url.to_string());
+        assert!(alone.is_ok_and(|u| u.contains("&data=ab&concat")));
+    }
+
+    #[test]
+    fn post_with_headers() {
+        let templates = Templates {
+            url: Template::url("https://h/v1").expect("url"),
+            method: Method::Post(Some((
+                Template::body(r#"{"to":"%number;interprefix=%","text":"%data%"}"#, Format::Json).expect("body"),
+                Format::Json,
+            ))),
+            headers: vec![(
+                reqwest::header::HeaderName::from_static("x-request"),
+                Template::header("%msgid%").expect("header"),
+            )],
+        };
+        let mut attempt = Arc::unwrap_or_clone(one(Body::Text("say \"hi\"".to_owned())));
+        attempt.value = vec!["&a=b".to_owned()];
+        let request = templates.request(&attempt, 0, Split::Provider).unwrap_or_else(|e| panic!("{e:?}"));
+        assert!(request.post);
+        assert_eq!(request.url.as_str(), "https://h/v1?a=b");
+        assert_eq!(request.body, br#"{"to":"15551234567","text":"say \"hi\""}"#);
+        let headers: Vec<_> = request.headers.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+        assert_eq!(headers, [("x-request", ID), ("content-type", "application/json")]);
+    }
+}
