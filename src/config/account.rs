@@ -1,7 +1,6 @@
-//! `[[account]]` and `[[address]]`: who may send, and mail addresses that stand for phones.
+//! `[[account]]`: who may send, by which gateway, how much.
 //!
-//! What can go wrong beyond bad values: two accounts of one name, a gateway that is not there, addresses that lead in
-//! a circle, somebody who is to pay and has no account.
+//! What can go wrong beyond bad values: two accounts of one name, a gateway that is not there.
 
 use std::collections::HashMap;
 
@@ -14,10 +13,10 @@ use super::{
     error::{Place, suggestion},
     gateway::Gateway,
     secret::Origin,
-    value::{Read, Setting, Strings, Within, Wrong, domain, one_of, quoted, text},
+    value::{Read, Setting, Within, Wrong, domain, one_of, quoted, text},
 };
 use crate::{
-    address::{Destination, Helper, Mailbox, Number, Numbering, Region, SenderId, Target, uri},
+    address::{Destination, Mailbox, Number, Numbering, Region, SenderId},
     ground::{AccountName, GatewayId, Secret, Timestamp},
 };
 
@@ -227,170 +226,5 @@ pub fn together(accounts: &[(Account, Place, Option<Place>)], gateways: &[(Gatew
             let hint = suggestion(id.as_str(), gateways.iter().map(|(gateway, _)| gateway.id.as_str()));
             check.wrong(at, format!("there is no gateway `{id}`{hint}"));
         }
-    }
-}
-
-#[derive(Deserialize)]
-pub struct AddressKeys {
-    address: Option<Setting<Mailbox>>,
-    to: Option<Setting<Strings>>,
-    account: Option<Setting<AccountName>>,
-    from: Option<Vec<Setting<Sender>>>,
-}
-
-/// Who may use a helper address: one sender, or `@domain`.
-struct Sender(String);
-
-impl Read for Sender {
-    fn read(value: &Value) -> Result<Self, Wrong> {
-        let given = text(value)?;
-        let sender = match given.strip_prefix('@') {
-            Some(host) => domain(host).map(|host| format!("@{host}")),
-            None => given.parse::<Mailbox>().ok().map(|address| address.as_str().to_lowercase()),
-        };
-        sender.map(Self).ok_or_else(|| format!("{} is neither a plain mail address nor \"@domain\"", quoted(given)).into())
-    }
-}
-
-/// A helper address before the addresses it names are looked up.
-struct Unresolved {
-    place: Place,
-    to: Vec<String>,
-    to_place: Place,
-    helper: Helper,
-}
-
-/// Reads every `[[address]]`, follows those that name each other, and refuses circles.
-pub fn helpers(
-    all: Vec<Spanned<AddressKeys>>,
-    numbering: Option<Numbering>,
-    accounts: &[(Account, Place, Option<Place>)],
-    check: &mut Check<'_>,
-) -> HashMap<String, Helper> {
-    let mut unresolved: HashMap<String, Unresolved> = HashMap::new();
-    for keys in all {
-        let Some((name, entry)) = address(keys, accounts, check) else { continue };
-        match unresolved.get(&name) {
-            Some(first) => {
-                let cause = format!("`{name}` is declared already, in {}", first.place.line());
-                check.wrong(&entry.place, cause);
-            }
-            None => {
-                unresolved.insert(name, entry);
-            }
-        }
-    }
-    let mut names: Vec<&String> = unresolved.keys().collect();
-    names.sort();
-    let mut out = HashMap::new();
-    for name in names {
-        let mut targets = Vec::new();
-        let Some(entry) = unresolved.get(name) else { continue };
-        if follow(name, &unresolved, &mut vec![name.as_str()], numbering, &mut targets, check) {
-            out.insert(name.clone(), Helper { to: targets, ..entry.helper.clone() });
-        }
-    }
-    out
-}
-
-fn address(
-    keys: Spanned<AddressKeys>,
-    accounts: &[(Account, Place, Option<Place>)],
-    check: &mut Check<'_>,
-) -> Option<(String, Unresolved)> {
-    let header = check.place(&keys.span());
-    let keys = keys.into_inner();
-    for (absent, key, why) in [
-        (keys.address.is_none(), "address", "the mail address that stands for phones"),
-        (keys.to.is_none(), "to", "one or several phones, such as \"sms:+15550001111\""),
-        (keys.account.is_none(), "account", "who pays"),
-    ] {
-        if absent {
-            check.missing(&header, key, why);
-        }
-    }
-    let name = check.placed(keys.address);
-    let to = check.placed(keys.to);
-    let payer = check.placed(keys.account);
-    let from = check.list(keys.from).into_iter().map(|Sender(sender)| sender).collect();
-    if let Some((_, place)) = to.as_ref().filter(|(Strings(list), _)| list.is_empty()) {
-        check.wrong(place, "the list is empty");
-    }
-    if let Some((payer, place)) = &payer
-        && !has_account(payer, accounts)
-    {
-        let hint = suggestion(payer.as_str(), accounts.iter().map(|(account, _, _)| account.user.as_str()));
-        check.wrong(place, format!("there is no account `{payer}`, nor one for its domain, nor \"*\"{hint}"));
-    }
-    let ((name, place), (Strings(to), to_place), (account, _)) = (name?, to?, payer?);
-    let helper = Helper { to: Vec::new(), account, from };
-    Some((name.as_str().to_lowercase(), Unresolved { place, to, to_place, helper }))
-}
-
-fn has_account(name: &AccountName, accounts: &[(Account, Place, Option<Place>)]) -> bool {
-    let of_domain = name.as_str().find('@').and_then(|at| name.as_str().get(at..)).unwrap_or_default();
-    accounts.iter().any(|(account, _, _)| account.user == *name || matches!(account.user.as_str(), n if n == of_domain || n == "*"))
-}
-
-/// The most phones one address may stand for.
-const MOST: usize = 1000;
-
-/// Collects what `name` stands for; false where something is wrong (noted at the address that is wrong itself).
-fn follow<'a>(
-    name: &str,
-    all: &'a HashMap<String, Unresolved>,
-    path: &mut Vec<&'a str>,
-    numbering: Option<Numbering>,
-    out: &mut Vec<Target>,
-    check: &mut Check<'_>,
-) -> bool {
-    let (Some(entry), Some(numbering)) = (all.get(name), numbering) else { return false };
-    let own = path.len() == 1; // errors of an entry are noted once, when it is followed by itself
-    let mut sound = true;
-    for written in &entry.to {
-        let lower = written.to_lowercase();
-        if let Some((next, _)) = all.get_key_value(&lower) {
-            if path.contains(&next.as_str()) {
-                if own || path.first() == Some(&next.as_str()) {
-                    check.wrong(&entry.to_place, format!("this leads in a circle: {} → {next}", path.join(" → ")));
-                }
-                return false;
-            }
-            path.push(next);
-            sound &= follow(next, all, path, Some(numbering), out, check);
-            path.pop();
-            continue;
-        }
-        match uri::parse(written, &numbering) {
-            Ok(_) if out.len() >= MOST => {
-                check.wrong(&entry.to_place, format!("more than {MOST} phones"));
-                return false;
-            }
-            Ok(target) => out.push(target),
-            Err(why) => {
-                if own {
-                    check.wrong(&entry.to_place, format!("{}: {}", quoted_scheme(written), why_not(&why)));
-                }
-                sound = false;
-            }
-        }
-    }
-    sound
-}
-
-/// Enough of an address to find it, without its number and parameters.
-fn quoted_scheme(written: &str) -> String {
-    match written.rsplit_once('@') {
-        Some((_, host)) if !host.contains(['?', '&', '=']) => format!("no [[address]] is named like the one at {}", quoted(host)),
-        _ => "this is no sms: address".to_owned(),
-    }
-}
-
-fn why_not(why: &crate::address::AddressError) -> String {
-    use crate::address::AddressError;
-    match why {
-        AddressError::Number(number) => number.to_string(),
-        AddressError::Parameter { name, why } => format!("parameter {}: {why}", quoted(name)),
-        AddressError::Syntax(why) => (*why).to_owned(),
     }
 }

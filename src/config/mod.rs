@@ -7,6 +7,7 @@
 //! Only `app` and `cli` know this room; every other one has its own small settings.
 
 mod account;
+mod address;
 mod check;
 mod error;
 mod flow;
@@ -37,7 +38,7 @@ pub use listener::{Http, Limits, Listener, Protocol};
 pub use net::Bind;
 pub use schema::Node;
 pub use secret::{Machine, World, Written};
-pub use sms::{Overflow, Sms, Strip};
+pub use sms::{Overflow, Sms};
 
 use crate::{
     address::{Domains, Helper},
@@ -66,7 +67,7 @@ struct Keys {
     queue: Option<flow::QueueKeys>,
     gateway: Option<Vec<Spanned<gateway::Keys>>>,
     account: Option<Vec<Spanned<account::Keys>>>,
-    address: Option<Vec<Spanned<account::AddressKeys>>>,
+    address: Option<Vec<Spanned<address::Keys>>>,
     log: Option<flow::LogKeys>,
 }
 
@@ -281,7 +282,7 @@ fn assemble(
         .filter_map(|keys| account::account(keys, numbering, &zone, check))
         .collect();
     account::together(&accounts, &gateways, check);
-    let helpers = account::helpers(keys.address.unwrap_or_default(), numbering, &accounts, check);
+    let helpers = address::helpers(keys.address.unwrap_or_default(), numbering, &accounts, check);
     if accounts.is_empty() && check.errors.is_empty() {
         check.warn(&top, "no [[account]]: nobody may send");
     }

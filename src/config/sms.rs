@@ -10,12 +10,9 @@ use super::{
 };
 use crate::{
     address::{Accept, Numbering, Region},
+    mail::{Choices, Strip, Template, TemplateError},
     sms::tidy::Transliterate,
 };
-
-/// What a template may name.
-const VARIABLES: &[&str] =
-    &["subject", "body", "from", "from_name", "to", "date", "size", "attachments", "message_id"];
 
 #[derive(Deserialize, Default)]
 pub struct Keys {
@@ -47,23 +44,11 @@ pub struct Sms {
     /// Scheme names in lower case, `sms` first.
     pub prefixes: Vec<String>,
     pub transliterate: Transliterate,
-    pub strip: Strip,
-    pub disclaimers: Vec<Regex>,
-    /// `None`: the body, or the subject when the body is empty. Its variables are known ones.
-    pub template: Option<String>,
+    /// What is cut, the template, links of HTML mails.
+    pub choices: Choices,
     /// Sent where a mail has nothing to say; `None`: such a mail is refused.
     pub placeholder: Option<String>,
     pub overflow: Overflow,
-    /// URLs of links in HTML mails are kept.
-    pub html_links: bool,
-}
-
-/// What is cut from a mail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Strip {
-    pub quotes: bool,
-    pub signature: bool,
-    pub footer: bool,
 }
 
 /// What becomes of words that do not fit.
@@ -125,27 +110,16 @@ impl Read for Scheme {
     }
 }
 
-/// A text with `{variable}`s.
-struct Template(String);
-
 impl Read for Template {
     fn read(value: &Value) -> Result<Self, Wrong> {
         let given = text(value)?;
-        let mut at = 0;
-        while let Some(open) = given.get(at..).and_then(|rest| rest.find('{')).map(|i| at + i) {
-            let rest = given.get(open + 1..).unwrap_or_default();
-            let wrong = |cause: String| Wrong { cause, at: Some((given.to_owned(), open)) };
-            let Some(close) = rest.find('}') else {
-                return Err(wrong("`{` is never closed".into()));
+        given.parse().map_err(|why: TemplateError| {
+            let at = match &why {
+                TemplateError::Unknown(name) => given.find(&format!("{{{name}")),
+                TemplateError::Brace | TemplateError::TooLong => None,
             };
-            let name = rest.get(..close).unwrap_or_default();
-            if !VARIABLES.contains(&name) {
-                let hint = super::error::suggestion(name, VARIABLES.iter().copied());
-                return Err(wrong(format!("no variable {}: there are {}{hint}", quoted(name), VARIABLES.join(", "))));
-            }
-            at = open + 1 + close + 1;
-        }
-        Ok(Self(given.to_owned()))
+            Wrong { cause: why.to_string(), at: at.map(|at| (given.to_owned(), at)) }
+        })
     }
 }
 
@@ -167,12 +141,14 @@ pub fn sms(keys: Keys, check: &mut Check<'_>) -> Option<Sms> {
         bare_numbers: check.take(keys.bare_numbers).unwrap_or(true),
         prefixes,
         transliterate: check.take(keys.transliterate).unwrap_or_default(),
-        strip,
-        disclaimers: check.list(keys.disclaimers),
-        template: check.take(keys.template).map(|t| t.0),
+        choices: Choices {
+            strip,
+            template: check.take(keys.template),
+            html_links: keys.html.and_then(|html| check.take(html.links)).unwrap_or(false),
+            disclaimers: check.list(keys.disclaimers),
+        },
         placeholder: check.take(keys.placeholder).filter(|words| !words.trim().is_empty()),
         overflow: check.take(keys.overflow).unwrap_or(Overflow::Truncate),
-        html_links: keys.html.and_then(|html| check.take(html.links)).unwrap_or(false),
         numbering: Numbering { region: region?, accept },
     })
 }
@@ -181,19 +157,12 @@ pub fn sms(keys: Keys, check: &mut Check<'_>) -> Option<Sms> {
 mod tests {
     use super::*;
 
-    fn template(given: &str) -> Result<(), (String, usize)> {
-        match Template::read(&Value::String(given.into())) {
-            Ok(_) => Ok(()),
-            Err(wrong) => Err((wrong.cause, wrong.at.expect("an offset").1)),
-        }
-    }
-
     #[test]
-    fn templates_name_known_variables() {
-        assert!(template("New mail from {from_name}: {subject}").is_ok());
-        assert!(template("} plain").is_ok());
-        assert_eq!(template("{body} {").expect_err("open").1, 7);
-        let (cause, at) = template("é {sbject}").expect_err("unknown");
-        assert!(cause.ends_with("did you mean `subject`?") && at == 3, "{cause} {at}");
+    fn a_bad_variable_is_pointed_at() {
+        let read = |given: &str| Template::read(&Value::String(given.into()));
+        assert!(read("New mail from {from_name}: {subject}").is_ok());
+        let Err(wrong) = read("é {sbject}") else { panic!("there is no sbject") };
+        assert_eq!(wrong.at, Some(("é {sbject}".to_owned(), 3)));
+        assert!(read("{body").is_err());
     }
 }
