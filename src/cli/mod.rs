@@ -1,1 +1,182 @@
-//! (room)
+//! The command line.
+//!
+//! Every command writes to what it is handed, so that tests can read it. With `--json` exactly one JSON value goes to
+//! the standard output and nothing else; errors go to the standard error and say what to do next. Exit codes are
+//! those of sysexits(3).
+
+mod address;
+mod check;
+mod encode;
+mod number;
+mod queue;
+mod serve;
+mod text;
+
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{self, Config};
+
+/// SMS transport for mail servers: mail becomes a text, the phone's reply becomes a threaded mail.
+#[derive(Debug, Parser)]
+#[command(name = "martlet", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the daemon
+    Serve {
+        #[command(flatten)]
+        config: ConfigFile,
+    },
+    /// Check a configuration; exit 78 and FILE:LINE:COLUMN: cause where it is wrong
+    Check {
+        #[command(flatten)]
+        config: ConfigFile,
+    },
+    /// Show what a phone number is
+    Number(number::Args),
+    /// Show what an address resolves to
+    Address(address::Args),
+    /// Show the text that a phone would get for a mail
+    Text(text::Args),
+    /// Show alphabet and segments of a text
+    Encode(encode::Args),
+    /// Look into the queue, beside a running daemon or without one
+    Queue {
+        #[command(subcommand)]
+        what: queue::What,
+    },
+}
+
+#[derive(Debug, Args)]
+struct ConfigFile {
+    /// The configuration
+    #[arg(long = "config", value_name = "FILE")]
+    config: PathBuf,
+}
+
+/// Why a command did not succeed.
+struct Failure {
+    exit: Exit,
+    /// For the standard error; empty where everything has been said.
+    words: String,
+}
+
+/// Exit codes of sysexits(3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+enum Exit {
+    Usage = 64,
+    Data = 65,
+    NoInput = 66,
+    Unavailable = 69,
+    Software = 70,
+    Io = 74,
+    Config = 78,
+}
+
+impl Failure {
+    fn new(exit: Exit, words: impl Into<String>) -> Self {
+        Self { exit, words: words.into() }
+    }
+
+    /// Everything that had to be said stands on the standard output.
+    fn said(exit: Exit) -> Self {
+        Self::new(exit, "")
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            // Whoever read our output has enough of it.
+            io::ErrorKind::BrokenPipe => Self::said(Exit::Io),
+            _ => Self::new(Exit::Io, format!("cannot write the output: {error}")),
+        }
+    }
+}
+
+impl From<config::Errors> for Failure {
+    fn from(errors: config::Errors) -> Self {
+        Self::new(Exit::Config, errors.to_string())
+    }
+}
+
+type Done = Result<(), Failure>;
+
+/// The whole of the program.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and the version are no errors; clap knows which stream they belong to.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(Exit::Usage as u8) } else { ExitCode::SUCCESS };
+        }
+    };
+    if let Command::Serve { config } = cli.command {
+        return serve::run(&config.config, &mut io::stderr().lock());
+    }
+    let (mut out, mut err) = (io::stdout().lock(), io::stderr().lock());
+    run(cli.command, &mut out, &mut err)
+}
+
+fn run(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> ExitCode {
+    let done = match command {
+        Command::Serve { config } => return serve::run(&config.config, err),
+        Command::Check { config } => check::run(&config.config, out, err),
+        Command::Number(args) => number::run(&args, out),
+        Command::Address(args) => address::run(&args, out),
+        Command::Text(args) => text::run(&args, out),
+        Command::Encode(args) => encode::run(&args, out),
+        Command::Queue { what } => queue::run(&what, out),
+    };
+    match done.and_then(|()| out.flush().map_err(Failure::from)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            if !failure.words.is_empty() {
+                // There is nowhere else to say that the standard error is closed.
+                let _ = writeln!(err, "{}", failure.words);
+            }
+            ExitCode::from(failure.exit as u8)
+        }
+    }
+}
+
+fn load(path: &std::path::Path) -> Result<Config, Failure> {
+    Ok(config::load(path)?)
+}
+
+/// One JSON value and a line end.
+fn json(out: &mut dyn Write, value: &impl serde::Serialize) -> Done {
+    let line = serde_json::to_string(value).map_err(|e| Failure::new(Exit::Software, format!("cannot write JSON: {e}")))?;
+    writeln!(out, "{line}")?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_closed_pipe_is_no_news() {
+        assert!(Failure::from(io::Error::from(io::ErrorKind::BrokenPipe)).words.is_empty());
+        assert!(!Failure::from(io::Error::from(io::ErrorKind::StorageFull)).words.is_empty());
+    }
+}

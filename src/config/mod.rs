@@ -1,1 +1,316 @@
-//! (room)
+//! The configuration: one TOML file, and `gateways.d/*.toml` beside it.
+//!
+//! [`load`] reads it into typed values and reports everything that is wrong in one go, each with file, line and
+//! column. Syntax errors hide what stands behind them; unknown keys, wrong types, bad values and things that do not
+//! fit together are found side by side. Which keys there are is learned from the structs (`schema`).
+//!
+//! Only `app` and `cli` know this room; every other one has its own small settings.
+
+mod account;
+mod address;
+mod check;
+mod error;
+mod flow;
+mod gateway;
+mod later;
+mod listener;
+mod net;
+mod schema;
+mod secret;
+mod sms;
+mod value;
+
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use jiff::tz::TimeZone;
+use serde::{Deserialize, de::DeserializeOwned};
+use toml::{Spanned, de::DeTable};
+
+pub use account::{Account, Count, Monthly};
+pub use error::{Error, Errors, Place, Source};
+pub use flow::{Format, Inbound, Level, Log, Queue, WayBack};
+pub use gateway::{Answer, Gateway, Http as HttpGateway, Kind, Method, OnUnsure, PhoneFrom};
+pub use listener::{Http, Limits, Listener, Protocol};
+pub use net::Bind;
+pub use schema::Node;
+pub use secret::{Machine, World, Written};
+pub use sms::{Overflow, Sms};
+
+use crate::{
+    address::{Domains, Helper},
+    store,
+};
+use check::{Check, absolute};
+use value::{Domain, Setting};
+
+/// The largest file, in octets.
+const LARGEST: u64 = 16 << 20;
+
+/// The keys of the file.
+#[derive(Deserialize)]
+struct Keys {
+    data_dir: Option<Setting<PathBuf>>,
+    domains: Option<Vec<Setting<Domain>>>,
+    hostname: Option<Setting<Domain>>,
+    zone: Option<Setting<String>>,
+    store: Option<flow::StoreKeys>,
+    listener: Option<Vec<Spanned<listener::Keys>>>,
+    limits: Option<listener::LimitKeys>,
+    http: Option<Spanned<listener::HttpKeys>>,
+    mailbox: Option<Spanned<flow::MailboxKeys>>,
+    inbound: Option<flow::InboundKeys>,
+    sms: Option<sms::Keys>,
+    queue: Option<flow::QueueKeys>,
+    gateway: Option<Vec<Spanned<gateway::Keys>>>,
+    account: Option<Vec<Spanned<account::Keys>>>,
+    address: Option<Vec<Spanned<address::Keys>>>,
+    log: Option<flow::LogKeys>,
+}
+
+/// The keys of a file in `gateways.d`.
+#[derive(Deserialize)]
+struct GatewayFile {
+    gateway: Option<Vec<Spanned<gateway::Keys>>>,
+}
+
+/// Everything a running Martlet goes by.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The file it was read from.
+    pub file: PathBuf,
+    pub data_dir: PathBuf,
+    /// SMS domains, IDNA ASCII, lower case; at least one.
+    pub domains: Vec<String>,
+    /// In greetings, Reporting-MTA and Message-IDs.
+    pub hostname: String,
+    /// Whose calendar months limits count in.
+    pub zone: TimeZone,
+    pub store: store::Settings,
+    pub listeners: Vec<Listener>,
+    pub limits: Limits,
+    pub http: Option<Http>,
+    pub mailbox: WayBack,
+    pub inbound: Inbound,
+    pub sms: Sms,
+    pub queue: Queue,
+    pub gateways: Vec<Gateway>,
+    pub accounts: Vec<Account>,
+    /// `[[address]]` by address in lower case.
+    pub helpers: HashMap<String, Helper>,
+    pub log: Log,
+    /// What is allowed but worth a word at start.
+    pub warnings: Vec<Error>,
+}
+
+impl Config {
+    /// What addresses resolve by.
+    pub fn addresses(&self) -> Domains {
+        Domains {
+            domains: self.domains.clone(),
+            prefixes: self.sms.prefixes.clone(),
+            bare_numbers: self.sms.bare_numbers,
+            numbering: self.sms.numbering,
+            helpers: self.helpers.clone(),
+        }
+    }
+
+    /// An error about octet `offset` of a text that was kept as written (a URL template).
+    pub fn error_at(written: &Written, offset: usize, cause: impl AsRef<str>) -> Error {
+        written.error(offset, cause)
+    }
+}
+
+/// Every key that the configuration knows, by its path (`gateway.answer.id`).
+pub fn keys() -> Vec<String> {
+    schema::schema::<Keys>().keys()
+}
+
+/// Reads the file at `path`, and `gateways.d/*.toml` beside it.
+pub fn load(path: &Path) -> Result<Config, Errors> {
+    let main = read(path)?;
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    // Errors show the name that was given; `gateways.d` beside it in the same way.
+    let beside = path.with_file_name("gateways.d");
+    let mut names: Vec<PathBuf> = match std::fs::read_dir(&beside) {
+        Ok(entries) => entries.flatten().map(|entry| entry.path()).collect(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => return Err(unreadable(&beside, &error.to_string()).into()),
+    };
+    names.retain(|name| name.extension().is_some_and(|e| e == "toml"));
+    names.sort();
+    let more = names.iter().map(|name| read(name)).collect::<Result<Vec<_>, _>>()?;
+    parse(main, more, &folder, &Machine)
+}
+
+fn unreadable(path: &Path, why: &str) -> Error {
+    Error { file: path.to_owned(), line: 1, column: 1, cause: format!("cannot be read: {why}") }
+}
+
+fn read(path: &Path) -> Result<Source, Error> {
+    let failed = |error: std::io::Error| unreadable(path, &error.to_string());
+    if std::fs::metadata(path).map_err(failed)?.len() > LARGEST {
+        return Err(unreadable(path, "it is larger than 16 MiB"));
+    }
+    let octets = std::fs::read(path).map_err(failed)?;
+    match String::from_utf8(octets) {
+        Ok(text) => Ok(Source { path: path.to_owned(), text }),
+        Err(error) => {
+            let sound = error.utf8_error().valid_up_to();
+            let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+            let (line, column) = Source { path: path.to_owned(), text }.line_column(sound);
+            Err(Error { file: path.to_owned(), line, column, cause: "not UTF-8 here".into() })
+        }
+    }
+}
+
+/// Reads the text of a configuration; `more` are the files of `gateways.d`, `folder` is where relative paths begin.
+pub fn parse(main: Source, more: Vec<Source>, folder: &Path, world: &dyn World) -> Result<Config, Errors> {
+    let main = Arc::new(main);
+    let mut check =
+        Check { world, folder: folder.to_owned(), source: Arc::clone(&main), errors: Vec::new(), warnings: Vec::new() };
+    let keys: Option<Keys> = keys_of(&mut check);
+    let mut others = Vec::new();
+    for source in more {
+        check.source = Arc::new(source);
+        let file: Option<GatewayFile> = keys_of(&mut check);
+        others.push((Arc::clone(&check.source), file.and_then(|file| file.gateway).unwrap_or_default()));
+    }
+    check.source = main;
+    let config = keys.and_then(|keys| assemble(keys, others, &mut check));
+    let mut errors = check.errors;
+    errors.sort_by_cached_key(|error| (error.file != check.source.path, error.clone()));
+    errors.dedup();
+    match (Errors::of(errors), config) {
+        (Some(errors), _) => Err(errors),
+        (None, Some(config)) => Ok(Config { warnings: check.warnings, ..config }),
+        // Nothing is left out without an error noted; should it be, say where to look.
+        (None, None) => Err(unreadable(&check.source.path, "something needed is missing").into()),
+    }
+}
+
+/// The keys of one file; syntax, unknown keys and wrong shapes are noted. `None` where they could not be read.
+fn keys_of<T: DeserializeOwned>(check: &mut Check<'_>) -> Option<T> {
+    let source = Arc::clone(&check.source);
+    let table = match DeTable::parse(&source.text) {
+        Ok(table) => table,
+        Err(error) => {
+            let place = check.place(&error.span().unwrap_or(0..0));
+            check.wrong(&place, error.message());
+            return None;
+        }
+    };
+    let mut misfits = Vec::new();
+    schema::walk(&schema::schema::<T>(), table.get_ref(), "", &mut misfits);
+    let before = check.errors.len();
+    for (span, cause) in misfits {
+        let place = check.place(&span);
+        check.wrong(&place, cause);
+    }
+    match serde_path_to_error::deserialize(toml::Deserializer::from(table)) {
+        Ok(keys) => Some(keys),
+        Err(error) => {
+            if check.errors.len() == before {
+                let path = error.path().to_string();
+                let error = error.into_inner();
+                let place = check.place(&error.span().unwrap_or(0..0));
+                check.wrong(&place, format!("`{path}`: {}", error.message()));
+            }
+            None
+        }
+    }
+}
+
+fn assemble(
+    keys: Keys,
+    others: Vec<(Arc<Source>, Vec<Spanned<gateway::Keys>>)>,
+    check: &mut Check<'_>,
+) -> Option<Config> {
+    let top = check.place(&(0..0));
+    let data_dir = check.path(keys.data_dir).unwrap_or_else(|| absolute(&check.folder, Path::new("data")));
+    let given_domains = keys.domains.is_some();
+    let domains: Vec<String> = check.list(keys.domains).into_iter().map(|Domain(name)| name).collect();
+    if domains.is_empty() && (!given_domains || check.errors.is_empty()) {
+        check.missing(&top, "domains", "the domains whose recipients are phones, such as [\"sms.example.com\"]");
+    }
+    let hostname = check.take(keys.hostname).map(|Domain(name)| name).or_else(|| domains.first().cloned());
+    let zone = check.placed(keys.zone).map_or(TimeZone::UTC, |(name, place)| {
+        TimeZone::get(&name).unwrap_or_else(|_| {
+            check.wrong(&place, format!("{} is no time zone such as \"Europe/Berlin\"", value::quoted(&name)));
+            TimeZone::UTC
+        })
+    });
+    let sms = sms::sms(keys.sms.unwrap_or_default(), check);
+    let numbering = sms.as_ref().map(|sms| sms.numbering);
+
+    let listeners: Vec<_> =
+        keys.listener.unwrap_or_default().into_iter().filter_map(|keys| listener::listener(keys, check)).collect();
+    let http = listener::http(keys.http, check);
+    listener::no_clash(&listeners, http.as_ref(), check);
+    if listeners.is_empty() && http.is_none() && check.errors.is_empty() {
+        check.wrong(&top, "nothing to listen on: add a [[listener]] or [http]");
+    }
+
+    let mut gateways: Vec<_> = Vec::new();
+    for keys in keys.gateway.unwrap_or_default() {
+        gateways.extend(gateway::gateway(keys, numbering, check));
+    }
+    let main = Arc::clone(&check.source);
+    for (source, list) in others {
+        check.source = source;
+        for keys in list {
+            gateways.extend(gateway::gateway(keys, numbering, check));
+        }
+    }
+    check.source = main;
+    gateway::unique(&gateways, check);
+    if gateways.is_empty() && check.errors.is_empty() {
+        check.warn(&top, "no [[gateway]]: nothing can be sent");
+    }
+
+    let accounts: Vec<_> = keys
+        .account
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|keys| account::account(keys, numbering, &zone, check))
+        .collect();
+    account::together(&accounts, &gateways, check);
+    let helpers = address::helpers(keys.address.unwrap_or_default(), numbering, &accounts, check);
+    if accounts.is_empty() && check.errors.is_empty() {
+        check.warn(&top, "no [[account]]: nobody may send");
+    }
+
+    let store = flow::store(keys.store.unwrap_or_default(), &data_dir, check);
+    let mailbox = flow::mailbox(keys.mailbox, &top, check);
+    let limits = listener::limits(keys.limits, check);
+    let inbound = flow::inbound(keys.inbound.unwrap_or_default(), check);
+    let queue = flow::queue(keys.queue.unwrap_or_default(), check);
+    let log = flow::log(keys.log.unwrap_or_default(), check);
+    Some(Config {
+        file: check.source.path.clone(),
+        store,
+        data_dir,
+        domains,
+        hostname: hostname?,
+        zone,
+        limits,
+        listeners: listeners.into_iter().map(|(listener, _)| listener).collect(),
+        http: http.map(|(http, _)| http),
+        inbound,
+        queue,
+        log,
+        mailbox: mailbox?,
+        sms: sms?,
+        gateways: gateways.into_iter().map(|(gateway, _)| gateway).collect(),
+        accounts: accounts.into_iter().map(|(account, _, _)| account).collect(),
+        helpers,
+        warnings: Vec::new(),
+    })
+}

@@ -1,0 +1,230 @@
+//! `[[account]]`: who may send, by which gateway, how much.
+//!
+//! What can go wrong beyond bad values: two accounts of one name, a gateway that is not there.
+
+use std::collections::HashMap;
+
+use jiff::{civil::Date, tz::TimeZone};
+use serde::Deserialize;
+use toml::{Spanned, Value};
+
+use super::{
+    check::Check,
+    error::{Place, suggestion},
+    gateway::Gateway,
+    secret::Origin,
+    value::{Read, Setting, Within, Wrong, domain, one_of, quoted, text},
+};
+use crate::{
+    address::{Destination, Mailbox, Number, Numbering, Region, SenderId},
+    ground::{AccountName, GatewayId, Secret, Timestamp},
+};
+
+#[derive(Deserialize)]
+pub struct Keys {
+    user: Option<Setting<User>>,
+    password: Option<Setting<Origin>>,
+    active: Option<Setting<bool>>,
+    expires: Option<Setting<Day>>,
+    monthly_max: Option<Setting<Monthly>>,
+    count: Option<Setting<Count>>,
+    shared: Option<Setting<bool>>,
+    max_parts: Option<Setting<Within<1, 128>>>,
+    regions: Option<Vec<Setting<Region>>>,
+    senders: Option<Vec<Setting<SenderId>>>,
+    phone: Option<Setting<String>>,
+    reply: Option<Setting<Mailbox>>,
+    addresses: Option<Vec<Setting<Mailbox>>>,
+    gateway: Option<Setting<GatewayId>>,
+    short_codes: Option<Setting<bool>>,
+    value: Option<Setting<bool>>,
+    description: Option<Setting<String>>,
+}
+
+/// One declared account. `None`: inherited from the domain's account, then from `*`.
+#[derive(Debug, Clone)]
+pub struct Account {
+    pub user: AccountName,
+    /// Plain, or an argon2 hash (`$argon2id$…`).
+    pub password: Option<Secret<String>>,
+    pub active: Option<bool>,
+    /// From this moment on it may not send.
+    pub expires: Option<Timestamp>,
+    pub monthly_max: Option<Monthly>,
+    pub count: Option<Count>,
+    /// One pool of limits for everybody under a domain or under `*`.
+    pub shared: bool,
+    pub max_parts: Option<u8>,
+    pub regions: Option<Vec<Region>>,
+    pub senders: Option<Vec<SenderId>>,
+    pub phone: Option<Number>,
+    /// Where replies and reports go.
+    pub reply: Option<Mailbox>,
+    /// Other mail addresses of the same person.
+    pub addresses: Vec<Mailbox>,
+    pub gateway: Option<GatewayId>,
+    pub short_codes: Option<bool>,
+    /// `value=` in addresses is allowed.
+    pub value: Option<bool>,
+    pub description: Option<String>,
+}
+
+/// What a month may cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Monthly {
+    Unlimited,
+    AtMost(u64),
+}
+
+impl Read for Monthly {
+    fn read(value: &Value) -> Result<Self, Wrong> {
+        match value {
+            Value::String(word) if word == "unlimited" => Ok(Self::Unlimited),
+            Value::Integer(0) => Err("a limit of 0 sends nothing: write active = false, or \"unlimited\"".into()),
+            Value::Integer(n) if (1..=1_000_000_000_000).contains(n) => Ok(Self::AtMost(n.unsigned_abs())),
+            _ => Err("expected a number of segments from 1 on, or \"unlimited\"".into()),
+        }
+    }
+}
+
+/// What the monthly limit counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Count {
+    #[default]
+    Segments,
+    Messages,
+}
+
+impl Read for Count {
+    fn read(value: &Value) -> Result<Self, Wrong> {
+        one_of(value, &[("segments", Self::Segments), ("messages", Self::Messages)])
+    }
+}
+
+/// A calendar day: `2027-01-31`, quoted or not.
+struct Day(Date);
+
+impl Read for Day {
+    fn read(value: &Value) -> Result<Self, Wrong> {
+        let written = match value {
+            Value::Datetime(moment) if moment.time.is_none() => moment.to_string(),
+            Value::String(written) => written.clone(),
+            _ => String::new(),
+        };
+        written.parse().map(Self).map_err(|_| "expected a day such as 2027-01-31".into())
+    }
+}
+
+/// The kinds of account names: a mail address, `@domain`, `*`, or a plain name.
+struct User(AccountName);
+
+impl Read for User {
+    fn read(value: &Value) -> Result<Self, Wrong> {
+        let given = text(value)?;
+        let name = match given.split_once('@') {
+            Some(("", host)) => format!("@{}", domain(host).ok_or_else(|| format!("{} names no domain: write \"@example.com\"", quoted(given)))?),
+            Some(("*", host)) => return Err(format!("for a whole domain write \"@{}\"", quoted(host).trim_matches('`')).into()),
+            Some(_) => {
+                let address: Mailbox = given.parse().map_err(|_| format!("{} is not a plain mail address", quoted(given)))?;
+                address.as_str().to_owned()
+            }
+            None if given.contains(['*', '?']) && given != "*" => {
+                return Err("patterns are not accounts: a mail address, \"@domain\", \"*\" or a plain name".into());
+            }
+            None => given.to_owned(),
+        };
+        name.parse().map(Self).map_err(|why| Wrong::from(format!("{why}")))
+    }
+}
+
+pub fn account(
+    keys: Spanned<Keys>,
+    numbering: Option<Numbering>,
+    zone: &TimeZone,
+    check: &mut Check<'_>,
+) -> Option<(Account, Place, Option<Place>)> {
+    let header = check.place(&keys.span());
+    let keys = keys.into_inner();
+    if keys.user.is_none() {
+        check.missing(&header, "user", "a mail address, \"@domain\", \"*\" or a plain name");
+    }
+    let user = check.placed(keys.user);
+    let expires = check.placed(keys.expires).and_then(|(Day(day), place)| {
+        let end = day.tomorrow().ok().and_then(|next| next.to_zoned(zone.clone()).ok());
+        if end.is_none() {
+            check.wrong(&place, "this day is out of range");
+        }
+        end.map(|moment| Timestamp(moment.timestamp().as_millisecond()))
+    });
+    let phone = check.placed(keys.phone).and_then(|(written, place)| match numbering?.read(&written) {
+        Ok(reading) => match reading.destination {
+            Destination::Number(number) => Some(number),
+            Destination::Short(_) => {
+                check.wrong(&place, "this is a short code, not a phone's number");
+                None
+            }
+        },
+        Err(why) => {
+            check.wrong(&place, format!("this number cannot be used: {why}"));
+            None
+        }
+    });
+    let shared = check.placed(keys.shared);
+    let password = check.password(keys.password);
+    let active = check.take(keys.active);
+    let monthly_max = check.take(keys.monthly_max);
+    let count = check.take(keys.count);
+    let max_parts = check.take(keys.max_parts).map(|n| u8::try_from(n.0).unwrap_or(u8::MAX));
+    let regions = keys.regions.map(|list| check.list(Some(list)));
+    let senders = keys.senders.map(|list| check.list(Some(list)));
+    let reply = check.take(keys.reply);
+    let addresses = check.list(keys.addresses);
+    let gateway = check.placed(keys.gateway);
+    let short_codes = check.take(keys.short_codes);
+    let value = check.take(keys.value);
+    let description = check.take(keys.description);
+    let (user, place) = user?;
+    let whole = user.0.as_str().starts_with(['@', '*']);
+    if let (Some((true, at)), false) = (&shared, whole) {
+        check.wrong(at, "only a domain (\"@example.com\") or \"*\" is shared by several people");
+    }
+    let (gateway, gateway_place) = gateway.unzip();
+    let account = Account {
+        user: user.0,
+        password,
+        active,
+        expires,
+        monthly_max,
+        count,
+        shared: shared.is_some_and(|(shared, _)| shared),
+        max_parts,
+        regions,
+        senders,
+        phone,
+        reply,
+        addresses,
+        gateway,
+        short_codes,
+        value,
+        description,
+    };
+    Some((account, place, gateway_place))
+}
+
+/// Accounts among each other and against the gateways.
+pub fn together(accounts: &[(Account, Place, Option<Place>)], gateways: &[(Gateway, Place)], check: &mut Check<'_>) {
+    let mut seen: HashMap<&AccountName, &Place> = HashMap::new();
+    for (account, place, gateway_place) in accounts {
+        if let Some(first) = seen.get(&account.user) {
+            let cause = format!("the account `{}` is declared already, in {}", account.user, first.line());
+            check.wrong(place, cause);
+        } else {
+            seen.insert(&account.user, place);
+        }
+        let (Some(id), Some(at)) = (&account.gateway, gateway_place) else { continue };
+        if !gateways.iter().any(|(gateway, _)| gateway.id == *id) {
+            let hint = suggestion(id.as_str(), gateways.iter().map(|(gateway, _)| gateway.id.as_str()));
+            check.wrong(at, format!("there is no gateway `{id}`{hint}"));
+        }
+    }
+}

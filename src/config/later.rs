@@ -1,0 +1,70 @@
+//! Keys and words that Martlet knows but this version does not do: refused in plain words instead of as unknown.
+
+/// Keys by their path.
+const KEYS: &[&str] = &[
+    "listener.tls",
+    "listener.proxy_protocol",
+    "http.tls",
+    "http.trusted_proxies",
+    "mailbox.user",
+    "mailbox.password",
+    "mailbox.tls",
+    "mailbox.ca",
+    "inbound.prefer",
+    "inbound.route",
+    "inbound.stop_text",
+    "inbound.help_text",
+    "sms.shift_tables",
+    "sms.reference",
+    "sms.truncation_notice",
+    "queue.quiet_hours",
+    "queue.consolidate",
+    "gateway.provider",
+    "gateway.device",
+    "gateway.pin",
+    "gateway.smsc",
+    "gateway.host",
+    "gateway.hosts",
+    "gateway.system_id",
+    "gateway.bind",
+    "gateway.tls",
+    "gateway.rate",
+    "gateway.daily_max",
+    "gateway.allow",
+    "gateway.deny",
+    "gateway.cost",
+    "gateway.validity",
+    "gateway.sender",
+    "gateway.group",
+    "gateway.hook",
+    "gateway.log_payload",
+    "account.daily_max",
+    "account.rate",
+    "account.prefixes",
+    "account.networks",
+    "account.members",
+    "account.template",
+    "account.strip",
+    "account.quiet_hours",
+    "account.class",
+    "account.api_key",
+    "group",
+    "route",
+    "rule",
+    "rules",
+    "domain",
+    "provider",
+    "providers",
+    "console",
+    "webhook",
+];
+
+/// What to say of a key that comes later.
+pub fn key(path: &str) -> Option<String> {
+    KEYS.contains(&path).then(|| not_available(&format!("`{path}`")))
+}
+
+/// The one sentence for everything that comes later.
+pub fn not_available(what: &str) -> String {
+    format!("{what} is not available in this version of Martlet")
+}

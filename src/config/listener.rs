@@ -1,0 +1,261 @@
+//! `[[listener]]`, `[limits]` and `[http]`: the doors.
+//!
+//! What can go wrong beyond bad values: evidence that nobody would ever be believed for, `envelope` where strangers
+//! can connect, two doors at one place.
+
+use std::{net::{IpAddr, SocketAddr}, path::PathBuf, time::Duration};
+
+use serde::Deserialize;
+use toml::{Spanned, Value};
+
+use super::{
+    check::{Check, absolute, hours, seconds},
+    error::Place,
+    later::not_available,
+    net::{Bind, Mode, Network, Tcp, Written},
+    value::{Domain, Read, Setting, Size, Within, Wrong, one_of, text},
+};
+use crate::outbound::Evidence;
+
+#[derive(Deserialize)]
+pub struct Keys {
+    protocol: Option<Setting<Protocol>>,
+    bind: Option<Setting<Written>>,
+    mode: Option<Setting<Mode>>,
+    group: Option<Setting<String>>,
+    trust: Option<Vec<Setting<Network>>>,
+    identity: Option<Vec<Setting<Evidence>>>,
+    mta_names: Option<Vec<Setting<Domain>>>,
+    login_domain: Option<Setting<Domain>>,
+}
+
+/// One mail door.
+#[derive(Debug, Clone)]
+pub struct Listener {
+    pub protocol: Protocol,
+    pub bind: Bind,
+    /// Networks whose evidence is believed. Empty for a Unix socket: its peers always are.
+    pub trust: Vec<(IpAddr, u8)>,
+    /// In the order in which it is tried; empty: only credentials in the address.
+    pub identity: Vec<Evidence>,
+    /// In lower case; empty: any name.
+    pub mta_names: Vec<String>,
+    pub login_domain: Option<String>,
+}
+
+/// What is spoken at a mail door.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    Lmtp,
+}
+
+impl Read for Protocol {
+    fn read(value: &Value) -> Result<Self, Wrong> {
+        if text(value)? == "smtp" {
+            return Err(format!("{}: use \"lmtp\"", not_available("protocol = \"smtp\"")).into());
+        }
+        one_of(value, &[("lmtp", Self::Lmtp)])
+    }
+}
+
+impl Read for Evidence {
+    fn read(value: &Value) -> Result<Self, Wrong> {
+        #[derive(Clone, Copy)]
+        enum Word {
+            Auth,
+            Received,
+            Envelope,
+        }
+        let given = text(value)?;
+        if matches!(given, "xclient" | "xforward" | "spf" | "dkim") || given.starts_with("authentication-results") {
+            return Err(not_available(&format!("identity \"{}\"", given.split(':').next().unwrap_or_default())).into());
+        }
+        let words = [("mail-from-auth", Word::Auth), ("postfix-received", Word::Received), ("envelope", Word::Envelope)];
+        one_of(value, &words).map(|word| match word {
+            Word::Auth => Self::MailFromAuth,
+            Word::Received => Self::PostfixReceived,
+            Word::Envelope => Self::Envelope,
+        })
+    }
+}
+
+pub fn listener(keys: Spanned<Keys>, check: &mut Check<'_>) -> Option<(Listener, Place)> {
+    let header = check.place(&keys.span());
+    let keys = keys.into_inner();
+    if keys.protocol.is_none() {
+        check.missing(&header, "protocol", "\"lmtp\"");
+    }
+    if keys.bind.is_none() {
+        check.missing(&header, "bind", "such as \"127.0.0.1:2424\" or \"unix:/run/martlet/lmtp.sock\"");
+    }
+    let protocol = check.take(keys.protocol);
+    let bind = check.placed(keys.bind);
+    let mode = check.placed(keys.mode);
+    let group = check.placed(keys.group);
+    let trust = check.list(keys.trust).into_iter().map(|Network(addr, length)| (addr, length)).collect::<Vec<_>>();
+    let identity = check.placed_list(keys.identity);
+    let mta_names = check.list(keys.mta_names).into_iter().map(|Domain(name)| name).collect();
+    let login_domain = check.take(keys.login_domain).map(|Domain(name)| name);
+    let (bind, place) = bind?;
+    let bind = match bind {
+        Written::Tcp(addr) => {
+            for place in mode.iter().map(|(_, p)| p).chain(group.iter().map(|(_, p)| p)) {
+                check.wrong(place, "only a Unix socket (bind = \"unix:/path\") has a mode and a group");
+            }
+            Bind::Tcp(addr)
+        }
+        Written::Unix(path) => Bind::Unix {
+            path: absolute(&check.folder, &path),
+            mode: mode.map_or(0o660, |(Mode(bits), _)| bits),
+            group: group.map(|(name, _)| name),
+        },
+    };
+    evidence(&bind, &trust, &identity, check);
+    let identity = identity.into_iter().map(|(evidence, _)| evidence).collect();
+    Some((Listener { protocol: protocol?, bind, trust, identity, mta_names, login_domain }, place))
+}
+
+/// Evidence must be believable, and never from strangers.
+fn evidence(bind: &Bind, trust: &[(IpAddr, u8)], identity: &[(Evidence, Place)], check: &mut Check<'_>) {
+    for (evidence, place) in identity {
+        if *evidence != Evidence::Envelope {
+            continue;
+        }
+        if bind.is_local() {
+            check.warn(place, "\"envelope\" believes whatever sender this machine's users claim: closed systems only");
+        } else {
+            check.wrong(place, "\"envelope\" believes any MAIL FROM: only on a loopback address or a Unix socket");
+        }
+    }
+    let never = matches!(bind, Bind::Tcp(_)) && trust.is_empty();
+    if let (true, Some((_, place))) = (never, identity.first()) {
+        check.wrong(place, "nobody is in `trust`, so this evidence would never be believed: add trust = [\"127.0.0.1/32\"]");
+    }
+}
+
+#[derive(Deserialize)]
+pub struct LimitKeys {
+    line: Option<Setting<Size>>,
+    size: Option<Setting<Size>>,
+    recipients: Option<Setting<Within<1, 100_000>>>,
+    connections: Option<Setting<Within<1, 100_000>>>,
+    per_peer: Option<Setting<Within<1, 100_000>>>,
+    idle: Option<Setting<Duration>>,
+    session: Option<Setting<Duration>>,
+    errors: Option<Setting<Within<1, 1_000>>>,
+}
+
+/// What one peer may ask of a mail door.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Longest command line, octets.
+    pub line: usize,
+    /// Largest mail, octets.
+    pub size: u64,
+    /// Recipients of one mail.
+    pub recipients: usize,
+    /// Connections at once, over all listeners.
+    pub connections: usize,
+    /// Connections at once from one address.
+    pub per_peer: usize,
+    pub idle: Duration,
+    pub session: Duration,
+    /// Errors before 421.
+    pub errors: u32,
+}
+
+pub fn limits(keys: Option<LimitKeys>, check: &mut Check<'_>) -> Limits {
+    let mut limits = Limits {
+        line: 2048,
+        size: 10 << 20,
+        recipients: 1000,
+        connections: 500,
+        per_peer: 100,
+        idle: seconds(300),
+        session: hours(1),
+        errors: 10,
+    };
+    let Some(keys) = keys else { return limits };
+    let count = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+    if let Some((Size(octets), place)) = check.placed(keys.line) {
+        // RFC 5321 4.5.3.1.4 and RFC 3461 5.4 want 1,036 with parameters; we take no less than 1,000.
+        if (1000..=65_536).contains(&octets) {
+            limits.line = count(octets);
+        } else {
+            check.wrong(&place, "a command line has between 1000 and 65536 octets");
+        }
+    }
+    if let Some((Size(octets), place)) = check.placed(keys.size) {
+        if (1024..=1 << 30).contains(&octets) {
+            limits.size = octets;
+        } else {
+            check.wrong(&place, "the largest mail is between 1KiB and 1GiB");
+        }
+    }
+    limits.recipients = check.take(keys.recipients).map_or(limits.recipients, |n| count(n.0));
+    limits.connections = check.take(keys.connections).map_or(limits.connections, |n| count(n.0));
+    limits.per_peer = check.take(keys.per_peer).map_or(limits.per_peer, |n| count(n.0));
+    limits.idle = check.time(keys.idle, limits.idle);
+    limits.session = check.time(keys.session, limits.session);
+    limits.errors = check.take(keys.errors).map_or(limits.errors, |n| u32::try_from(n.0).unwrap_or(u32::MAX));
+    limits
+}
+
+#[derive(Deserialize)]
+pub struct HttpKeys {
+    bind: Option<Setting<Tcp>>,
+    hosts: Option<Vec<Setting<Domain>>>,
+    max_body: Option<Setting<Size>>,
+    connections: Option<Setting<Within<1, 100_000>>>,
+    timeout: Option<Setting<Duration>>,
+}
+
+/// The HTTP door.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Http {
+    pub bind: SocketAddr,
+    /// Names beside `localhost` and the address itself that a loopback bind accepts in `Host`.
+    pub hosts: Vec<String>,
+    /// Largest request body, octets.
+    pub max_body: u64,
+    /// Connections at once.
+    pub connections: usize,
+    /// For reading one request.
+    pub timeout: Duration,
+}
+
+pub fn http(keys: Option<Spanned<HttpKeys>>, check: &mut Check<'_>) -> Option<(Http, Place)> {
+    let keys = keys?;
+    let header = check.place(&keys.span());
+    let keys = keys.into_inner();
+    if keys.bind.is_none() {
+        check.missing(&header, "bind", "such as \"127.0.0.1:8025\"");
+    }
+    let bind = check.placed(keys.bind);
+    let hosts = check.list(keys.hosts).into_iter().map(|Domain(name)| name).collect();
+    let max_body = check.take(keys.max_body).map_or(1 << 20, |size| size.0);
+    let connections = check.take(keys.connections).map_or(256, |n| usize::try_from(n.0).unwrap_or(usize::MAX));
+    let timeout = check.time(keys.timeout, seconds(60));
+    let (Tcp(bind), place) = bind?;
+    Some((Http { bind, hosts, max_body, connections, timeout }, place))
+}
+
+/// Two doors cannot stand at one place.
+pub fn no_clash(listeners: &[(Listener, Place)], http: Option<&(Http, Place)>, check: &mut Check<'_>) {
+    let mut taken: Vec<(Bind, Place)> = Vec::new();
+    let http = http.map(|(http, place)| (Bind::Tcp(http.bind), place));
+    let doors = listeners.iter().map(|(listener, place)| (listener.bind.clone(), place)).chain(http);
+    for (bind, place) in doors {
+        let same = |other: &Bind| match (other, &bind) {
+            (Bind::Tcp(a), Bind::Tcp(b)) => a == b && a.port() != 0,
+            (Bind::Unix { path: a, .. }, Bind::Unix { path: b, .. }) => PathBuf::eq(a, b),
+            _ => false,
+        };
+        if let Some((_, first)) = taken.iter().find(|(other, _)| same(other)) {
+            let cause = format!("{bind} is taken already, in {}", first.line());
+            check.wrong(place, cause);
+        } else {
+            taken.push((bind, place.clone()));
+        }
+    }
+}
