@@ -11,11 +11,6 @@ mod support;
 
 fn main() -> std::process::ExitCode {
     let args = libtest_mimic::Arguments::from_args();
-    let trials = [
-        dialogues::trials(),
-        layers::trials(),
-        mail::trials(),
-        mail_door::trials(),
-    ];
+    let trials = [dialogues::trials(), layers::trials(), mail::trials(), mail_door::trials()];
     libtest_mimic::run(&args, trials.into_iter().flatten().collect()).exit_code()
 }

@@ -182,7 +182,10 @@ impl Allowance {
     }
 
     fn may_show(&self, sender: &SenderId) -> bool {
-        let own_phone = self.phone.as_ref().is_some_and(|p| p.as_str().trim_start_matches('+') == sender.as_str().trim_start_matches('+'));
+        let own_phone = self
+            .phone
+            .as_ref()
+            .is_some_and(|p| p.as_str().trim_start_matches('+') == sender.as_str().trim_start_matches('+'));
         own_phone || self.senders.contains(sender)
     }
 }

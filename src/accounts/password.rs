@@ -77,8 +77,7 @@ impl Password {
 }
 
 fn argon2_fits(hash: &Secret<String>, given: &Secret<Vec<u8>>) -> bool {
-    PasswordHash::new(hash.expose())
-        .is_ok_and(|hash| Argon2::default().verify_password(given.expose(), &hash).is_ok())
+    PasswordHash::new(hash.expose()).is_ok_and(|hash| Argon2::default().verify_password(given.expose(), &hash).is_ok())
 }
 
 fn digest(bytes: &[u8]) -> Secret<Vec<u8>> {

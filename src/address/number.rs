@@ -7,7 +7,9 @@
 
 use std::{fmt, str::FromStr};
 
-use rlibphonenumber::{NumberLengthType, PHONE_NUMBER_UTIL, PhoneNumber, PhoneNumberFormat, ValidationError};
+use rlibphonenumber::{
+    NumberLengthType, PHONE_NUMBER_UTIL, PhoneNumber, PhoneNumberFormat, PhoneNumberType, ValidationError,
+};
 
 use super::region;
 
@@ -70,10 +72,16 @@ impl Number {
 }
 
 impl Number {
+    /// In international form as people write it, `+1 555-123-4567`.
+    pub fn formatted(&self) -> String {
+        let parsed = PHONE_NUMBER_UTIL.parse(&self.0, None);
+        parsed.map_or_else(|_| self.0.clone(), |n| n.format_as(PhoneNumberFormat::International).into_owned())
+    }
+
     /// Premium-rate and shared-cost ranges: calling them earns somebody money.
     pub fn is_premium(&self) -> bool {
         let Ok(number) = PHONE_NUMBER_UTIL.parse(&self.0, None) else { return false };
-        matches!(number.get_number_type(), PhoneNumberType::PremiumRate | PhoneNumberType::SharedCost)
+        matches!(number.get_type(), PhoneNumberType::PremiumRate | PhoneNumberType::SharedCost)
     }
 }
 

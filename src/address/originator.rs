@@ -141,6 +141,14 @@ impl Originator {
         }
     }
 
+    /// As people read it: a number in international form with its blanks, a name as it is.
+    pub fn display(&self) -> String {
+        match self {
+            Self::Number(s) => self.number().map_or_else(|| s.clone(), |number| number.formatted()),
+            Self::Digits(s) | Self::Name(s) => s.clone(),
+        }
+    }
+
     /// Fit for logs.
     pub fn masked(&self) -> String {
         match self {

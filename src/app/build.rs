@@ -6,11 +6,15 @@ use super::StartError;
 use crate::{
     accounts::{self, Accounts, Limit, Password, Row},
     config::{self, Config},
-    dispatch::{self, lane::{self, Lane}, policy::OnUnsure},
+    dispatch::{
+        self,
+        lane::{self, Lane},
+        policy::OnUnsure,
+    },
     doors::{http, mail as mail_door},
     gateway::{self, Gateway, handset},
     ground::{AccountName, GatewayId},
-    inbound, mail, mailbox, outbound, report,
+    inbound, mailbox, outbound, report,
     smtp::session,
 };
 
@@ -58,7 +62,7 @@ pub fn outbound(config: &Config) -> outbound::Settings {
     outbound::Settings {
         hostname: config.hostname.clone(),
         postmaster: config.mailbox.postmaster.clone(),
-        choices: choices(sms),
+        choices: sms.choices.clone(),
         transliterate: sms.transliterate,
         overflow: match sms.overflow {
             config::Overflow::Truncate => outbound::Overflow::Truncate,
@@ -76,16 +80,6 @@ pub fn outbound(config: &Config) -> outbound::Settings {
         send_auto_replied: false,
         send_auto_generated: true,
         send_lists: true,
-    }
-}
-
-/// What of a mail is taken as its words.
-pub fn choices(sms: &config::Sms) -> mail::Choices {
-    mail::Choices {
-        strip: mail::Strip { quotes: sms.strip.quotes, signature: sms.strip.signature, footer: sms.strip.footer },
-        template: sms.template.clone(),
-        html_links: sms.html_links,
-        disclaimers: sms.disclaimers.clone(),
     }
 }
 
@@ -107,11 +101,7 @@ pub fn inbound(config: &Config) -> inbound::Settings {
         originators: crate::address::originator::Originators::Auto,
         expire: config.queue.expire,
         zone: config.zone.clone(),
-        from: config
-            .gateways
-            .iter()
-            .filter_map(|g| Some((g.id.clone(), g.from.as_ref()?.as_str().to_owned())))
-            .collect(),
+        from: config.gateways.iter().filter_map(|g| Some((g.id.clone(), g.from.as_ref()?.pattern()))).collect(),
     }
 }
 
@@ -234,7 +224,7 @@ pub fn kind(declared: &config::Gateway) -> Result<gateway::Kind, StartError> {
             Ok(gateway::Kind::Handset(settings))
         }
         config::Kind::Http(http) => {
-            let mut settings = config::http_settings(http).map_err(|error| StartError::new(78, error.to_string()))?;
+            let mut settings = http_gateway(http).map_err(|error| StartError::new(78, error.to_string()))?;
             settings.traits.window = declared.window;
             settings.password = declared.password.clone();
             Ok(gateway::Kind::Http(settings))
@@ -242,7 +232,57 @@ pub fn kind(declared: &config::Gateway) -> Result<gateway::Kind, StartError> {
     }
 }
 
-/// The words of reports.
-pub fn report_words() -> Result<mail::report::Words, StartError> {
-    mail::report::Words::built_in().map_err(|error| StartError::new(70, error.to_string()))
+/// Reads the templates; an error names the place in the file.
+pub fn http_gateway(declared: &config::HttpGateway) -> Result<gateway::http::Settings, config::Error> {
+    use gateway::http::{Method, Patterns, Settings, Template, TemplateError, Templates};
+    let place = |written: &config::Written, error: TemplateError| {
+        Config::error_at(written, error.column.saturating_sub(1), error.why)
+    };
+    let text = |written: &config::Written| written.text.expose().clone();
+    let url = Template::url(&text(&declared.url)).map_err(|error| place(&declared.url, error))?;
+    let mut headers = Vec::new();
+    for (name, written) in &declared.headers {
+        let value = Template::header(&text(written)).map_err(|error| place(written, error))?;
+        let name = reqwest::header::HeaderName::from_bytes(name.as_bytes())
+            .map_err(|_| Config::error_at(written, 0, format!("`{name}` is no name of a header")))?;
+        headers.push((name, value));
+    }
+    let format = format_of(declared);
+    let method = match (&declared.method, &declared.body) {
+        (config::Method::Get, _) => Method::Get,
+        (config::Method::Post, None) => Method::Post(None),
+        (config::Method::Post, Some(written)) => {
+            let body = Template::body(&text(written), format).map_err(|error| place(written, error))?;
+            Method::Post(Some((body, format)))
+        }
+    };
+    let mut settings = Settings::new(Templates { url, method, headers });
+    settings.timeout = declared.timeout;
+    settings.connect_timeout = declared.connect_timeout;
+    settings.traits.split = declared.split;
+    let answer = &declared.answer;
+    settings.answer = Patterns {
+        success: answer.success.clone(),
+        permanent: answer.permanent.clone(),
+        temporary: answer.temporary.clone(),
+        throttled: answer.throttled.clone(),
+        id: answer.id.clone(),
+    };
+    settings.ca.clone_from(&declared.ca);
+    settings.identity = declared.client_cert.clone().map(|(cert, key)| (cert.clone(), key.unwrap_or(cert)));
+    settings.proxy = declared.proxy.as_ref().map(|written| written.text.clone());
+    Ok(settings)
+}
+
+/// What a body is written in, by the Content-Type that the configuration gives it.
+fn format_of(declared: &config::HttpGateway) -> gateway::http::Format {
+    use gateway::http::Format;
+    let given = declared.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+    let kind = given.map(|(_, written)| written.text.expose().to_ascii_lowercase()).unwrap_or_default();
+    match kind.split(';').next().unwrap_or_default().trim() {
+        "" | "application/x-www-form-urlencoded" => Format::Form,
+        json if json.ends_with("json") => Format::Json,
+        xml if xml.ends_with("xml") => Format::Xml,
+        _ => Format::Plain,
+    }
 }

@@ -11,7 +11,7 @@ use crate::{
 
 /// Installs the subscriber. Targets of libraries that print statements or keys stay silent.
 pub fn install(log: &Log) {
-    let level = log.level.word();
+    let level = log.level.as_str();
     let filter = EnvFilter::new(format!("martlet={level},sqlx=off,rustls=off,hyper=off,reqwest=off,warn"));
     let registry = tracing_subscriber::registry().with(filter);
     let writer = std::io::stderr;

@@ -189,6 +189,11 @@ impl PhoneFrom {
         !self.0.contains('@')
     }
 
+    /// The pattern with `%s` for the phone.
+    pub fn pattern(&self) -> String {
+        self.0.replacen("{number}", "%s", 1)
+    }
+
     /// The address of one phone.
     pub fn of(&self, phone: &str) -> String {
         self.0.replacen("%s", phone, 1).replacen("{number}", phone, 1)
@@ -254,8 +259,21 @@ pub fn gateway(keys: Spanned<Keys>, numbering: Option<Numbering>, check: &mut Ch
     let password = check.password(keys.password);
     let (id, place) = id?;
     let kind = kind?;
-    let gateway =
-        Gateway { id, active, send, receive, number, description, from, priority, weight, window, on_unsure, password, kind };
+    let gateway = Gateway {
+        id,
+        active,
+        send,
+        receive,
+        number,
+        description,
+        from,
+        priority,
+        weight,
+        window,
+        on_unsure,
+        password,
+        kind,
+    };
     Some((gateway, place))
 }
 
@@ -332,7 +350,10 @@ fn headers(given: BTreeMap<String, Setting<Origin>>, check: &mut Check<'_>) -> V
         let Some(value) = check.written(Some(value)) else { continue };
         if name.is_empty() || !name.bytes().all(token) {
             check.wrong(&value.place, format!("{} is no name of a header field", quoted(&name)));
-        } else if matches!(name.to_ascii_lowercase().as_str(), "host" | "content-length" | "transfer-encoding" | "connection") {
+        } else if matches!(
+            name.to_ascii_lowercase().as_str(),
+            "host" | "content-length" | "transfer-encoding" | "connection"
+        ) {
             check.wrong(&value.place, format!("`{name}` is set by Martlet itself"));
         } else if out.iter().any(|(other, _)| other.eq_ignore_ascii_case(&name)) {
             check.wrong(&value.place, format!("`{name}` is given twice"));

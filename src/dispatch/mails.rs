@@ -17,9 +17,8 @@ use crate::{
 pub async fn run(shared: Arc<Shared>) {
     let window = Arc::new(Semaphore::new(shared.settings.mail_window));
     let keys = [Key::Mailbox];
-    let mut changes = shared.store.changes();
     loop {
-        changes.mark_unchanged();
+        let changed = shared.store.changed();
         let now = shared.clock.now();
         let permit = tokio::select! {
             permit = window.clone().acquire_owned() => permit,
@@ -58,7 +57,7 @@ pub async fn run(shared: Arc<Shared>) {
         let due = shared.store.next_due(&keys).await.ok().flatten().filter(|due| *due > now);
         let wake = due.map_or(super::LOOK_AGAIN, |due| due.since(now)).min(super::LOOK_AGAIN);
         tokio::select! {
-            _ = changes.changed() => {}
+            () = changed => {}
             () = shared.clock.sleep(wake) => {}
             () = shared.stop.cancelled() => return,
         }

@@ -18,8 +18,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use self::lane::{Lane, Slot};
 use crate::{
     ground::{Backoff, Clock, GatewayId, Timestamp},
-    mailbox,
-    observe,
+    mailbox, observe,
     report::Reporter,
     routing::{self, Needs},
     store::{Item, Key, Store},
@@ -61,9 +60,8 @@ impl Shared {
     /// Assigns what is due until stopped. Attempts under way go on; `tasks` knows them.
     pub async fn run(self: Arc<Self>) {
         let mut aside: Vec<Item> = Vec::new();
-        let mut changes = self.store.changes();
         loop {
-            changes.mark_unchanged();
+            let changed = self.store.changed();
             let now = self.clock.now();
             let full = self.round(&mut aside, now).await;
             if self.stop.is_cancelled() {
@@ -74,7 +72,7 @@ impl Shared {
             }
             let wake = self.next_wake(now).await;
             tokio::select! {
-                _ = changes.changed() => {}
+                () = changed => {}
                 () = self.freed.notified() => {}
                 () = self.clock.sleep(wake) => {}
                 () = self.stop.cancelled() => break,

@@ -222,6 +222,7 @@ mod tests {
             dcs: None,
             value: Vec::new(),
             account: "alice@example.test".parse().expect("a name"),
+            charged: None,
             origin: Origin {
                 report_to: None,
                 reply_to: None,
@@ -249,14 +250,11 @@ mod tests {
             payload: Payload::Text(Box::new(text)),
             gateway: Some(gateway()),
             frozen: None,
-            segments: (1..=sent)
-                .map(|n| SegmentRow { n, state: SegmentState::Sent, reference: None })
-                .collect(),
+            segments: (1..=sent).map(|n| SegmentRow { n, state: SegmentState::Sent, reference: None }).collect(),
             begun: Some(sent..sent + 1),
             cause: None,
             fault: None,
             warned: false,
-            charged: None,
         }
     }
 
@@ -341,7 +339,8 @@ mod tests {
 
     #[test]
     fn unsure_follows_the_choice_and_outweighs_everything() {
-        let outcomes = [(0, sent()), (1, Outcome::Unsure(fault(Scope::Message))), (2, Outcome::Never(fault(Scope::Message)))];
+        let outcomes =
+            [(0, sent()), (1, Outcome::Unsure(fault(Scope::Message))), (2, Outcome::Never(fault(Scope::Message)))];
         let verdict = judge(&item(0), &outcomes, &at(3));
         assert_eq!((verdict.next, verdict.tell), (Next::Closed(Closed::Failed), Tell::Unsure));
         assert!(!verdict.unlink && !verdict.refund, "the phone may have it and answer");

@@ -26,7 +26,7 @@ pub async fn step(shared: &Shared, lane: &Lane, item: Item) {
     let now = shared.clock.now();
     let Some(text) = item.payload.text() else { return shared.store.give_back(&[item.id]) };
     if item.expires <= now {
-        // The sweeper closes it with its report.
+        super::sweep::expire(shared, &item).await;
         return shared.store.give_back(&[item.id]);
     }
     let segments = match segments_of(&item, text, lane) {
@@ -75,7 +75,9 @@ fn segments_of(item: &Item, text: &Text, lane: &Lane) -> Result<Vec<Segment>, Fa
         Split::Provider | Split::Udh => split::split(&text.content, Reference::Eight(text.reference)),
         Split::Separate => split::separate(&text.content),
     };
-    cut.map_err(|_| Fault::new(Scope::Message, Enhanced::new(5, 3, 4), "the text takes more segments than a message may have"))
+    cut.map_err(|_| {
+        Fault::new(Scope::Message, Enhanced::new(5, 3, 4), "the text takes more segments than a message may have")
+    })
 }
 
 /// Binary over one segment always goes in parts with its header, whatever the gateway does with words.
@@ -182,7 +184,7 @@ async fn conclude(shared: &Shared, item: &Item, attempt: u32, verdict: Verdict, 
         let sent = sent_segments(item, &verdict);
         told = shared.reporter.tell(item, kind, verdict.fault.as_ref(), gateway, sent).await;
     }
-    let refund = item.charged.clone().filter(|_| verdict.refund);
+    let refund = item.payload.text().and_then(|text| text.charged.clone()).filter(|_| verdict.refund);
     let settlement = Settle {
         id: item.id,
         attempt,
@@ -202,13 +204,19 @@ async fn conclude(shared: &Shared, item: &Item, attempt: u32, verdict: Verdict, 
 }
 
 fn sent_segments(item: &Item, verdict: &Verdict) -> usize {
-    let before = item.segments.iter().filter(|s| matches!(s.state, SegmentState::Sent | SegmentState::Delivered)).count();
+    let before =
+        item.segments.iter().filter(|s| matches!(s.state, SegmentState::Sent | SegmentState::Delivered)).count();
     before + verdict.segments.iter().filter(|(_, state, _)| *state == SegmentState::Sent).count()
 }
 
 /// Closes a message that no gateway can ever carry.
 pub async fn cannot_carry(shared: &Shared, item: &Item) {
-    fail(shared, item, Fault::new(Scope::Message, Enhanced::new(5, 4, 4), "no gateway can carry a message of this kind")).await;
+    fail(
+        shared,
+        item,
+        Fault::new(Scope::Message, Enhanced::new(5, 4, 4), "no gateway can carry a message of this kind"),
+    )
+    .await;
 }
 
 async fn fail(shared: &Shared, item: &Item, fault: Fault) {

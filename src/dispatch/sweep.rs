@@ -87,7 +87,8 @@ async fn silence(shared: &Shared, item: &Item) {
     shared.store.settle(closing(item, next, None, "silence", told)).await;
 }
 
-async fn expire(shared: &Shared, item: &Item) {
+/// Closes an item whose time is over, with its report.
+pub async fn expire(shared: &Shared, item: &Item) {
     if matches!(item.payload, Payload::Mail(_)) {
         return super::mails::expire(shared, item).await;
     }
@@ -96,7 +97,7 @@ async fn expire(shared: &Shared, item: &Item) {
     let told = shared.reporter.tell(item, Kind::Expired, Some(&fault), item.gateway.as_ref(), 0).await;
     let never_sent = !item.segments.iter().any(|s| super::policy::was_sent(s.state));
     let mut settlement = closing(item, Next::Closed(Closed::Expired), Some(fault), "expired", told);
-    settlement.refund = item.charged.clone().filter(|_| never_sent);
+    settlement.refund = item.payload.text().and_then(|text| text.charged.clone()).filter(|_| never_sent);
     shared.store.settle(settlement).await;
 }
 

@@ -80,7 +80,12 @@ fn is_complete(set: &[(Concat, StoredSegment)]) -> bool {
 
 fn alone(stored: StoredSegment) -> Assembled {
     let Segment { body, udh } = stored.mo.segment.clone();
-    Assembled { id: stored.id, content: Content { body, udh: udh::without_concat(&udh) }, segments: vec![stored], missing: 0 }
+    Assembled {
+        id: stored.id,
+        content: Content { body, udh: udh::without_concat(&udh) },
+        segments: vec![stored],
+        missing: 0,
+    }
 }
 
 fn whole(mut set: Vec<(Concat, StoredSegment)>) -> Option<Assembled> {

@@ -31,7 +31,11 @@ impl Inner {
         step: &mut InboundStep,
     ) -> Result<(), Down> {
         let gateway = &set.first().mo.gateway;
-        let to = delivery.to.clone().or_else(|| self.settings.default.clone()).unwrap_or_else(|| self.settings.postmaster.clone());
+        let to = delivery
+            .to
+            .clone()
+            .or_else(|| self.settings.default.clone())
+            .unwrap_or_else(|| self.settings.postmaster.clone());
         let mut ladder: Vec<Mailbox> = Vec::new();
         for next in self.settings.default.iter().chain([&self.settings.postmaster]) {
             if *next != to && !ladder.contains(next) {
@@ -57,7 +61,15 @@ impl Inner {
         Ok(())
     }
 
-    fn errand(&self, set: &Assembled, to: Mailbox, ladder: Vec<Mailbox>, message_id: String, data: Vec<u8>, now: Timestamp) -> New {
+    fn errand(
+        &self,
+        set: &Assembled,
+        to: Mailbox,
+        ladder: Vec<Mailbox>,
+        message_id: String,
+        data: Vec<u8>,
+        now: Timestamp,
+    ) -> New {
         New {
             id: MessageId::new(),
             key: Key::Mailbox,
@@ -97,40 +109,41 @@ impl Inner {
         let mo = &set.first().mo;
         let words = match (&delivery.words, &set.content.body) {
             (Some(words), _) => words.clone(),
-            (None, Body::Text(words)) if words.trim().is_empty() => self.settings.empty_text.clone().unwrap_or_default(),
+            (None, Body::Text(words)) if words.trim().is_empty() => {
+                self.settings.empty_text.clone().unwrap_or_default()
+            }
             (None, Body::Text(words)) => words.clone(),
-            (None, Body::Binary(_)) => String::new(),
+            (None, Body::Binary(data)) => format!("[{} octets of data]\n{}", data.len(), hex(data)),
         };
-        let data = match &set.content.body {
-            Body::Binary(data) => Some(data.as_slice()),
-            Body::Text(_) => None,
-        };
-        let subject = delivery.link.and_then(|link| link.subject.clone());
-        let references = thread(delivery.link);
-        let reply = write::Reply {
-            phone: &mo.from,
-            from: self.settings.from.get(&mo.gateway).map(String::as_str),
-            sms_domain: &self.settings.sms_domain,
-            no_reply: &self.settings.postmaster,
-            to,
+        let references = delivery.link.map(|link| link.references.clone()).unwrap_or_default();
+        let pattern =
+            self.settings.from.get(&mo.gateway).cloned().unwrap_or_else(|| format!("%s@{}", self.settings.sms_domain));
+        write::Reply {
+            originator: &mo.from,
+            display: &mo.from.display(),
+            pattern: &pattern,
+            no_reply: self.settings.postmaster.as_str(),
+            to: to.as_str(),
+            answers: delivery.link.and_then(|link| link.subject.as_deref()),
             text: &words,
-            data,
             missing: set.missing,
-            answers: subject.as_deref(),
             date: mo.sent.unwrap_or(mo.received).min(now),
             message_id,
+            in_reply_to: delivery.link.and_then(|link| link.message_id.as_deref()),
             references: &references,
-            dialled: mo.number.as_deref(),
+            number: mo.number.as_deref(),
             gateway: &mo.gateway,
-            id: &set.id,
-            hostname: &self.settings.hostname,
-        };
-        write::reply(&reply).map_err(|why| why.to_string())
+            id: set.id,
+            host: &self.settings.hostname,
+            keyword: None,
+        }
+        .write()
+        .map_err(|why| why.to_string())
     }
 }
 
-/// The thread that the answered mail stands in, that mail last.
-fn thread(link: Option<&Link>) -> Vec<String> {
-    let Some(link) = link else { return Vec::new() };
-    link.references.iter().chain(link.message_id.iter()).cloned().collect()
+/// Data has no words; it is shown as it is, in hexadecimal, 32 octets a line.
+fn hex(data: &[u8]) -> String {
+    let lines = data.chunks(32).map(|line| line.iter().map(|b| format!("{b:02X}")).collect::<String>());
+    lines.collect::<Vec<_>>().join("\n")
 }

@@ -9,7 +9,10 @@ use crate::{
     address::{Destination, Mailbox, Originator},
     ground::{AccountName, GatewayId, MessageId, Timestamp},
     observe,
-    sms::{Content, split::{self, Reference}},
+    sms::{
+        Content,
+        split::{self, Reference},
+    },
     smtp::Notify,
     store::{Charge, Conflict, Down, InboundStep, Key, Link, Month, New, Origin, Payload, Priority, Text},
 };
@@ -50,7 +53,9 @@ impl Inner {
             },
         };
         let mut errands = Vec::new();
-        if !asked_lately && let Some(question) = self.question(&set.first().mo.from, gateway, &conflict.choices, now).await? {
+        if !asked_lately
+            && let Some(question) = self.question(&set.first().mo.from, gateway, &conflict.choices, now).await?
+        {
             conflict.asked = now;
             errands.push(question);
         }
@@ -113,6 +118,7 @@ impl Inner {
                 dcs: None,
                 value: Vec::new(),
                 account: global,
+                charged: None,
                 origin: silent(number.as_str(), now),
             })),
             charge: Some(Charge { pool: allowance.pool, month, amount: u64::from(parts), limit }),
@@ -143,14 +149,26 @@ impl Inner {
         let link = self.store.links(&conflict.phone, now).await?.into_iter().find(|link| link.mailbox == mailbox);
         let mut step = InboundStep { settled: Some(conflict.id), ..InboundStep::default() };
         for waiting in super::assemble::assemble(conflict.waiting, now, std::time::Duration::ZERO) {
-            self.deliver(&waiting, Delivery { words: None, to: Some(mailbox.clone()), link: link.as_ref(), why: "choice" }, now, &mut step).await?;
+            self.deliver(
+                &waiting,
+                Delivery { words: None, to: Some(mailbox.clone()), link: link.as_ref(), why: "choice" },
+                now,
+                &mut step,
+            )
+            .await?;
         }
         let ids = set.segments.iter().map(|s| s.id);
         if rest.is_empty() {
             step.done.extend(ids);
             step.events.push((set.id, "choice", "an answer without further words".to_owned()));
         } else {
-            self.deliver(set, Delivery { words: Some(rest), to: Some(mailbox), link: link.as_ref(), why: "choice" }, now, &mut step).await?;
+            self.deliver(
+                set,
+                Delivery { words: Some(rest), to: Some(mailbox), link: link.as_ref(), why: "choice" },
+                now,
+                &mut step,
+            )
+            .await?;
         }
         Ok(step)
     }
@@ -162,7 +180,13 @@ impl Inner {
         for conflict in stale {
             let mut step = InboundStep { settled: Some(conflict.id), ..InboundStep::default() };
             for waiting in super::assemble::assemble(conflict.waiting, now, std::time::Duration::ZERO) {
-                self.deliver(&waiting, Delivery { words: None, to: None, link: None, why: "unanswered" }, now, &mut step).await?;
+                self.deliver(
+                    &waiting,
+                    Delivery { words: None, to: None, link: None, why: "unanswered" },
+                    now,
+                    &mut step,
+                )
+                .await?;
             }
             self.store.resolve(step).await?;
         }

@@ -46,9 +46,16 @@ impl Inner {
         }
     }
 
-    async fn tagged(&self, set: &Assembled, mailbox: Mailbox, rest: String, now: Timestamp) -> Result<InboundStep, Down> {
+    async fn tagged(
+        &self,
+        set: &Assembled,
+        mailbox: Mailbox,
+        rest: String,
+        now: Timestamp,
+    ) -> Result<InboundStep, Down> {
         let mut step = InboundStep::default();
-        self.deliver(set, Delivery { words: Some(rest), to: Some(mailbox), link: None, why: "tag" }, now, &mut step).await?;
+        self.deliver(set, Delivery { words: Some(rest), to: Some(mailbox), link: None, why: "tag" }, now, &mut step)
+            .await?;
         Ok(step)
     }
 

@@ -49,6 +49,10 @@ fn read(word: &str, domains: &[String], choices: usize) -> Option<Tag> {
 /// The text without the tag; one blank stays where words were on both sides.
 fn cut(text: &str, start: usize, end: usize) -> String {
     let (before, after) = (text[..start].trim_end_matches([' ', '\t']), text[end..].trim_start_matches([' ', '\t']));
-    let glue = if before.is_empty() || after.is_empty() || after.starts_with('\n') || before.ends_with('\n') { "" } else { " " };
+    let glue = if before.is_empty() || after.is_empty() || after.starts_with('\n') || before.ends_with('\n') {
+        ""
+    } else {
+        " "
+    };
     format!("{before}{glue}{after}").trim().to_owned()
 }

@@ -138,7 +138,8 @@ fn starts(phrases: &Phrases, line: &str) -> bool {
 
 fn wrote(phrases: &Phrases, joined: &str) -> bool {
     phrases.wrote.iter().any(|(start, verb)| {
-        joined.starts_with(start) && if verb.ends_with([':', '-']) { joined.ends_with(verb) } else { joined.contains(verb) }
+        joined.starts_with(start)
+            && if verb.ends_with([':', '-']) { joined.ends_with(verb) } else { joined.contains(verb) }
     })
 }
 

@@ -40,7 +40,6 @@ fn door(listener: &Listener) -> &'static str {
 struct Common<'a> {
     handed: &'a Handed,
     mail: &'a Mail<'a>,
-    headers: &'a [u8],
     now: Timestamp,
     /// By the listener's evidence, credentials aside.
     proved: Option<AccountName>,
@@ -123,7 +122,7 @@ impl Inner {
             now: self.clock.now(),
             handed,
             mail,
-            headers,
+
             secrets,
         }
     }
@@ -144,7 +143,11 @@ impl Inner {
         let refused = replied && !self.settings.send_auto_replied
             || generated && !self.settings.send_auto_generated
             || mail.is_list && !self.settings.send_lists;
-        if refused { Err(refuse(550, (5, 7, 1), "automatic mails of this kind are not sent to phones", "automatic")) } else { Ok(()) }
+        if refused {
+            Err(refuse(550, (5, 7, 1), "automatic mails of this kind are not sent to phones", "automatic"))
+        } else {
+            Ok(())
+        }
     }
 
     async fn to_phones(
@@ -229,7 +232,13 @@ impl Inner {
     }
 
     /// The same mail handed over again: peer, sender, recipient, the whole DATA, and the MTA's queue id if it told.
-    fn mail_fingerprint(&self, common: &Common<'_>, recipient: &Recipient, to: &str, piece: usize) -> Option<crate::store::Fingerprint> {
+    fn mail_fingerprint(
+        &self,
+        common: &Common<'_>,
+        recipient: &Recipient,
+        to: &str,
+        piece: usize,
+    ) -> Option<crate::store::Fingerprint> {
         let handed = common.handed;
         let peer = handed.peer.addr.map_or_else(|| "unix".to_owned(), |addr| addr.to_string());
         let from = match &handed.envelope.from {
@@ -254,15 +263,18 @@ impl Inner {
         let id = MessageId::new();
         let hostname = &self.settings.hostname;
         let protocol = if common.handed.listener.lmtp { "LMTP" } else { "ESMTP" };
-        let mut data = format!("Received: by {hostname} (Martlet) with {protocol} id {id};\r\n\t{}\r\n", common.now.rfc5322())
-            .into_bytes();
+        let mut data =
+            format!("Received: by {hostname} (Martlet) with {protocol} id {id};\r\n\t{}\r\n", common.now.rfc5322())
+                .into_bytes();
         data.extend_from_slice(&common.handed.data);
         let from = match &common.handed.envelope.from {
             ReversePath::Null => None,
             ReversePath::Path(path) => Some(path.to_wire()),
         };
         let peer = common.handed.peer.addr.map_or_else(|| "unix".to_owned(), |addr| addr.to_string());
-        let pieces: [&[u8]; 4] = [b"postmaster", peer.as_bytes(), from.as_deref().unwrap_or_default().as_bytes(), &common.handed.data];
+        let pieces: [&[u8]; 4] =
+            [b"postmaster", peer.as_bytes(), from.as_deref().unwrap_or_default().as_bytes(), &common.handed.data];
+        let fingerprint = fingerprint(&pieces, common.now + self.settings.dedupe_window);
         New {
             id,
             key: Key::Mailbox,
@@ -279,7 +291,7 @@ impl Inner {
                 about: About::Report(None),
             })),
             charge: None,
-            fingerprint: Some(fingerprint(&pieces, common.now + self.settings.dedupe_window)),
+            fingerprint: Some(fingerprint),
             original: None,
         }
     }
@@ -320,7 +332,8 @@ fn references(mail: &Mail<'_>) -> Vec<String> {
 
 /// Every form of every secret replaced.
 fn hidden(written: &str, secrets: &[Vec<u8>]) -> String {
-    let mut secrets: Vec<&str> = secrets.iter().filter_map(|s| std::str::from_utf8(s).ok()).filter(|s| !s.is_empty()).collect();
+    let mut secrets: Vec<&str> =
+        secrets.iter().filter_map(|s| std::str::from_utf8(s).ok()).filter(|s| !s.is_empty()).collect();
     // The longest form first, so that no rest of it stays.
     secrets.sort_by_key(|s| std::cmp::Reverse(s.len()));
     secrets.iter().fold(written.to_owned(), |text, secret| text.replace(secret, "***"))

@@ -40,7 +40,8 @@ impl Outbound {
         }
         inner.known_gateway(params)?;
         let given = params.credentials.as_ref().or(basic.as_ref());
-        let given = given.ok_or_else(|| refuse(550, (5, 7, 8), "give user and pass, or basic authentication", "no identity"))?;
+        let given = given
+            .ok_or_else(|| refuse(550, (5, 7, 8), "give user and pass, or basic authentication", "no identity"))?;
         let who = inner.log_in(given).await?;
         let allowance = inner.allowance(&who)?;
         if params.authenticated {
@@ -61,8 +62,12 @@ impl Outbound {
         for to in &target.to {
             for (piece, shaped) in shaped.iter().cloned().enumerate() {
                 let fingerprint = params.msgid.as_ref().map(|msgid| {
-                    let pieces: [&[u8]; 4] =
-                        [allowance.who.as_str().as_bytes(), msgid.as_bytes(), to.as_str().as_bytes(), &piece.to_be_bytes()];
+                    let pieces: [&[u8]; 4] = [
+                        allowance.who.as_str().as_bytes(),
+                        msgid.as_bytes(),
+                        to.as_str().as_bytes(),
+                        &piece.to_be_bytes(),
+                    ];
                     fingerprint(&pieces, now + inner.settings.dedupe_window.max(MSGID_KEPT))
                 });
                 let origin = origin(&report_to, &reply_to, to.as_str(), now);
@@ -84,7 +89,12 @@ impl Outbound {
 const MSGID_KEPT: std::time::Duration = std::time::Duration::from_secs(7 * 86_400);
 
 impl super::Inner {
-    async fn would_fit(&self, allowance: &crate::accounts::Allowance, amount: u64, now: Timestamp) -> Result<Called, Refusal> {
+    async fn would_fit(
+        &self,
+        allowance: &crate::accounts::Allowance,
+        amount: u64,
+        now: Timestamp,
+    ) -> Result<Called, Refusal> {
         let Limit::AtMost(limit) = allowance.limit else { return Ok(Called::WouldQueue) };
         let month = super::month(now, &self.settings.zone);
         let used = self.store.usage(&allowance.pool, month).await.unwrap_or(0);
@@ -92,7 +102,12 @@ impl super::Inner {
     }
 }
 
-fn origin(report_to: &Option<crate::address::Mailbox>, reply_to: &Option<crate::address::Mailbox>, to: &str, now: Timestamp) -> Origin {
+fn origin(
+    report_to: &Option<crate::address::Mailbox>,
+    reply_to: &Option<crate::address::Mailbox>,
+    to: &str,
+    now: Timestamp,
+) -> Origin {
     Origin {
         report_to: report_to.clone(),
         reply_to: reply_to.clone(),

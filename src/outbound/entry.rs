@@ -4,13 +4,17 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::{Inner, month, rcpt::{Refusal, over_quota, refuse}, shape::Shaped};
+use super::{
+    Inner, month,
+    rcpt::{Refusal, over_quota, refuse},
+    shape::Shaped,
+};
 use crate::{
     accounts::{Allowance, Count, Limit},
     address::{Destination, Mailbox, Params},
     ground::{MessageId, Timestamp},
     observe,
-    store::{Charge, Fingerprint, Key, New, Origin, Original, Payload, Placed, Priority, Refused, Text},
+    store::{Charge, Fingerprint, Key, New, Origin, Original, Payload, Placed, Priority, Refund, Refused, Text},
 };
 
 /// What one entry is made of.
@@ -36,6 +40,8 @@ impl Inner {
             Limit::AtMost(limit) => Some(limit),
             Limit::Unlimited => None,
         };
+        let (pool, month) = (allowance.pool.clone(), month(now, &self.settings.zone));
+        let charged = Some(Refund { pool: pool.clone(), month, amount });
         let pinned = params.id.clone().or_else(|| allowance.gateway.clone());
         New {
             id: MessageId::new(),
@@ -55,9 +61,10 @@ impl Inner {
                 dcs: params.dcs,
                 value: params.value.clone(),
                 account: allowance.who.clone(),
+                charged,
                 origin,
             })),
-            charge: Some(Charge { pool: allowance.pool.clone(), month: month(now, &self.settings.zone), amount, limit }),
+            charge: Some(Charge { pool, month, amount, limit }),
             fingerprint,
             original,
         }
@@ -82,19 +89,16 @@ impl Inner {
         results
     }
 
-    async fn put_all(
-        &self,
-        entries: Vec<New>,
-        all: bool,
-        door: &str,
-    ) -> Result<Vec<Result<Placed, Refusal>>, Refusal> {
+    async fn put_all(&self, entries: Vec<New>, all: bool, door: &str) -> Result<Vec<Result<Placed, Refusal>>, Refusal> {
         let spoken: Vec<_> = entries.iter().filter_map(Spoken::of).collect();
         let month = month(self.clock.now(), &self.settings.zone);
         let results = self.store.put(entries, all).await.map_err(|down| {
             observe::log::store_down("put", &down);
             match down {
                 crate::store::Down::Full => refuse(452, (4, 3, 1), "no disk space left here, try again later", "full"),
-                crate::store::Down::Broken(_) => refuse(451, (4, 3, 0), "the queue cannot be written, try again later", "broken"),
+                crate::store::Down::Broken(_) => {
+                    refuse(451, (4, 3, 0), "the queue cannot be written, try again later", "broken")
+                }
             }
         })?;
         let mut answers = Vec::with_capacity(results.len());
@@ -117,8 +121,14 @@ impl Inner {
     }
 
     /// The text's origin: whom to tell and where replies go. Only the account's own addresses; else its main one.
-    pub fn addresses(&self, allowance: &Allowance, sender: Option<&Mailbox>, author: Option<&Mailbox>) -> (Option<Mailbox>, Option<Mailbox>) {
-        let own = |wished: Option<&Mailbox>| wished.filter(|w| allowance.owns(w)).or_else(|| allowance.address()).cloned();
+    pub fn addresses(
+        &self,
+        allowance: &Allowance,
+        sender: Option<&Mailbox>,
+        author: Option<&Mailbox>,
+    ) -> (Option<Mailbox>, Option<Mailbox>) {
+        let own =
+            |wished: Option<&Mailbox>| wished.filter(|w| allowance.owns(w)).or_else(|| allowance.address()).cloned();
         (own(sender), own(author.or(sender)))
     }
 }

@@ -1,12 +1,7 @@
 //! Who sends: the first identity that evidence gives, in the listener's order. Deny unless proved.
 
 use super::{Evidence, Listener, Peer};
-use crate::{
-    address::ReversePath,
-    ground::AccountName,
-    mail::received,
-    smtp::Envelope,
-};
+use crate::{address::ReversePath, ground::AccountName, mail::received, smtp::Envelope};
 
 /// The sender that this peer's evidence names. Evidence of an untrusted peer is none. The first kind that names
 /// somebody decides, also when nobody of that name has an account.

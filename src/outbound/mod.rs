@@ -121,7 +121,8 @@ impl References {
             map.clear();
         }
         // A start that differs from run to run: an earlier run's messages may still be in flight.
-        let seed = || crate::ground::MessageId::new().to_string().bytes().fold(0u8, |a, b| a.wrapping_mul(31).wrapping_add(b));
+        let seed =
+            || crate::ground::MessageId::new().to_string().bytes().fold(0u8, |a, b| a.wrapping_mul(31).wrapping_add(b));
         let next = map.entry(to.to_owned()).or_insert_with(seed);
         *next = next.wrapping_add(1);
         *next

@@ -1,6 +1,9 @@
 //! Mails with the null sender: a bounce of one of ours becomes a dead letter, anything else is refused.
 
-use super::{Handed, Inner, rcpt::{Refusal, refuse}};
+use super::{
+    Handed, Inner,
+    rcpt::{Refusal, refuse},
+};
 use crate::{observe, store::DeadLetter};
 
 /// Beyond so many octets a bounce is not searched, and not kept.

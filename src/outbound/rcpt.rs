@@ -1,9 +1,6 @@
 //! RCPT: refuse as early as can be. By address alone first; by the sender when he is known by then.
 
-use super::{
-    Inner, Listener, Peer, identify::identify,
-    month, reset_date,
-};
+use super::{Inner, Listener, Peer, identify::identify, month, reset_date};
 use crate::{
     accounts::{Allowance, Limit, Wish},
     address::{AddressError, Credentials, Helper, Params, Resolution, ReversePath, Target},
@@ -147,7 +144,9 @@ impl Inner {
 /// The account itself, and the senders that the entry names: addresses or `@domain`.
 fn admits(helper: &Helper, who: &AccountName) -> bool {
     let domain = who.as_str().rsplit_once('@').map(|(_, domain)| format!("@{domain}"));
-    let named = |from: &String| from.eq_ignore_ascii_case(who.as_str()) || domain.as_ref().is_some_and(|d| d.eq_ignore_ascii_case(from));
+    let named = |from: &String| {
+        from.eq_ignore_ascii_case(who.as_str()) || domain.as_ref().is_some_and(|d| d.eq_ignore_ascii_case(from))
+    };
     helper.account == *who || helper.from.iter().any(named)
 }
 

@@ -10,8 +10,7 @@ use crate::{
     address::Params,
     mail::{self, Mail, NoText},
     sms::{
-        Body, Content,
-        fit,
+        Body, Content, fit,
         split::{self, Reference},
         tidy,
     },
@@ -76,7 +75,10 @@ impl Inner {
             }
             Overflow::Separate => {
                 let pieces = split::separate(&content).map_err(|_| too_long())?;
-                Ok(pieces.into_iter().map(|p| Shaped { content: Content { body: p.body, udh: p.udh }, parts: 1 }).collect())
+                Ok(pieces
+                    .into_iter()
+                    .map(|p| Shaped { content: Content { body: p.body, udh: p.udh }, parts: 1 })
+                    .collect())
             }
             Overflow::Truncate => Ok(vec![cut(words, udh, most)?]),
         }
@@ -113,7 +115,6 @@ impl Inner {
         }
     }
 }
-
 
 fn cut(words: &str, udh: Vec<u8>, most: u8) -> Result<Shaped, Refusal> {
     let fitted = fit::fit(words, most, udh.len(), Reference::Eight(0));

@@ -7,11 +7,10 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     address::Mailbox,
-    ground::{Clock, Enhanced, Fault, GatewayId, MessageId, Scope, Timestamp},
-    mail::report as dsn,
+    ground::{Clock, Fault, GatewayId, MessageId},
+    mail::{self, Event, Words},
     observe::{self, METRICS, metrics::Metrics},
-    smtp::Ret,
-    store::{About, DeadLetter, Item, Key, Mail, New, Original, Payload, Priority, Store, Text},
+    store::{About, DeadLetter, Item, Key, Mail, New, Payload, Priority, Store, Text},
 };
 
 /// What reports go by.
@@ -66,11 +65,11 @@ pub struct Reporter {
     store: Store,
     clock: Clock,
     settings: Arc<Settings>,
-    words: Arc<dsn::Words>,
+    words: Arc<Words>,
 }
 
 impl Reporter {
-    pub fn new(store: Store, clock: Clock, settings: Settings, words: dsn::Words) -> Self {
+    pub fn new(store: Store, clock: Clock, settings: Settings, words: Words) -> Self {
         Self { store, clock, settings: Arc::new(settings), words: Arc::new(words) }
     }
 
@@ -85,7 +84,8 @@ impl Reporter {
     ) -> Told {
         let Some(text) = item.payload.text() else { return Told::default() };
         let notify = text.origin.notify;
-        let withheld = text.origin.report_to.is_none() || text.origin.auto_replied || notify == crate::smtp::Notify::NEVER;
+        let withheld =
+            text.origin.report_to.is_none() || text.origin.auto_replied || notify == crate::smtp::Notify::NEVER;
         let asked = match kind {
             Kind::Failed | Kind::Expired | Kind::Unsure => notify.failure,
             Kind::Delayed => notify.delay,
@@ -95,13 +95,20 @@ impl Reporter {
         if success && (!asked || withheld) || kind == Kind::Delayed && !asked && !withheld {
             return Told::default();
         }
-        let data = self.compose(item, text, kind, fault, gateway, sent).await;
+        let data = match self.compose(item, text, kind, fault, gateway, sent).await {
+            Ok(data) => data,
+            Err(why) => {
+                observe::log::report(item.id, kind.word(), "unwritable");
+                return Told { errand: None, dead: Some(dead("unroutable", item, why.to_string(), Vec::new())) };
+            }
+        };
         let (fate, told) = match &text.origin.report_to {
-            Some(to) if asked && !withheld => ("queued", Told { errand: Some(self.errand(item.id, to, data)), dead: None }),
+            Some(to) if asked && !withheld => {
+                ("queued", Told { errand: Some(self.errand(item.id, to, data)), dead: None })
+            }
             _ => {
                 let cause = fault.map_or_else(|| kind.word().to_owned(), ToString::to_string);
-                let dead = DeadLetter { kind: "withheld", about: Some(item.id), cause, data: data.bytes };
-                ("withheld", Told { errand: None, dead: Some(dead) })
+                ("withheld", Told { errand: None, dead: Some(dead("withheld", item, cause, data.bytes)) })
             }
         };
         observe::log::report(item.id, kind.word(), fate);
@@ -140,7 +147,7 @@ impl Reporter {
         fault: Option<&Fault>,
         gateway: Option<&GatewayId>,
         sent: usize,
-    ) -> Composed {
+    ) -> Result<Composed, mail::Unwritable> {
         let now = self.clock.now();
         let origin = &text.origin;
         let original = match origin.original {
@@ -148,50 +155,41 @@ impl Reporter {
             None => None,
         };
         let message_id = format!("{}@{}", MessageId::new(), self.settings.hostname);
-        let fallback = Fault::new(Scope::Message, Enhanced::new(4, 0, 0), "");
-        let report = dsn::Report {
-            kind: action(kind),
-            from: &self.settings.from,
-            to: origin.report_to.as_ref(),
-            hostname: &self.settings.hostname,
-            message_id: &message_id,
-            date: now,
-            phone: &text.to,
-            written: &origin.written,
-            envid: origin.envid.as_deref(),
-            orcpt: origin.orcpt.as_deref(),
-            arrived: origin.arrived,
-            last_attempt: (item.attempts > 0).then_some(now),
-            retry_until: (kind == Kind::Delayed).then_some(item.expires),
-            gateway,
-            status: status(kind, fault.unwrap_or(&fallback)),
-            diagnostic: fault.map(|f| f.text.as_str()).filter(|t| !t.is_empty()),
-            segments: (sent, usize::from(text.parts)),
-            subject: origin.subject.as_deref(),
-            answers: origin.message_id.as_deref(),
+        let original = mail::report::Original {
+            headers: original.as_ref().map_or(&[], |o| &o.headers),
+            body: original.as_ref().and_then(|o| o.body.as_deref()),
+            message_id: origin.message_id.as_deref(),
             references: &origin.references,
-            original: self.returned(kind, origin.ret, original.as_ref()),
+            subject: origin.subject.as_deref().unwrap_or_default(),
+            ret: origin.ret,
+            envid: origin.envid.as_deref(),
+            arrival: Some(origin.arrived),
         };
-        Composed { bytes: dsn::compose(&report, &self.words), message_id }
+        let report = mail::Report {
+            event: event(kind),
+            from: self.settings.from.as_str(),
+            // Whom nobody may tell still gets a dead letter that reads like the report.
+            to: origin.report_to.as_ref().unwrap_or(&self.settings.from).as_str(),
+            host: &self.settings.hostname,
+            date: now,
+            message_id: &message_id,
+            original,
+            with_text: self.settings.report_text,
+            number: text.to.as_str(),
+            original_recipient: origin.orcpt.as_deref(),
+            final_recipient: &origin.written,
+            fault,
+            gateway,
+            parts: (text.parts > 1).then_some((u8::try_from(sent).unwrap_or(u8::MAX), text.parts)),
+            last_attempt: (item.attempts > 0).then_some(now),
+            until: (kind == Kind::Delayed).then_some(item.expires),
+        };
+        Ok(Composed { bytes: report.write(&self.words)?, message_id })
     }
+}
 
-    /// How much of the original goes back: the whole with RET=FULL or no RET if the text may stand in a report, else
-    /// its headers; never the whole with delay and success (RFC 3461 6.2).
-    fn returned<'a>(&self, kind: Kind, ret: Option<Ret>, original: Option<&'a Original>) -> dsn::Returned<'a> {
-        let Some(original) = original else { return dsn::Returned::Nothing };
-        let failure = matches!(kind, Kind::Failed | Kind::Expired | Kind::Unsure);
-        match &original.body {
-            Some(body) if failure && self.settings.report_text && ret != Some(Ret::Hdrs) => {
-                dsn::Returned::Full { headers: &original.headers, body }
-            }
-            _ => dsn::Returned::Headers(&original.headers),
-        }
-    }
-
-    /// When reports made now are given up.
-    pub fn expires(&self) -> Timestamp {
-        self.clock.now() + self.settings.expire
-    }
+fn dead(kind: &'static str, item: &Item, cause: String, data: Vec<u8>) -> DeadLetter {
+    DeadLetter { kind, about: Some(item.id), cause, data }
 }
 
 struct Composed {
@@ -199,26 +197,13 @@ struct Composed {
     message_id: String,
 }
 
-fn action(kind: Kind) -> dsn::Kind {
+fn event(kind: Kind) -> Event {
     match kind {
-        Kind::Failed => dsn::Kind::Failed,
-        Kind::Expired => dsn::Kind::Expired,
-        Kind::Unsure => dsn::Kind::Unsure,
-        Kind::Delayed => dsn::Kind::Delayed,
-        Kind::Relayed => dsn::Kind::Relayed,
-        Kind::Delivered => dsn::Kind::Delivered,
-    }
-}
-
-/// The Status field: its class fits the action (RFC 3464 2.3.4).
-fn status(kind: Kind, fault: &Fault) -> Enhanced {
-    match kind {
-        Kind::Failed => fault.code,
-        Kind::Expired => Enhanced::new(5, 4, 7),
-        Kind::Unsure => Enhanced::new(4, 4, 2),
-        Kind::Delayed if fault.code.class() == 4 => fault.code,
-        Kind::Delayed => Enhanced::new(4, 4, 7),
-        Kind::Relayed => Enhanced::new(2, 0, 0),
-        Kind::Delivered => Enhanced::new(2, 1, 5),
+        Kind::Failed => Event::Failed,
+        Kind::Expired => Event::Expired,
+        Kind::Unsure => Event::Unsure,
+        Kind::Delayed => Event::Delayed,
+        Kind::Relayed => Event::Relayed,
+        Kind::Delivered => Event::Delivered,
     }
 }

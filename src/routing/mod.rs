@@ -2,7 +2,10 @@
 //!
 //! Pure: the dispatcher supplies a snapshot of its gateways and the randomness.
 
-use crate::{ground::GatewayId, sms::{Body, Content}};
+use crate::{
+    ground::GatewayId,
+    sms::{Body, Content},
+};
 
 /// What choosing must know of one gateway at this moment.
 #[derive(Debug, Clone, PartialEq)]

@@ -56,6 +56,9 @@ pub struct Text {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub value: Vec<String>,
     pub account: AccountName,
+    /// What it was charged, for a refund.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub charged: Option<super::Refund>,
     pub origin: Origin,
 }
 

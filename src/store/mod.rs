@@ -179,6 +179,12 @@ impl Store {
         let mut conn = self.inner.reader().await?;
         sqlite::sent_mail(&mut conn, message_id).await.map_err(|e| sqlite::down(&e))
     }
+    /// Could a message be taken now? For `/readyz`.
+    pub async fn ready(&self) -> Result<(), Down> {
+        self.inner.room().await?;
+        self.counts().await.map(drop)
+    }
+
     pub async fn counts(&self) -> Result<Counts, Down> {
         let mut conn = self.inner.reader().await?;
         sqlite::counts(&mut conn, self.inner.shared.clock.now()).await.map_err(|e| sqlite::down(&e))

@@ -59,7 +59,7 @@ pub struct Settle {
 }
 
 /// What to give back, and to whom.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Refund {
     pub pool: AccountName,
     pub month: Month,

@@ -75,7 +75,7 @@ pub fn root() -> &'static Path {
 
 /// The folder of conformance vectors, where it is there (`MARTLET_VECTORS`, default `../shared/vectors/public`).
 pub fn vectors() -> Option<PathBuf> {
-    let dir = std::env::var_os("MARTLET_VECTORS")
-        .map_or_else(|| root().join("../shared/vectors/public"), PathBuf::from);
+    let dir =
+        std::env::var_os("MARTLET_VECTORS").map_or_else(|| root().join("../shared/vectors/public"), PathBuf::from);
     dir.is_dir().then_some(dir)
 }

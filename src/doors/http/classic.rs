@@ -100,9 +100,8 @@ fn basic(headers: &HeaderMap) -> Option<Credentials> {
 
 /// `GET|POST /sms/deliver.html?id=&pass=&number=&data=[&to=&binary=&msgid=&udh=]`: the answer comes after the commit.
 pub async fn deliver(State(shared): State<Arc<Shared>>, query: RawQuery, headers: HeaderMap, body: Bytes) -> Response {
-    let pairs = given(&query, &headers, &body).and_then(|given| {
-        uri::form(&given).map(Pairs).map_err(|_| "the parameters are not UTF-8")
-    });
+    let pairs = given(&query, &headers, &body)
+        .and_then(|given| uri::form(&given).map(Pairs).map_err(|_| "the parameters are not UTF-8"));
     let pairs = match pairs {
         Ok(pairs) => pairs,
         Err(words) => return refusal(StatusCode::BAD_REQUEST, "5.5.4", words),
@@ -120,7 +119,9 @@ pub async fn deliver(State(shared): State<Arc<Shared>>, query: RawQuery, headers
     match taken.map(|taken| taken.first().copied()) {
         Ok(Some(Taken::New(id))) => answer(StatusCode::OK, format!("OK {id}\n")),
         Ok(Some(Taken::Duplicate) | None) => answer(StatusCode::OK, "OK\n".to_owned()),
-        Err(Down::Full) => refusal(StatusCode::SERVICE_UNAVAILABLE, "4.3.1", "no disk space left here, try again later"),
+        Err(Down::Full) => {
+            refusal(StatusCode::SERVICE_UNAVAILABLE, "4.3.1", "no disk space left here, try again later")
+        }
         Err(Down::Broken(_)) => refusal(StatusCode::SERVICE_UNAVAILABLE, "4.3.0", "not stored, try again later"),
     }
 }
