@@ -1,6 +1,6 @@
 //! Who a text is from: what the phone shows (MT) and what the network says (MO).
+use super::{Number, number::NumberError};
 use std::{fmt, str::FromStr};
-use super::{number::NumberError, Number};
 
 /// The originator to show: at most 15 digits, or at most 11 characters of GSM-7.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]

@@ -1,7 +1,7 @@
 //! From a RCPT path to phones.
-use std::collections::HashMap;
 use super::{AddressError, Numbering, Path, Target};
 use crate::ground::AccountName;
+use std::collections::HashMap;
 
 /// What addresses resolve by.
 #[derive(Debug, Clone)]
@@ -29,7 +29,10 @@ pub struct Helper {
 
 #[derive(Debug, Clone)]
 pub enum Resolution {
-    Phones { targets: Vec<Target>, helper: Option<AccountName> },
+    Phones {
+        targets: Vec<Target>,
+        helper: Option<AccountName>,
+    },
     /// `postmaster@` and `abuse@` of an SMS domain.
     Postmaster,
     /// Not at any of our domains: `550 5.1.2`.

@@ -13,7 +13,10 @@ pub struct Target {
 pub enum AddressError {
     Number(NumberError),
     /// Unknown, repeated or bad parameter, by name.
-    Parameter { name: String, why: &'static str },
+    Parameter {
+        name: String,
+        why: &'static str,
+    },
     Syntax(&'static str),
 }
 

@@ -9,7 +9,10 @@ pub mod http;
 
 use std::{ops::Range, sync::Arc, time::Duration};
 
-use tokio::{sync::{mpsc, oneshot, watch}, task::JoinHandle};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    task::JoinHandle,
+};
 
 use crate::{
     address::{Destination, SenderId},
@@ -98,5 +101,5 @@ pub struct StartError(pub String);
 
 /// Starts the task of one gateway; needs a tokio runtime.
 pub fn start(id: GatewayId, kind: Kind) -> Result<Gateway, StartError> {
-        unimplemented!()
-    }
+    unimplemented!()
+}

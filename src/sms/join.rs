@@ -1,5 +1,5 @@
 //! Reassembly: segments in any order → one message. Pure: the caller keeps them.
-use super::{udh::Concat, Content, Segment};
+use super::{Content, Segment, udh::Concat};
 /// Joins parts sorted by anything; `missing` gaps are marked in texts with `[…]`.
 pub struct Joined {
     pub content: Content,

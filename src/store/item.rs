@@ -354,6 +354,10 @@ impl fmt::Debug for Original {
 
 impl fmt::Debug for New {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("New").field("id", &self.id).field("key", &self.key).field("payload", &self.payload).finish_non_exhaustive()
+        f.debug_struct("New")
+            .field("id", &self.id)
+            .field("key", &self.key)
+            .field("payload", &self.payload)
+            .finish_non_exhaustive()
     }
 }

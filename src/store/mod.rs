@@ -6,8 +6,8 @@
 //! What can go wrong: [`Down`] (disk full, locked, broken). Accepting callers answer `452`/`503`; `settle` alone
 //! never gives up: it waits until it is written, and nothing new begins meanwhile.
 
-pub mod item;
 pub mod inbound;
+pub mod item;
 pub mod settle;
 mod sqlite;
 
