@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     docs,
-    process::{Running, Scratch, free_port, run},
+    process::{Running, Scratch, free_port, run, signal},
     talk::{Identity, Letter, Place, Reply, Talk, reachable},
 };
 
@@ -82,8 +82,17 @@ impl Postfix {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
 
+    /// Of its master.
     pub fn pid(&self) -> u32 {
-        self.running.pid()
+        let pid = fs::read_to_string(self.queue.join("pid/master.pid")).unwrap_or_default();
+        pid.trim().parse().unwrap_or_else(|_| self.running.pid())
+    }
+}
+
+impl Drop for Postfix {
+    /// The master leads a session of its own, outside of our process group.
+    fn drop(&mut self) {
+        signal("KILL", &format!("-{}", self.pid()));
     }
 }
 

@@ -154,7 +154,7 @@ impl Drop for Running {
 
 /// Sends a signal to a process or, with a leading `-`, to a process group. One that is gone already is no error.
 pub fn signal(name: &str, target: &str) {
-    let _ = Command::new("sh").args(["-c", &format!("kill -{name} -- {target} 2>/dev/null")]).status();
+    let _ = Command::new("sh").args(["-c", &format!("kill -s {name} -- {target} 2>/dev/null")]).status();
 }
 
 /// Runs a program to its end and returns what it printed; its failure is the test's.
