@@ -2,7 +2,6 @@
 //! answers again.
 
 use libtest_mimic::Trial;
-use serde_json::Value;
 
 use super::{ALICE, PASSWORD, PHONE, Setup, System, TO_PHONE, mail};
 use crate::support::{
@@ -39,7 +38,7 @@ fn circle(tcp: bool) {
     let first = system.provider.seen.wait("the first text", |_| true);
     assert_eq!((first.value("to"), first.value("text")), (PHONE, "Are you coming tonight?"));
 
-    let (status, body) = system.martlet.phone("GET", PHONE, "Yes, at eight", "").expect("a call");
+    let (status, body) = system.martlet.phone("GET", PHONE, "Yes, at eight").expect("a call");
     assert!(status == 200 && body.starts_with("OK "), "{status} {body}");
     let reply = system.dovecot.wait("alice", "the phone's reply", |m| m.contains("Yes, at eight"));
     assert_eq!(text(&reply), "Yes, at eight");
@@ -66,7 +65,7 @@ fn circle(tcp: bool) {
     assert_eq!((second.value("to"), second.value("text")), (PHONE, "See you then"), "the quote is cut");
 
     // POST is the same call; the thread goes on.
-    let (status, _) = system.martlet.phone("POST", PHONE, "Bring 50% & a + sign", "").expect("a call");
+    let (status, _) = system.martlet.phone("POST", PHONE, "Bring 50% & a + sign").expect("a call");
     assert_eq!(status, 200);
     let reply = system.dovecot.wait("alice", "the second reply", |m| m.contains("Bring 50%"));
     assert_eq!(text(&reply), "Bring 50% & a + sign");
@@ -83,7 +82,7 @@ fn circle(tcp: bool) {
 fn log_tells(system: &System) {
     let log = system.martlet.log();
     let queue = system.martlet.queue();
-    let texts: Vec<_> = queue.iter().filter(|m| m["gateway"] == Value::from("main")).collect();
+    let texts: Vec<_> = queue.iter().filter(|m| m["gateway"] == "main").collect();
     assert_eq!(texts.len(), 2, "{queue:?}");
     for message in texts {
         let id = message["id"].as_str().expect("an id");
@@ -94,12 +93,12 @@ fn log_tells(system: &System) {
 
 fn tag() {
     let system = system(false);
-    let (status, body) = system.martlet.phone("GET", PHONE, "for bob #bob@example.test# only", "").expect("a call");
+    let (status, body) = system.martlet.phone("GET", PHONE, "for bob #bob@example.test# only").expect("a call");
     assert_eq!(status, 200, "{body}");
     let mail = system.dovecot.wait("bob", "the tagged text", |m| m.contains("for bob"));
     assert!(!text(&mail).contains('#'), "the tag is cut: {mail}");
     for outside in ["victim@evil.example", "victim%evil.example@example.test", "evil.example!victim@example.test"] {
-        let (status, _) = system.martlet.phone("GET", PHONE, &format!("relay #{outside}# this"), "").expect("a call");
+        let (status, _) = system.martlet.phone("GET", PHONE, &format!("relay #{outside}# this")).expect("a call");
         assert_eq!(status, 200);
     }
     // No live link, no valid tag: the default mailbox.

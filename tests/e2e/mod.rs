@@ -39,18 +39,13 @@ struct System {
 }
 
 /// What differs between tests.
+#[derive(Default)]
 struct Setup {
     tcp: bool,
     /// Lines behind all others in `main.cf`.
     main_cf: &'static str,
     /// Tables added to the recipe's `martlet.toml`.
     toml: &'static str,
-}
-
-impl Default for Setup {
-    fn default() -> Self {
-        Self { tcp: false, main_cf: "", toml: "" }
-    }
 }
 
 impl System {

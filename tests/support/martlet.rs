@@ -8,13 +8,12 @@ use std::{
 
 use serde_json::Value;
 
-use super::{
-    process::{Running, until},
-    sink::pairs,
-    talk::Place,
-};
+use super::process::{Running, until};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_martlet");
+/// The binary that this test was built with; `MARTLET_PROGRAM` tests another one, as it was packaged.
+fn program() -> PathBuf {
+    std::env::var_os("MARTLET_PROGRAM").map_or_else(|| env!("CARGO_BIN_EXE_martlet").into(), PathBuf::from)
+}
 
 pub struct Martlet {
     running: Option<Running>,
@@ -43,7 +42,7 @@ impl Martlet {
     /// Starts it again after its end.
     pub fn restart(&mut self) {
         let old = self.log().len();
-        let mut command = Command::new(PROGRAM);
+        let mut command = Command::new(program());
         command.args(["serve", "--config"]).arg(&self.config);
         command.env_remove("RUST_LOG").envs(self.env.iter().map(|(k, v)| (k, v)));
         let mut running = Running::start("martlet", &mut command, &self.log);
@@ -79,7 +78,7 @@ impl Martlet {
 
     /// A command of the same program on the same config, its `--json` output parsed.
     pub fn json(&self, words: &[&str]) -> Value {
-        let mut command = Command::new(PROGRAM);
+        let mut command = Command::new(program());
         command.args(words).arg("--config").arg(&self.config).arg("--json");
         command.envs(self.env.iter().map(|(k, v)| (k, v)));
         let out = super::process::run(&mut command);
@@ -101,17 +100,20 @@ impl Martlet {
         });
     }
 
-    /// The phone's words: one classic inbound call to gateway `main`. Status and body.
-    pub fn phone(&self, method: &str, number: &str, text: &str, msgid: &str) -> std::io::Result<(u16, String)> {
-        let encode = |s: &str| percent_encoding::utf8_percent_encode(s, percent_encoding::NON_ALPHANUMERIC).to_string();
-        let mut form = format!("id=main&pass=pin&number={}&data={}", encode(number), encode(text));
-        if !msgid.is_empty() {
-            form.push_str("&msgid=");
-            form.push_str(&encode(msgid));
-        }
-        debug_assert_eq!(pairs(&form).len(), if msgid.is_empty() { 4 } else { 5 });
-        super::http::call(self.http, method, "/sms/deliver.html", &form)
+    /// The phone's words to gateway `main`. Status and body.
+    pub fn phone(&self, method: &str, number: &str, text: &str) -> std::io::Result<(u16, String)> {
+        deliver(self.http, method, &[("number", number), ("data", text)])
     }
+}
+
+/// One classic inbound call to gateway `main` with its password `pin`. Status and body.
+pub fn deliver(port: u16, method: &str, values: &[(&str, &str)]) -> std::io::Result<(u16, String)> {
+    let mut form = "id=main&pass=pin".to_owned();
+    for (name, value) in values {
+        let value = percent_encoding::utf8_percent_encode(value, percent_encoding::NON_ALPHANUMERIC);
+        form.push_str(&format!("&{name}={value}"));
+    }
+    super::http::call(port, method, "/sms/deliver.html", &form)
 }
 
 fn is_ready(line: &str) -> bool {
@@ -123,14 +125,4 @@ fn binds(config: &toml::Table) -> Vec<String> {
     let listeners = config.get("listener").and_then(|l| l.as_array()).into_iter().flatten();
     let all = listeners.chain(config.get("http")).filter_map(|t| t.get("bind")?.as_str());
     all.map(|bind| bind.trim_start_matches("unix:").to_owned()).collect()
-}
-
-/// Where the first listener is.
-pub fn listener(config: &Path) -> Place {
-    let parsed: toml::Table = fs::read_to_string(config).expect("read").parse().expect("TOML");
-    let bind = &binds(&parsed)[0];
-    match bind.rsplit_once(':') {
-        Some((_, port)) => Place::Tcp(port.parse().expect("a port")),
-        None => Place::Unix(bind.into()),
-    }
 }

@@ -1,5 +1,6 @@
 //! What tests share: how a test is declared, and which programs it needs.
 #![allow(dead_code, reason = "each helper serves some of the test modules")]
+#![allow(clippy::disallowed_methods, reason = "tests stand outside of the daemon: real time, real environment")]
 
 pub mod docs;
 pub mod dovecot;

@@ -67,8 +67,13 @@ pub fn within<T>(time: Duration, mut fact: impl FnMut() -> Option<T>) -> Option<
         if Instant::now() > end {
             return None;
         }
-        std::thread::sleep(Duration::from_millis(20));
+        pause(Duration::from_millis(20));
     }
+}
+
+/// Lets time pass: between two looks at the world, never as a way to wait for something.
+pub fn pause(time: Duration) {
+    std::thread::sleep(time);
 }
 
 /// A running program and its process group.

@@ -10,7 +10,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{process::DEADLINE, talk::Stream};
+use super::{
+    process::{self, DEADLINE},
+    talk::Stream,
+};
 
 /// What was seen, in order, and who waits for more.
 pub struct Seen<T>(Arc<(Mutex<Vec<T>>, Condvar)>);
@@ -131,7 +134,7 @@ fn serve_http(stream: TcpStream, seen: &Seen<Request>, answer: &dyn Fn(&Request)
         let (status, body) = match answer(&request) {
             Answer::Say(status, body) => (status, body),
             Answer::SayAfter(pause, status, body) => {
-                std::thread::sleep(pause);
+                process::pause(pause);
                 (status, body)
             }
             Answer::HangUp => return None,
