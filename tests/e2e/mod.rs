@@ -26,7 +26,7 @@ pub fn trials() -> Vec<Trial> {
 const ALICE: &str = "alice@example.test";
 const PHONE: &str = "+15551234567";
 const TO_PHONE: &str = r#""sms:+15551234567"@sms.example.test"#;
-/// Carol's, for Martlet itself: she gives it in the address.
+/// Bob's, for Martlet itself: it stands in the address.
 const ADDRESS_PASSWORD: &str = "hunter2X";
 
 /// Everything running. Fields end in this order.
@@ -59,7 +59,7 @@ impl System {
         let provider = Provider::start(answer);
         let dir = scratch.dir("martlet");
         let config = martlet_toml(&dir, &postfix, way, provider.port) + setup.toml;
-        let martlet = Martlet::start(&dir, &config, &[("CAROL_PW", ADDRESS_PASSWORD)]);
+        let martlet = Martlet::start(&dir, &config, &[("BOB_PW", ADDRESS_PASSWORD)]);
         Self { martlet, postfix, dovecot, provider, _scratch: scratch }
     }
 

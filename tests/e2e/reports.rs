@@ -7,7 +7,7 @@ use super::{ADDRESS_PASSWORD, ALICE, PASSWORD, PHONE, Setup, System, TO_PHONE, m
 use crate::support::{
     Needs, flufl,
     letter::{every_reading, header},
-    process::until,
+    process::{DEADLINE, until},
     sink::{Answer, Request},
     talk::Letter,
     trial_with,
@@ -17,7 +17,7 @@ const NEEDS: [Needs; 3] = [Needs::Postfix, Needs::Dovecot, Needs::FluflBounce];
 
 /// Short times, an account whose password stands in addresses, and its owner's mailbox.
 const TOML: &str = "\n[queue]\nwarn_after = \"2s\"\nretry_min = \"1s\"\nretry_max = \"1s\"\n\
-                    \n[[account]]\nuser = \"bob@example.test\"\npassword = { env = \"CAROL_PW\" }\nregions = [\"US\"]\n";
+                    \n[[account]]\nuser = \"bob@example.test\"\npassword = { env = \"BOB_PW\" }\nregions = [\"US\"]\n";
 
 pub fn trials() -> Vec<Trial> {
     vec![
@@ -141,9 +141,10 @@ fn withheld() {
     let (_, verdict) = report(&system, "alarm@example.test", "failed");
     names_the_phone(&verdict.permanent);
     // `later silent` is past its warning when it has been tried for longer than `warn_after`.
-    system.provider.seen.within(crate::support::process::DEADLINE, |all| {
+    let tried = system.provider.seen.within(DEADLINE, |all| {
         (all.iter().filter(|r| r.value("text") == "later silent").count() >= 5).then_some(())
     });
+    assert!(tried.is_some(), "it is tried again");
     let mails = system.dovecot.mails("alice");
     assert_eq!(mails.len(), 1, "only the alarm's:\n{}", mails.join("\n=====\n"));
     assert!(!system.provider.seen.all().iter().any(|r| r.value("text").contains("automatic")));
