@@ -3,7 +3,9 @@
 //!
 //! Every module has `pub fn trials() -> Vec<Trial>` (see [`support::trial`]); `#[test]` does nothing here.
 
+mod crash;
 mod dialogues;
+mod e2e;
 mod layers;
 mod mail;
 mod mail_door;
@@ -11,6 +13,13 @@ mod support;
 
 fn main() -> std::process::ExitCode {
     let args = libtest_mimic::Arguments::from_args();
-    let trials = [dialogues::trials(), layers::trials(), mail::trials(), mail_door::trials()];
+    let trials = [
+        crash::trials(),
+        dialogues::trials(),
+        e2e::trials(),
+        layers::trials(),
+        mail::trials(),
+        mail_door::trials(),
+    ];
     libtest_mimic::run(&args, trials.into_iter().flatten().collect()).exit_code()
 }

@@ -7,8 +7,11 @@ mod flowed;
 mod header;
 pub mod html;
 pub mod mask;
+<<<<<<< HEAD
 mod mime;
 pub mod phrases;
+=======
+>>>>>>> peers
 pub mod quote;
 pub mod read;
 pub mod received;
@@ -17,6 +20,7 @@ pub mod template;
 pub mod text;
 pub mod words;
 pub mod write;
+<<<<<<< HEAD
 
 pub use header::header_block;
 pub use mask::mask;
@@ -29,3 +33,5 @@ pub use write::{Reply, Unwritable, route};
 
 /// The header by which Martlet knows a mail of its own that comes back: a loop.
 pub const TRACE: &str = "X-Martlet-Trace";
+=======
+>>>>>>> peers

@@ -1,5 +1,17 @@
 //! What tests share: how a test is declared, and which programs it needs.
 #![allow(dead_code, reason = "each helper serves some of the test modules")]
+#![allow(clippy::disallowed_methods, reason = "tests stand outside of the daemon: real time, real environment")]
+
+pub mod docs;
+pub mod dovecot;
+pub mod flufl;
+pub mod http;
+pub mod letter;
+pub mod martlet;
+pub mod postfix;
+pub mod process;
+pub mod sink;
+pub mod talk;
 
 use std::path::{Path, PathBuf};
 
@@ -19,9 +31,10 @@ impl Needs {
     /// Where the program was found.
     pub fn found(self) -> bool {
         match self {
-            Self::Postfix => on_path("postfix") && on_path("postconf"),
+            // It starts as root and gives its rights away itself.
+            Self::Postfix => on_path("postfix") && on_path("postconf") && nix::unistd::Uid::effective().is_root(),
             Self::Dovecot => on_path("dovecot"),
-            Self::FluflBounce => std::process::Command::new("python3")
+            Self::FluflBounce => std::process::Command::new(python())
                 .args(["-c", "import flufl.bounce"])
                 .output()
                 .is_ok_and(|out| out.status.success()),
@@ -66,6 +79,12 @@ pub fn run_async<T>(test: impl Future<Output = T>) -> T {
         .build()
         .expect("a runtime")
         .block_on(test)
+}
+
+/// Python with the packages that tests need: `tests/run` makes a virtual environment for it.
+pub fn python() -> PathBuf {
+    let own = root().join("target/venv/bin/python3");
+    if own.is_file() { own } else { PathBuf::from("python3") }
 }
 
 /// The project's folder.
