@@ -5,9 +5,10 @@
 
 mod layers;
 mod support;
+mod words;
 
 fn main() -> std::process::ExitCode {
     let args = libtest_mimic::Arguments::from_args();
-    let trials = [layers::trials()].into_iter().flatten().collect();
+    let trials = [layers::trials(), words::trials()].into_iter().flatten().collect();
     libtest_mimic::run(&args, trials).exit_code()
 }
