@@ -10,6 +10,7 @@ mod layers;
 mod mail;
 mod mail_door;
 mod support;
+mod words;
 
 fn main() -> std::process::ExitCode {
     let args = libtest_mimic::Arguments::from_args();
@@ -20,6 +21,7 @@ fn main() -> std::process::ExitCode {
         layers::trials(),
         mail::trials(),
         mail_door::trials(),
+        words::trials(),
     ];
     libtest_mimic::run(&args, trials.into_iter().flatten().collect()).exit_code()
 }

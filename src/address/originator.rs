@@ -7,10 +7,7 @@
 
 use std::{fmt, str::FromStr};
 
-use super::{
-    Number, Region,
-    number::{Accept, Destination, NumberError, Numbering, mask_tail},
-};
+use super::{Accept, Destination, Number, NumberError, Numbering, Region, number::mask_tail};
 use crate::ground::outcome::one_line;
 
 /// Characters of an alphanumeric originator: GSM 7-bit default alphabet (TS 23.038 6.2.1) without its controls.

@@ -4,8 +4,42 @@
 //! ShortNumberMetadata (9.0.43), 3GPP TS 22.101 10.1.1 for the numbers that hold everywhere. What can go wrong: a
 //! region that gives itself a new number is not known here until the table is brought up to date.
 
+use std::str::FromStr;
+
+use super::NumberError;
+
+/// An ISO 3166 region that libphonenumber knows, such as `US`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Region([u8; 2]);
+
+impl Region {
+    /// Its code, two capital letters.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).expect("invariant: two ASCII letters")
+    }
+
+    pub(super) fn of_library(region: rlibphonenumber::Region) -> Option<Self> {
+        region.as_region_str().as_str().parse().ok()
+    }
+
+    pub(super) fn to_library(self) -> Option<rlibphonenumber::Region> {
+        self.as_str().parse().ok()
+    }
+}
+
+impl FromStr for Region {
+    type Err = NumberError;
+    fn from_str(s: &str) -> Result<Self, NumberError> {
+        let code = s.to_ascii_uppercase();
+        match code.as_bytes() {
+            &[a, b] if is_region(&code) => Ok(Self([a, b])),
+            _ => Err(NumberError::UnknownRegion),
+        }
+    }
+}
+
 /// ISO 3166 regions that libphonenumber knows, in order.
-pub(super) const REGIONS: &str = "\
+const REGIONS: &str = "\
     AC AD AE AF AG AI AL AM AO AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ \
     BR BS BT BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO \
     DZ EC EE EG EH ER ES ET FI FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GT GU \
@@ -154,7 +188,7 @@ fn matches(number: &str, digits: &str) -> bool {
 }
 
 /// Whether libphonenumber knows this region.
-pub(super) fn is_region(code: &str) -> bool {
+fn is_region(code: &str) -> bool {
     code.len() == 2 && REGIONS.split(' ').any(|r| r == code)
 }
 

@@ -9,7 +9,8 @@ use std::fmt;
 use super::{
     Alphabet,
     alphabet::septets,
-    split::{MOST_SEGMENTS, Reference, Walk, pieces, room, word_border},
+    separate::word_border,
+    split::{MOST_SEGMENTS, Reference, Walk, pieces, room},
     udh::Concat,
 };
 

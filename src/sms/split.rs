@@ -7,6 +7,7 @@
 
 use unicode_segmentation::UnicodeSegmentation;
 
+pub use super::separate::separate;
 use super::{
     Alphabet, Body, Content, Segment,
     alphabet::septets,
@@ -14,7 +15,7 @@ use super::{
 };
 
 /// Octets of user data in a segment.
-const OCTETS: usize = 140;
+pub(super) const OCTETS: usize = 140;
 /// Most segments of one message.
 pub const MOST_SEGMENTS: usize = 128;
 
@@ -68,8 +69,12 @@ pub(super) fn room(alphabet: Alphabet, ies: usize) -> usize {
     }
 }
 
-/// The alphabet that a text needs, its septets or units, and what forced UCS-2.
-fn weigh(text: &str) -> (Alphabet, usize, Option<char>) {
+/// What a body needs: alphabet, septets or units or octets, and what forced UCS-2.
+pub(super) fn weigh(body: &Body) -> (Alphabet, usize, Option<char>) {
+    let text = match body {
+        Body::Text(text) => text,
+        Body::Binary(data) => return (Alphabet::Binary, data.len(), None),
+    };
     let mut units = 0;
     for c in text.chars() {
         match septets(c) {
@@ -144,7 +149,7 @@ fn rooms(alphabet: Alphabet, ies: &[u8], reference: Reference) -> (usize, usize)
 }
 
 /// Fewest units of a room: a surrogate pair or an escape pair must fit.
-fn least(alphabet: Alphabet) -> usize {
+pub(super) fn least(alphabet: Alphabet) -> usize {
     if alphabet == Alphabet::Binary { 1 } else { 2 }
 }
 
@@ -153,10 +158,7 @@ fn least(alphabet: Alphabet) -> usize {
 /// # Errors
 /// [`SplitError`], exactly when [`split`] gives it.
 pub fn measure(content: &Content, reference: Reference) -> Result<Measure, SplitError> {
-    let (alphabet, units, forced_by) = match &content.body {
-        Body::Text(text) => weigh(text),
-        Body::Binary(data) => (Alphabet::Binary, data.len(), None),
-    };
+    let (alphabet, units, forced_by) = weigh(&content.body);
     let (single, multi) = rooms(alphabet, &content.udh, reference);
     if units <= single && content.udh.len() < OCTETS {
         return Ok(Measure { alphabet, segments: 1, units, left: single - units, forced_by });
@@ -206,7 +208,7 @@ pub fn split(content: &Content, reference: Reference) -> Result<Vec<Segment>, Sp
     Ok(segments.collect())
 }
 
-fn cut(body: &Body, alphabet: Alphabet, room: usize) -> Vec<Body> {
+pub(super) fn cut(body: &Body, alphabet: Alphabet, room: usize) -> Vec<Body> {
     let text = match body {
         Body::Binary(data) => return data.chunks(room).map(|chunk| Body::Binary(chunk.to_vec())).collect(),
         Body::Text(text) => text,
@@ -224,67 +226,6 @@ fn cut(body: &Body, alphabet: Alphabet, room: usize) -> Vec<Body> {
     });
     bodies.push(Body::Text(text[begin..].to_owned()));
     bodies
-}
-
-/// Cuts into messages that stand alone, without concatenation: at word borders where that costs less than half of a
-/// message, blanks at the borders dropped. Own elements other than concatenation go with every message.
-///
-/// # Errors
-/// As [`split`].
-pub fn separate(content: &Content) -> Result<Vec<Segment>, SplitError> {
-    let (alphabet, units, _) = match &content.body {
-        Body::Text(text) => weigh(text),
-        Body::Binary(data) => (Alphabet::Binary, data.len(), None),
-    };
-    if units <= room(alphabet, content.udh.len()) && content.udh.len() < OCTETS {
-        return Ok(vec![Segment { body: content.body.clone(), udh: content.udh.clone() }]);
-    }
-    let udh = udh::without_concat(&content.udh);
-    let room = room(alphabet, udh.len());
-    if room < least(alphabet) {
-        return Err(SplitError::HeaderTooLong);
-    }
-    // Word borders may halve what a message holds; more than that cannot end within 128.
-    if units > room * MOST_SEGMENTS {
-        return Err(SplitError::TooLong);
-    }
-    let bodies = match &content.body {
-        Body::Binary(_) => cut(&content.body, alphabet, room),
-        Body::Text(text) => at_words(text, alphabet, room),
-    };
-    if bodies.len() > MOST_SEGMENTS {
-        return Err(SplitError::TooLong);
-    }
-    Ok(bodies.into_iter().map(|body| Segment { body, udh: udh.clone() }).collect())
-}
-
-fn at_words(text: &str, alphabet: Alphabet, room: usize) -> Vec<Body> {
-    let mut bodies = Vec::new();
-    let mut rest = text.trim_end();
-    while !rest.is_empty() && bodies.len() <= MOST_SEGMENTS {
-        let mut walk = Walk::new(room);
-        let mut end = 0;
-        pieces(rest, alphabet, room, |piece_end, units| {
-            let fits = !walk.put(units);
-            if fits {
-                end = piece_end;
-            }
-            fits
-        });
-        let end = word_border(rest, end);
-        bodies.push(Body::Text(rest[..end].trim_end().to_owned()));
-        rest = rest[end..].trim_start();
-    }
-    bodies
-}
-
-/// The last word border at or before `end`, where it is not further back than half; else `end`.
-pub(super) fn word_border(text: &str, end: usize) -> usize {
-    let at_border = |at: usize| text[at..].chars().next().is_none_or(char::is_whitespace);
-    if at_border(end) || text[..end].ends_with(char::is_whitespace) {
-        return end;
-    }
-    text[..end].rfind(char::is_whitespace).filter(|&at| at >= end / 2 && !text[..at].trim().is_empty()).unwrap_or(end)
 }
 
 #[cfg(test)]
@@ -354,7 +295,6 @@ mod tests {
         assert_eq!(split(&text(153 * 128 + 1, 0), EIGHT), Err(SplitError::TooLong));
         assert_eq!(split(&text(200, 134), EIGHT), Err(SplitError::HeaderTooLong));
         assert_eq!(split(&text(1, 140), EIGHT), Err(SplitError::HeaderTooLong));
-        assert_eq!(separate(&text(160 * 128 + 1, 0)), Err(SplitError::TooLong));
     }
 
     #[test]
@@ -379,17 +319,6 @@ mod tests {
         assert_eq!(split(&content(135), EIGHT).map(|s| s[1].udh.clone()), Ok(vec![0, 3, 1, 2, 2]));
     }
 
-    #[test]
-    fn separate_messages_end_at_words() {
-        let text = "word ".repeat(40);
-        let parts = separate(&Content::text(&text)).expect("messages");
-        assert_eq!(texts(&parts), [&"word ".repeat(32)[..159], &"word ".repeat(8)[..39]]);
-        let long = "x".repeat(200);
-        assert_eq!(texts(&separate(&Content::text(&long)).expect("messages")), [&long[..160], &long[160..]]);
-        let data = Content { body: Body::Binary(vec![1; 300]), udh: Vec::new() };
-        assert_eq!(separate(&data).map(|s| s.len()), Ok(3));
-    }
-
     proptest! {
         #[test]
         fn what_was_split_is_joined(text in "([a-z€\\n]|\\r\\n|[я😀]|👨‍👩‍👧|e\u{301}|\\PC){0,300}", ports in any::<bool>(), wide in any::<bool>()) {
@@ -410,16 +339,6 @@ mod tests {
             let marked: Vec<_> = parts.iter().rev().map(|p| (udh::concat(&p.udh), p)).collect();
             let joined = join(&marked);
             prop_assert!(joined.content == content && joined.missing == 0);
-        }
-
-        #[test]
-        fn separate_messages_lose_blanks_only(text in "[a-z \n€я]{0,400}") {
-            let parts = separate(&Content::text(&text)).expect("messages");
-            let plain = |s: &str| s.split_whitespace().collect::<String>();
-            prop_assert_eq!(plain(&texts(&parts).concat()), plain(&text));
-            for part in &parts {
-                prop_assert_eq!(measure(&Content { body: part.body.clone(), udh: Vec::new() }, EIGHT).map(|m| m.segments), Ok(1));
-            }
         }
     }
 }
