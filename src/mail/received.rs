@@ -124,9 +124,10 @@ struct Comment<'a> {
 }
 
 impl Comment<'_> {
-    /// Words that a stranger may have chosen freely.
+    /// Words that a stranger may have chosen freely. `using TLSv1.3 …` comes from the TLS library.
     fn is_foreign(&self) -> bool {
-        self.nested || self.text.contains('"') || self.text.starts_with("Client CN")
+        let nested = self.nested && !self.text.starts_with("using ");
+        nested || self.text.contains('"') || self.text.starts_with("Client CN")
     }
 
     /// `name [address]` or `[address]`.

@@ -54,6 +54,9 @@ fn on_one_line() {
     let line = "Received: from vm (vm [127.0.0.1]) (Authenticated sender: alice@example.test) by MX.example.test (Postfix) \
                 with ESMTPA id 1; Mon, 01 Jan 2024 00:00:00 +0000\r\n";
     assert_eq!(one(line).as_deref(), Some("alice@example.test"));
+    let tls = line.replace(" (Auth", " (using TLSv1.3 with cipher X (256/256 bits)) (Auth");
+    assert_eq!(one(&tls).as_deref(), Some("alice@example.test"));
+    assert_eq!(one(&line.replace(" (Auth", " (Client CN \"x\", Issuer \"y\" (verified OK)) (Auth")), None);
     assert_eq!(one(&line.replace("; Mon, 01 Jan 2024 00:00:00 +0000", "")).as_deref(), Some("alice@example.test"));
 }
 
