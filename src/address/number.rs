@@ -5,13 +5,7 @@
 
 use std::{fmt, str::FromStr};
 
-<<<<<<< HEAD
-use rlibphonenumber::{
-    NumberLengthType, PHONE_NUMBER_UTIL, PhoneNumber, PhoneNumberFormat, PhoneNumberType, ValidationError,
-};
-=======
-use rlibphonenumber::PHONE_NUMBER_UTIL;
->>>>>>> words
+use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat, PhoneNumberType};
 
 use super::Region;
 

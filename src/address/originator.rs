@@ -1,5 +1,4 @@
 //! Who a text is from: what the phone shows (MT) and what the network says (MO).
-<<<<<<< HEAD
 //!
 //! What can go wrong: networks leave the `+` away, so the same digits may be an international number, a national one or
 //! a short code; [`Originator::read`] decides. The words of an alphanumeric originator are a stranger's and may hold
@@ -15,10 +14,6 @@ pub(crate) const SENDER_CHARACTERS: &str = "@£$¥èéùìòÇØøÅåΔ_ΦΓΛ�
     ¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà";
 /// Those of the extension table, two septets each.
 pub(crate) const SENDER_EXTENSION: &str = "^{}\\[~]|€";
-=======
-use super::{Number, number::NumberError};
-use std::{fmt, str::FromStr};
->>>>>>> peers
 
 /// The originator to show: at most 15 digits, or at most 11 characters of GSM-7.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]

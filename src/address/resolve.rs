@@ -1,21 +1,12 @@
 //! From a RCPT path to phones.
-<<<<<<< HEAD
 //!
 //! Only recipients at a configured SMS domain, or matched by `[[address]]`, resolve: Martlet is no relay. What can go
 //! wrong: a bare local part that merely contains digits (`bob5551234567`) must not become a phone.
 
 use std::collections::HashMap;
 
-<<<<<<< HEAD
-use super::{AddressError, NumberError, Numbering, Params, Path, Target, params, uri};
-=======
-use super::{AddressError, Numbering, Path, Target};
->>>>>>> peers
-=======
 use super::{AddressError, Helper, NumberError, Numbering, Path, Target, params, uri};
->>>>>>> words
 use crate::ground::AccountName;
-use std::collections::HashMap;
 
 /// What addresses resolve by.
 #[derive(Debug, Clone)]

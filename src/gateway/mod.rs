@@ -12,11 +12,7 @@ use std::{ops::Range, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{mpsc, oneshot, watch},
-<<<<<<< HEAD
     task::{JoinHandle, JoinSet},
-=======
-    task::JoinHandle,
->>>>>>> peers
 };
 
 use crate::{
@@ -104,7 +100,6 @@ pub enum Kind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StartError(pub String);
 
-<<<<<<< HEAD
 impl std::fmt::Display for StartError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)
@@ -158,9 +153,4 @@ where
         drop(declared);
     });
     Gateway { id, traits, jobs, task }
-=======
-/// Starts the task of one gateway; needs a tokio runtime.
-pub fn start(id: GatewayId, kind: Kind) -> Result<Gateway, StartError> {
-    unimplemented!()
->>>>>>> peers
 }

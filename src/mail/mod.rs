@@ -7,11 +7,8 @@ mod flowed;
 mod header;
 pub mod html;
 pub mod mask;
-<<<<<<< HEAD
 mod mime;
 pub mod phrases;
-=======
->>>>>>> peers
 pub mod quote;
 pub mod read;
 pub mod received;
@@ -20,7 +17,6 @@ pub mod template;
 pub mod text;
 pub mod words;
 pub mod write;
-<<<<<<< HEAD
 
 pub use header::header_block;
 pub use mask::mask;
@@ -33,5 +29,3 @@ pub use write::{Reply, Unwritable, route};
 
 /// The header by which Martlet knows a mail of its own that comes back: a loop.
 pub const TRACE: &str = "X-Martlet-Trace";
-=======
->>>>>>> peers

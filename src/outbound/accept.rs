@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     accounts::{Allowance, Wish},
-    address::{Mailbox, ReversePath, params},
+    address::{Mailbox, ReversePath, mask},
     ground::{AccountName, Enhanced, MessageId, Timestamp},
     mail::{self, AutoSubmitted, Mail},
     observe,
@@ -106,7 +106,7 @@ impl Inner {
         let mut secrets = Vec::new();
         for (recipient, resolved) in handed.recipients.iter().zip(resolved) {
             if matches!(resolved, Ok(Resolved::Phones(phones)) if credentials(phones).is_some()) {
-                secrets.extend(params::masks(&recipient.path.local));
+                secrets.extend(mask::masks(&recipient.path.local));
             }
         }
         let masked = if secrets.is_empty() { headers.to_vec() } else { mail::mask(headers, &secrets) };

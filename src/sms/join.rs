@@ -1,5 +1,4 @@
 //! Reassembly: segments in any order → one message. Pure: the caller keeps them.
-<<<<<<< HEAD
 //!
 //! What can go wrong: parts that come twice (the first one counts), parts that never come (a mark stands in their
 //! place), and parts whose header names no place (they stand at the end, as they came).
@@ -10,10 +9,6 @@ use super::{Body, Content, Segment, udh, udh::Concat};
 pub const MISSING: &str = "[…]";
 
 /// A message put together again.
-=======
-use super::{Content, Segment, udh::Concat};
-/// Joins parts sorted by anything; `missing` gaps are marked in texts with `[…]`.
->>>>>>> peers
 pub struct Joined {
     pub content: Content,
     /// How many parts are missing.
