@@ -10,32 +10,32 @@ pub mod ground;
 
 // words: pure, bytes and text to values and back; no tokio, no clock, no log; fuzzed
 pub mod address;
-pub mod mail;
-pub mod routing;
 pub mod sms;
 pub mod smtp;
+pub mod mail;
+pub mod routing;
 
 // voice: one function per kind of log line, every metric, masking
 pub mod observe;
 
 // memory: what survives a crash
-pub mod accounts;
 pub mod store;
+pub mod accounts;
 
 // carriers: one attempt at one thing, typed outcomes; they never see accounts, calls, queue or store
 pub mod gateway;
 pub mod mailbox;
 
 // journeys: mail → SMS, SMS → mail, reports, and the lanes that carry them out
-pub mod dispatch;
-pub mod inbound;
-pub mod outbound;
 pub mod report;
+pub mod outbound;
+pub mod inbound;
+pub mod dispatch;
 
 // doors: sockets; they hand to journeys and may read
 pub mod doors;
 
 // assembly: the only rooms that know the file
+pub mod config;
 pub mod app;
 pub mod cli;
-pub mod config;

@@ -2,7 +2,7 @@
 //! given. Both write down each request before they answer it, and wake whoever waits for it.
 
 use std::{
-    io::{self, BufRead, BufReader, Read, Write},
+    io::{self, BufRead, BufReader, Write},
     net::{TcpListener, TcpStream},
     os::unix::{fs::PermissionsExt, net::UnixListener},
     path::Path,
@@ -200,6 +200,14 @@ impl MailSink {
         Self::tcp(false)
     }
 
+    /// SMTP that answers each RCPT with what `answer` gives, 250 where it gives nothing.
+    pub fn judging(answer: impl Fn(&str) -> Option<&'static str> + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let next = move || Ok(Box::new(listener.accept()?.0) as Box<dyn Stream>);
+        Self::serve_judged(port, false, next, Arc::new(answer))
+    }
+
     pub fn tcp(lmtp: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("an address").port();
@@ -218,12 +226,21 @@ impl MailSink {
     }
 
     fn serve(port: u16, lmtp: bool, accept: impl Fn() -> io::Result<Box<dyn Stream>> + Send + 'static) -> Self {
+        Self::serve_judged(port, lmtp, accept, Arc::new(|_: &str| None))
+    }
+
+    fn serve_judged(
+        port: u16,
+        lmtp: bool,
+        accept: impl Fn() -> io::Result<Box<dyn Stream>> + Send + 'static,
+        answer: Arc<Judge>,
+    ) -> Self {
         let seen = Seen::new();
         let list = seen.clone();
         std::thread::spawn(move || {
             while let Ok(stream) = accept() {
-                let list = list.clone();
-                std::thread::spawn(move || serve_mail(stream, lmtp, &list));
+                let (list, answer) = (list.clone(), answer.clone());
+                std::thread::spawn(move || serve_mail(stream, lmtp, &list, &*answer));
             }
         });
         Self { port, seen }
@@ -254,10 +271,13 @@ fn serve_mail(stream: Box<dyn Stream>, lmtp: bool, seen: &Seen<Taken>) -> io::Re
                 mail = line;
                 say(&mut session, "250 2.1.0 OK\r\n")?;
             }
-            "RCPT" => {
-                rcpt.push(line);
-                say(&mut session, "250 2.1.5 OK\r\n")?;
-            }
+            "RCPT" => match answer(&line) {
+                Some(refusal) => say(&mut session, &format!("{refusal}\r\n"))?,
+                None => {
+                    rcpt.push(line);
+                    say(&mut session, "250 2.1.5 OK\r\n")?;
+                }
+            },
             "DATA" => {
                 say(&mut session, "354 go on\r\n")?;
                 let data = read_data(&mut session)?;
