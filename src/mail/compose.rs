@@ -178,8 +178,14 @@ pub(super) fn is_address(address: &str) -> bool {
         None => !local.is_empty() && local.bytes().all(atext) && dots_ok(local),
     };
     let domain_ok = match domain.strip_prefix('[').and_then(|d| d.strip_suffix(']')) {
-        Some(literal) => !literal.is_empty() && literal.bytes().all(|b| b.is_ascii_alphanumeric() || b".:-".contains(&b)),
-        None => !domain.is_empty() && domain.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_".contains(&b)) && dots_ok(domain),
+        Some(literal) => {
+            !literal.is_empty() && literal.bytes().all(|b| b.is_ascii_alphanumeric() || b".:-".contains(&b))
+        }
+        None => {
+            !domain.is_empty()
+                && domain.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_".contains(&b))
+                && dots_ok(domain)
+        }
     };
     address.len() <= 900 && local_ok && domain_ok
 }
@@ -213,7 +219,10 @@ mod tests {
         assert_eq!(got, "Subject: =?utf-8?B?YSAgQmNjOiB4QHkgICAgYm9keQ==?=\r\n");
         let got = header(|m| m.mailbox("From", "A\"\\\nB", "a@b"));
         assert_eq!(got, "From: \"A\\\"\\\\ B\"\r\n <a@b>\r\n");
-        assert_eq!(header(|m| m.ids("References", ["a@b", "c\r\nX: y", "d@e"].into_iter())), "References: <a@b>\r\n <d@e>\r\n");
+        assert_eq!(
+            header(|m| m.ids("References", ["a@b", "c\r\nX: y", "d@e"].into_iter())),
+            "References: <a@b>\r\n <d@e>\r\n"
+        );
         assert_eq!(header(|m| m.ids("References", ["a b"].into_iter())), "");
     }
 
@@ -230,7 +239,21 @@ mod tests {
         for good in ["a@b", "a.b+c@d.e", "\"sms:+1555\"@d", "\"a\\\"b\"@d", "a@[192.0.2.1]", "a@[IPv6:2001:db8::1]"] {
             assert!(is_address(good), "{good}");
         }
-        for bad in ["", "a", "@b", "a@", "a b@c", "a@b c", "a@b\r\nX: y", "\"a\"b\"@c", "\"\"@c", "a..b@c", "a@b>", "é@b", "sms:1@b"] {
+        for bad in [
+            "",
+            "a",
+            "@b",
+            "a@",
+            "a b@c",
+            "a@b c",
+            "a@b\r\nX: y",
+            "\"a\"b\"@c",
+            "\"\"@c",
+            "a..b@c",
+            "a@b>",
+            "é@b",
+            "sms:1@b",
+        ] {
             assert!(!is_address(bad), "{bad}");
         }
         assert_eq!(join_address("sms:+1", "d"), "\"sms:+1\"@d");

@@ -21,10 +21,11 @@ pub mod write;
 pub use header::header_block;
 pub use mask::mask;
 pub use read::{Attachment, AutoSubmitted, Mail, Person, Unreadable, read};
-//pub use report::{Report, notice};
+pub use report::{Notice, Original, Report, notice};
 pub use template::{Template, TemplateError};
 pub use text::{Choices, Cut, Extract, NoText, Strip, Why, text};
-pub use write::{Reply, Unwritable};
+pub use words::{BadTemplate, Event, Values, Words};
+pub use write::{Reply, Unwritable, route};
 
 /// The header by which Martlet knows a mail of its own that comes back: a loop.
 pub const TRACE: &str = "X-Martlet-Trace";

@@ -138,7 +138,8 @@ fn starts(phrases: &Phrases, line: &str) -> bool {
 
 fn wrote(phrases: &Phrases, joined: &str) -> bool {
     phrases.wrote.iter().any(|(start, verb)| {
-        joined.starts_with(start) && if verb.ends_with([':', '-']) { joined.ends_with(verb) } else { joined.contains(verb) }
+        joined.starts_with(start)
+            && if verb.ends_with([':', '-']) { joined.ends_with(verb) } else { joined.contains(verb) }
     })
 }
 
@@ -251,7 +252,7 @@ fn signature(lines: &[Line], marks: &mut [Option<Why>]) {
 
 /// `____…` with `… mailing list` below it: what a list adds to each mail.
 fn list_footer(lines: &[Line], marks: &mut [Option<Why>]) {
-    let is_rule = |l: &Line| l.text.trim().len() >= 20 && l.text.trim().bytes().all(|b| b == b'_');
+    let is_rule = |l: &Line| l.text.trim().len() >= 2 && l.text.trim().bytes().all(|b| b == b'_');
     let rule = (0..lines.len()).rev().take(8).find(|&at| is_rule(&lines[at]) && marks[at].is_none());
     if let Some(at) = rule
         && lines.get(at + 1).is_some_and(|l| l.text.trim_end().to_lowercase().ends_with("mailing list"))

@@ -246,7 +246,8 @@ fn is_plain(kind: &str) -> bool {
 /// Not to be saved, and not the machine's half of a report.
 fn readable(part: &Part<'_>) -> bool {
     let report = part.around.last().is_some_and(|a| a == "multipart/report");
-    !part.is_attachment() && !(report && part.place > 0)
+    let machine = report && part.place > 0;
+    !part.is_attachment() && !machine
 }
 
 fn decoded(part: &Part<'_>) -> String {

@@ -155,7 +155,9 @@ impl Reply<'_> {
 
 /// What every mail of ours must have right.
 pub(super) fn check(from: &str, to: &str, message_id: &str, host: &str) -> Result<(), Unwritable> {
-    let host_ok = !host.is_empty() && host.len() <= 255 && host.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_[]:".contains(&b));
+    let host_ok = !host.is_empty()
+        && host.len() <= 255
+        && host.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_[]:".contains(&b));
     match () {
         () if !is_address(from) => Err(Unwritable::From),
         () if !is_address(to) => Err(Unwritable::To),
