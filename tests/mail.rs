@@ -140,4 +140,4 @@ fn score(dir: &Path) {
 }
 
 /// Percent of the vectors that must hold.
-const FLOOR: usize = 93;
+const FLOOR: usize = 95;

@@ -7,10 +7,13 @@ use std::collections::HashMap;
 
 use html5gum::{StartTag, Token, Tokenizer};
 
-use super::flowed::Line;
+use super::{
+    element::{Kind, attribute, breaks, is_void, kind},
+    flowed::Line,
+};
 
 /// Octets of HTML that are read.
-const MAX_INPUT: usize = 2 * 1024 * 1024;
+const MAX_INPUT: usize = 1024 * 1024;
 /// Elements remembered at once for hiding, quoting and linking.
 const MAX_SCOPES: usize = 64;
 /// Octets of hidden words kept for explanation.
@@ -41,16 +44,6 @@ pub fn render(html: &str, links: bool) -> Rendered {
         }
     }
     page.finish()
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Hidden,
-    Quote,
-    Signature,
-    Pre,
-    Link,
-    List,
 }
 
 /// An element that changes how its inside is read.
@@ -313,85 +306,6 @@ fn bare(address: &str) -> String {
     let cut = ["https://", "http://", "mailto:", "tel:"].iter().find_map(|s| lower.strip_prefix(s));
     let cut = cut.unwrap_or(&lower);
     cut.strip_prefix("www.").unwrap_or(cut).trim_end_matches('/').to_owned()
-}
-
-/// Line breaks around an element.
-fn breaks(name: &[u8]) -> usize {
-    match name {
-        b"p" | b"h1" | b"h2" | b"h3" | b"h4" | b"h5" | b"h6" | b"ul" | b"ol" | b"dl" | b"blockquote" | b"pre" => 2,
-        b"div" | b"tr" | b"table" | b"section" | b"article" | b"header" | b"footer" | b"address" | b"center"
-        | b"dt" | b"dd" | b"form" | b"fieldset" | b"figure" | b"figcaption" | b"main" | b"nav" | b"aside" | b"body"
-        | b"li" | b"caption" | b"tbody" | b"thead" | b"option" => 1,
-        _ => 0,
-    }
-}
-
-fn is_void(name: &[u8]) -> bool {
-    matches!(
-        name,
-        b"area"
-            | b"base"
-            | b"br"
-            | b"col"
-            | b"embed"
-            | b"hr"
-            | b"img"
-            | b"input"
-            | b"link"
-            | b"meta"
-            | b"source"
-            | b"track"
-            | b"wbr"
-    )
-}
-
-fn attribute(tag: &StartTag<()>, name: &[u8]) -> String {
-    tag.attributes.get(name).map(|v| String::from_utf8_lossy(v).into_owned()).unwrap_or_default()
-}
-
-fn kind(tag: &StartTag<()>) -> Option<Kind> {
-    let name = tag.name.as_slice();
-    if matches!(name, b"style" | b"script" | b"title" | b"template") || is_hidden(tag) {
-        return Some(Kind::Hidden);
-    }
-    let class = attribute(tag, b"class").to_ascii_lowercase();
-    let quoting = ["gmail_quote", "yahoo_quoted", "protonmail_quote", "zmail_extra", "outlookmessageheader"];
-    let cites =
-        attribute(tag, b"type").eq_ignore_ascii_case("cite") || class.contains("quote") || class.contains("cite");
-    if quoting.iter().any(|q| class.contains(q)) || name == b"blockquote" && cites {
-        return Some(Kind::Quote);
-    }
-    let signing = ["gmail_signature", "moz-signature", "protonmail_signature_block"];
-    if signing.iter().any(|s| class.contains(s)) {
-        return Some(Kind::Signature);
-    }
-    match name {
-        b"pre" => Some(Kind::Pre),
-        b"a" => Some(Kind::Link),
-        b"ul" | b"ol" => Some(Kind::List),
-        _ => None,
-    }
-}
-
-/// Kept from the eye: `hidden`, or a style that makes it nothing.
-fn is_hidden(tag: &StartTag<()>) -> bool {
-    if tag.attributes.contains_key(b"hidden".as_slice()) {
-        return true;
-    }
-    let style = attribute(tag, b"style");
-    style.split(';').any(|rule| {
-        let Some((property, value)) = rule.split_once(':') else { return false };
-        let value = value.trim().to_ascii_lowercase();
-        let value = value.trim_end_matches("!important").trim();
-        let nothing = || matches!(value.trim_end_matches(|c: char| c.is_ascii_alphabetic() || c == '%'), "0" | "0.0");
-        match property.trim().to_ascii_lowercase().as_str() {
-            "display" => value == "none",
-            "visibility" => value == "hidden",
-            "mso-hide" => value == "all",
-            "font-size" | "max-height" | "opacity" => nothing(),
-            _ => false,
-        }
-    })
 }
 
 #[cfg(test)]

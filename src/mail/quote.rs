@@ -38,6 +38,8 @@ fn nothing_left(lines: &[Line], marks: &[Option<Why>]) -> bool {
 }
 
 fn quotes(lines: &[Line], marks: &mut [Option<Why>]) {
+    // Once for each line, since a header block looks at several.
+    let labels: Vec<Option<Label>> = lines.iter().map(|l| if l.quoted { None } else { label(&l.text) }).collect();
     let mut at = 0;
     while at < lines.len() {
         let Some(line) = lines.get(at) else { break };
@@ -53,12 +55,13 @@ fn quotes(lines: &[Line], marks: &mut [Option<Why>]) {
                 break;
             }
             at = behind;
-        } else if let Some(height) = divider(line).or_else(|| header_block(&lines[at..])) {
+        } else if let Some(height) = divider(line).or_else(|| header_block(&lines[at..], &labels[at..])) {
             marks[at..at + height].fill(Some(Why::Attribution));
             let rest = &lines[at + height..];
             // A forwarding mark is followed by a header block of its own.
             let blank = rest.iter().take_while(|l| l.is_blank()).count();
-            let more = header_block(&rest[blank..]).map_or(0, |more| blank + more);
+            let labels = &labels[at + height + blank..];
+            let more = header_block(&rest[blank..], labels).map_or(0, |more| blank + more);
             marks[at + height..at + height + more].fill(Some(Why::Attribution));
             marks[at + height + more..].fill(Some(Why::Quote));
             rules_above(&lines[..at], marks);
@@ -84,6 +87,9 @@ fn rules_above(above: &[Line], marks: &mut [Option<Why>]) {
 
 /// A line in lower case with blanks of every kind as plain ones, without emphasis marks around it.
 fn plain(text: &str) -> String {
+    if text.is_ascii() && text.len() <= 400 && !text.contains(" :") {
+        return text.trim().trim_matches(['*', '_']).trim().replace('\t', " ").to_ascii_lowercase();
+    }
     let text: String = text.chars().take(400).map(|c| if c.is_whitespace() { ' ' } else { c }).collect();
     text.trim().trim_matches(['*', '_']).trim().to_lowercase().replace(" :", ":")
 }
@@ -116,6 +122,9 @@ fn attribution(lines: &[Line]) -> Option<usize> {
             if by_phrase || by_shape {
                 return Some(n + 1);
             }
+        }
+        if ended {
+            return None;
         }
         // Phrases without a beginning of their own must stand on few lines, or any colon below would end them.
         if !dated && n > 0 && !phrases::ALL.iter().any(|p| starts(p, &first)) {
@@ -162,6 +171,10 @@ fn evident(joined: &str) -> bool {
 
 /// `-----Original Message-----`, `Begin forwarded message:`.
 fn divider(line: &Line) -> Option<usize> {
+    let bare = line.text.trim();
+    if !bare.ends_with([':', '-', '_', '>', '*']) && !bare.starts_with(['-', '_', '*']) {
+        return None;
+    }
     let text = plain(&line.text);
     let bare = text.trim_matches(['-', '_', '=', ' ', ':', '>']);
     let marked = text.starts_with("--") || text.starts_with("__") || text.ends_with(':');
@@ -183,6 +196,8 @@ enum Label {
 }
 
 fn label(line: &str) -> Option<Label> {
+    // Most lines are none: told before anything is copied.
+    line.find([':', '：']).filter(|at| *at <= 64)?;
     let line = plain(line);
     let (name, _) = line.split_once([':', '：'])?;
     let name = name.trim_matches(['*', '_', ' ', '>']);
@@ -202,20 +217,20 @@ fn label(line: &str) -> Option<Label> {
 }
 
 /// Outlook's `From: … Sent: … To: … Subject: …` at the beginning of `lines`: how many lines it takes.
-fn header_block(lines: &[Line]) -> Option<usize> {
-    label(&lines.first()?.text)?;
+fn header_block(lines: &[Line], labels: &[Option<Label>]) -> Option<usize> {
+    labels.first().copied()??;
     let mut seen = [false; 4];
     let mut height = 0;
     for (n, line) in lines.iter().take(BLOCK).enumerate() {
         if line.is_blank() {
             // Some programs put a blank line between the fields.
-            let next = lines.get(n + 1).and_then(|l| label(&l.text));
+            let next = labels.get(n + 1).copied().flatten();
             if next.is_some_and(|l| !seen[l as usize]) {
                 continue;
             }
             break;
         }
-        if let Some(label) = label(&line.text) {
+        if let Some(label) = labels.get(n).copied().flatten() {
             seen[label as usize] = true;
             height = n + 1;
         }
@@ -252,7 +267,7 @@ fn signature(lines: &[Line], marks: &mut [Option<Why>]) {
 
 /// `____…` with `… mailing list` below it: what a list adds to each mail.
 fn list_footer(lines: &[Line], marks: &mut [Option<Why>]) {
-    let is_rule = |l: &Line| l.text.trim().len() >= 20 && l.text.trim().bytes().all(|b| b == b'_');
+    let is_rule = |l: &Line| l.text.trim().len() >= 2 && l.text.trim().bytes().all(|b| b == b'_');
     let rule = (0..lines.len()).rev().take(8).find(|&at| is_rule(&lines[at]) && marks[at].is_none());
     if let Some(at) = rule
         && lines.get(at + 1).is_some_and(|l| l.text.trim_end().to_lowercase().ends_with("mailing list"))

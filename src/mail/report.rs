@@ -4,13 +4,11 @@
 //! on `message/delivery-status`, an original that is broken by re-encoding, a boundary that occurs in the original,
 //! and a diagnostic that forges fields. The null envelope sender is the caller's.
 
-use std::collections::HashSet;
-
 use super::{
     TRACE, Unwritable,
-    compose::{Composer, MAX_LINE, is_address, one_line, quoted_printable},
+    compose::{Composer, one_line},
     flowed,
-    header::trim_eol,
+    returned::{Returned, boundary, crlf, passes},
     words::{Event, Values, Words},
     write::{check, references, words},
 };
@@ -199,81 +197,6 @@ impl Report<'_> {
     }
 }
 
-/// The third part.
-enum Returned {
-    /// As `message/rfc822`, which may not be encoded again.
-    Mail { mail: Vec<u8>, eight_bit: bool },
-    /// As `text/rfc822-headers`, quoted-printable where needed.
-    Headers(Vec<u8>),
-}
-
-impl Returned {
-    fn content(&self) -> &[u8] {
-        match self {
-            Self::Mail { mail, .. } => mail,
-            Self::Headers(headers) => headers,
-        }
-    }
-
-    fn write(&self, out: &mut Composer) {
-        match self {
-            Self::Mail { mail, eight_bit } => {
-                out.raw("Content-Type", "message/rfc822");
-                if *eight_bit {
-                    out.raw("Content-Transfer-Encoding", "8bit");
-                }
-                out.out.extend_from_slice(b"\r\n");
-                out.out.extend_from_slice(mail);
-            }
-            Self::Headers(headers) => {
-                out.raw("Content-Type", "text/rfc822-headers");
-                if headers.is_ascii() && passes(headers) {
-                    out.out.extend_from_slice(b"\r\n");
-                    out.out.extend_from_slice(headers);
-                } else {
-                    out.raw("Content-Transfer-Encoding", "quoted-printable");
-                    out.out.extend_from_slice(b"\r\n");
-                    quoted_printable(headers, &mut out.out);
-                }
-            }
-        }
-    }
-}
-
-/// Whether octets may stand in a mail unencoded: short lines, no NUL, CR only before LF.
-fn passes(content: &[u8]) -> bool {
-    content.split(|b| *b == b'\n').all(|line| {
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        line.len() <= MAX_LINE && !line.contains(&b'\r') && !line.contains(&0)
-    })
-}
-
-/// Line ends as CRLF, and one at the end.
-fn crlf(content: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(content.len() + 2);
-    for line in content.split_inclusive(|b| *b == b'\n') {
-        out.extend_from_slice(trim_eol(line));
-        out.extend_from_slice(b"\r\n");
-    }
-    out
-}
-
-/// A boundary that does not occur in `content`.
-fn boundary(message_id: &str, content: &[u8]) -> String {
-    let seed: String = message_id.chars().filter(char::is_ascii_alphanumeric).take(40).collect();
-    // The counters that lines of the content have taken, so that one pass settles it.
-    let taken: HashSet<u64> = content.split(|b| *b == b'\n').filter_map(counter).collect();
-    let free = (0..).find(|n| !taken.contains(n)).unwrap_or(u64::MAX);
-    format!("=_{free}_{seed}")
-}
-
-/// The `12` of a line that begins with `--=_12_`.
-fn counter(line: &[u8]) -> Option<u64> {
-    let rest = line.strip_prefix(b"--=_")?;
-    let digits = rest.iter().take_while(|b| b.is_ascii_digit()).count();
-    std::str::from_utf8(&rest[..digits]).ok()?.parse().ok()
-}
-
 /// One line of printable ASCII for a status field; anything else becomes `?`.
 fn ascii(value: &str) -> String {
     one_line(value, 900).chars().map(|c| if c.is_ascii() { c } else { '?' }).collect()
@@ -297,39 +220,20 @@ fn utf8_address(address: &str) -> String {
         .collect()
 }
 
-fn opening(mail: &mut Composer, name: &str, from: &str, to: &str, subject: &str, date: Timestamp, message_id: &str) {
+pub(super) fn opening(
+    mail: &mut Composer,
+    name: &str,
+    from: &str,
+    to: &str,
+    subject: &str,
+    date: Timestamp,
+    message_id: &str,
+) {
     mail.mailbox("From", name, from);
     mail.mailbox("To", "", to);
     mail.words("Subject", subject);
     mail.raw("Date", &date.rfc5322());
     mail.ids("Message-ID", [message_id].into_iter());
-}
-
-/// A notice of the system itself.
-#[derive(Clone, Copy)]
-pub struct Notice<'a> {
-    pub from: &'a str,
-    pub to: &'a str,
-    pub subject: &'a str,
-    pub text: &'a str,
-    pub date: Timestamp,
-    /// Without brackets.
-    pub message_id: &'a str,
-    pub host: &'a str,
-}
-
-/// Writes a plain notice, `Auto-Submitted: auto-generated`.
-pub fn notice(notice: &Notice<'_>) -> Result<Vec<u8>, Unwritable> {
-    check(notice.from, notice.to, notice.message_id, notice.host)?;
-    debug_assert!(is_address(notice.to), "checked");
-    let mut mail = Composer::default();
-    opening(&mut mail, "Martlet", notice.from, notice.to, notice.subject, notice.date, notice.message_id);
-    mail.raw("Auto-Submitted", "auto-generated");
-    mail.raw(TRACE, notice.host);
-    mail.raw("MIME-Version", "1.0");
-    mail.raw("Content-Type", "text/plain; charset=utf-8; format=flowed");
-    mail.body(&flowed::flow(&words(notice.text)));
-    Ok(mail.out)
 }
 
 #[cfg(test)]
@@ -446,9 +350,6 @@ mod tests {
         let headers = Original { headers: "Subject: žluť\n".as_bytes(), body: None, ..original() };
         let mail = with(Event::Failed, None, headers, |r| written(&r));
         assert!(mail.is_ascii() && mail.contains("Subject: =C5=BElu=C5=A5"));
-        let first = boundary("r1@sms.example.test", b"");
-        let clash = format!("--{first}\r\n--=_1_r1smsexampletest\r\n");
-        assert_eq!(boundary("r1@sms.example.test", clash.as_bytes()), "=_2_r1smsexampletest");
     }
 
     #[test]
@@ -471,23 +372,5 @@ mod tests {
         assert!(delayed.contains("Will-Retry-Until: ") && delayed.contains("Action: delayed\r\n"));
         let unsure = with(Event::Unsure, None, original(), |r| written(&r));
         assert!(unsure.contains("may have arrived") && unsure.contains("Action: failed\r\nStatus: 4.4.2\r\n"));
-    }
-
-    #[test]
-    fn notices_are_generated() {
-        let n = Notice {
-            from: "postmaster@example.test",
-            to: "postmaster@example.test",
-            subject: "Gateway main\r\nis down",
-            text: "It answers nothing.\n",
-            date: Timestamp(0),
-            message_id: "n1@example.test",
-            host: "sms.example.test",
-        };
-        let mail = notice(&n).expect("a notice");
-        let mail = read(&mail).expect("a mail");
-        assert_eq!(mail.auto_submitted, AutoSubmitted::AutoGenerated);
-        assert_eq!(mail.subject, "Gateway main  is down");
-        assert_eq!(notice(&Notice { to: "x\r\n@y", ..n }), Err(Unwritable::To));
     }
 }

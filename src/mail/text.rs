@@ -7,6 +7,7 @@
 use std::fmt;
 
 use super::{
+    calendar::invitation,
     charset,
     flowed::{self, Line},
     html,
@@ -17,8 +18,8 @@ use super::{
 };
 use crate::ground::Enhanced;
 
-/// Octets of a body that are looked at.
-const MAX_BODY: usize = 1024 * 1024;
+/// Octets of a body that are looked at: far more than 128 segments hold.
+const MAX_BODY: usize = 512 * 1024;
 
 /// What is cut (`strip = ["quotes", "signature", "footer"]`); all by default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -246,7 +247,8 @@ fn is_plain(kind: &str) -> bool {
 /// Not to be saved, and not the machine's half of a report.
 fn readable(part: &Part<'_>) -> bool {
     let report = part.around.last().is_some_and(|a| a == "multipart/report");
-    !part.is_attachment() && !(report && part.place > 0)
+    let machine = report && part.place > 0;
+    !part.is_attachment() && !machine
 }
 
 fn decoded(part: &Part<'_>) -> String {
@@ -285,41 +287,6 @@ fn without_armor(text: &str) -> &str {
     let Some(rest) = text.trim_start().strip_prefix("-----BEGIN PGP SIGNED MESSAGE-----") else { return text };
     let inside = rest.split_once("\n\n").map_or(rest, |(_, inside)| inside);
     inside.split_once("\n-----BEGIN PGP SIGNATURE-----").map_or(inside, |(words, _)| words)
-}
-
-/// Summary, time and place of the first event of an invitation (RFC 5545).
-fn invitation(text: &str) -> Vec<Line> {
-    let unfolded = text.replace("\n ", "").replace("\n\t", "");
-    let event = unfolded.split_once("BEGIN:VEVENT").map_or("", |(_, event)| event);
-    let value = |name: &str| {
-        event.lines().find_map(|line| {
-            let (head, value) = line.split_once(':')?;
-            let key = head.split(';').next().unwrap_or_default();
-            let zone = head.split("TZID=").nth(1).map(|z| z.split(';').next().unwrap_or_default().trim_matches('"'));
-            key.eq_ignore_ascii_case(name).then(|| (unescape(value.trim()), zone.map(str::to_owned)))
-        })
-    };
-    let when = |(value, zone): (String, Option<String>)| {
-        let digits: String = value.chars().filter(char::is_ascii_digit).collect();
-        if digits.len() < 8 {
-            return value;
-        }
-        let mut shown = format!("{}-{}-{}", &digits[..4], &digits[4..6], &digits[6..8]);
-        if digits.len() >= 12 {
-            shown.push_str(&format!(" {}:{}", &digits[8..10], &digits[10..12]));
-        }
-        match zone {
-            Some(zone) => format!("{shown} ({zone})"),
-            None if value.ends_with('Z') => format!("{shown} UTC"),
-            None => shown,
-        }
-    };
-    let parts = [value("SUMMARY").map(|v| v.0), value("DTSTART").map(when), value("LOCATION").map(|v| v.0)];
-    parts.into_iter().flatten().filter(|l| !l.is_empty()).map(Line::own).collect()
-}
-
-fn unescape(value: &str) -> String {
-    value.replace("\\n", " ").replace("\\N", " ").replace("\\,", ",").replace("\\;", ";").replace("\\\\", "\\")
 }
 
 fn value(mail: &Mail<'_>, variable: Variable, body: &str) -> String {
