@@ -3,11 +3,13 @@
 //!
 //! Every module has `pub fn trials() -> Vec<Trial>` (see [`support::trial`]); `#[test]` does nothing here.
 
+mod gateway;
 mod layers;
+mod mailbox;
 mod support;
 
 fn main() -> std::process::ExitCode {
     let args = libtest_mimic::Arguments::from_args();
-    let trials = [layers::trials()].into_iter().flatten().collect();
+    let trials = [gateway::trials(), layers::trials(), mailbox::trials()].into_iter().flatten().collect();
     libtest_mimic::run(&args, trials).exit_code()
 }

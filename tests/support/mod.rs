@@ -1,6 +1,9 @@
 //! What tests share: how a test is declared, and which programs it needs.
 #![allow(dead_code, reason = "each helper serves some of the test modules")]
 
+pub mod mta;
+pub mod provider;
+
 use std::path::{Path, PathBuf};
 
 use libtest_mimic::{Failed, Trial};
