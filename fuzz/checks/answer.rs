@@ -2,11 +2,17 @@
 //!
 //! Input: two octets of status, one that picks patterns, then `Retry-After`, NUL, `Content-Type`, NUL, body.
 
+use std::sync::LazyLock;
+
 use martlet::{
     gateway::http::{Answer, Patterns, answer::judge, redact::Redactions},
     ground::{Outcome, Timestamp},
 };
 use regex::Regex;
+
+static PATTERNS: LazyLock<[Regex; 5]> = LazyLock::new(|| {
+    ["^OK", "^ERR", "wait", "slow", r"^OK (\S+)"].map(|pattern| Regex::new(pattern).expect("a pattern"))
+});
 
 pub fn answer(data: &[u8]) {
     let [a, b, flags, rest @ ..] = data else { return };
@@ -14,13 +20,13 @@ pub fn answer(data: &[u8]) {
     let mut parts = rest.splitn(3, |b| *b == 0);
     let mut text = || parts.next().unwrap_or_default();
     let (retry_after, content_type, body) = (text(), text(), text());
-    let pattern = |bit: u8, p: &str| (flags & bit != 0).then(|| Regex::new(p).expect("a pattern"));
+    let pattern = |n: usize| (flags & 1 << n != 0).then(|| PATTERNS[n].clone());
     let patterns = Patterns {
-        success: pattern(1, "^OK"),
-        permanent: pattern(2, "^ERR"),
-        temporary: pattern(4, "wait"),
-        throttled: pattern(8, "slow"),
-        id: pattern(16, r"^OK (\S+)"),
+        success: pattern(0),
+        permanent: pattern(1),
+        temporary: pattern(2),
+        throttled: pattern(3),
+        id: pattern(4),
     };
     let mut hidden = Redactions::default();
     hidden.hide("hunter2", "[secret]");
@@ -31,7 +37,7 @@ pub fn answer(data: &[u8]) {
         body,
         whole: flags & 32 == 0,
     };
-    match judge(&answer, &patterns, &hidden, Timestamp(1_700_000_000_000)) {
+    match judge(&answer, &patterns, &|words| hidden.clean(words), Timestamp(1_700_000_000_000)) {
         Outcome::Sent(id) => {
             assert!(status < 500 && status != 429, "{status} is no success");
             assert!(id.is_none_or(|id| !id.as_str().chars().any(char::is_control)));

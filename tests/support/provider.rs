@@ -34,6 +34,8 @@ pub enum Act {
     Reset,
     /// A body without an end.
     Endless,
+    /// These octets, then nothing more; the connection stays open.
+    Stall(&'static [u8]),
 }
 
 /// One request as it came.
@@ -182,6 +184,10 @@ async fn serve(mut wire: Wire, number: usize, state: &State, go: &Semaphore, tel
                 let _ = wire.io().write_all(octets).await;
                 let _ = wire.io().shutdown().await;
                 return;
+            }
+            Act::Stall(octets) => {
+                let _ = wire.io().write_all(octets).await;
+                std::future::pending().await
             }
             Act::Endless => {
                 let _ = wire.io().write_all(b"HTTP/1.1 200 OK\r\n\r\n").await;
