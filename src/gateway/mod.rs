@@ -46,8 +46,8 @@ pub struct Traits {
     pub window: usize,
 }
 
-/// One message as a gateway gets it.
-#[derive(Debug, Clone)]
+/// One message as a gateway gets it. `Debug` shows neither number nor text.
+#[derive(Clone)]
 pub struct Attempt {
     pub id: MessageId,
     /// From 1.
@@ -69,7 +69,22 @@ pub struct Attempt {
     pub validity: Duration,
 }
 
+impl std::fmt::Debug for Attempt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Attempt")
+            .field("id", &self.id)
+            .field("n", &self.n)
+            .field("to", &self.to.masked())
+            .field("content", &self.content)
+            .field("segments", &self.segments.len())
+            .finish_non_exhaustive()
+    }
+}
+
 /// One attempt at some of the segments; bounded in time by the gateway's own time-outs.
+///
+/// Segments go in order. Behind one that was not sent the others are not tried: they are `Later` or `Never` with it,
+/// and `Later` behind an unsure one; with [`Split::Separate`] a refusal stops nothing.
 #[derive(Debug)]
 pub struct Job {
     pub attempt: Arc<Attempt>,
@@ -91,6 +106,7 @@ pub struct Gateway {
 
 /// The kinds of gateway, each with its settings.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "one per gateway and start")]
 pub enum Kind {
     Http(http::Settings),
     Handset(handset::Settings),

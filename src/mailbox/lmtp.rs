@@ -119,6 +119,8 @@ struct Connection {
     stream: Box<dyn Stream>,
     reader: Reader,
     offers: Offers,
+    /// Octets came that nobody asked for: no further reply can be matched.
+    surplus: bool,
 }
 
 /// Delivers over LMTP.
@@ -150,7 +152,7 @@ impl Sender {
                 return Outcome::Later(Fault::new(Scope::Gateway, Enhanced::new(4, 4, 1), text));
             }
         };
-        let fresh = Connection { stream, reader: Reader::default(), offers: Offers::default() };
+        let fresh = Connection { stream, reader: Reader::default(), offers: Offers::default(), surplus: false };
         let dialogue = Dialogue::open(&self.hostname, mail);
         self.converse(fresh, dialogue, None).await.unwrap_or_else(|broken| broken.outcome())
     }
@@ -176,13 +178,17 @@ impl Sender {
         let mut next = first;
         loop {
             match next {
+                Some(Next::Write(_)) if connection.surplus => {
+                    let why = "the mail server answered more than it was asked".to_owned();
+                    return Err(Broken { data_sent: dialogue.data_sent(), why });
+                }
                 Some(Next::Write(octets)) => {
                     let written = connection.stream.write_all(&octets).await;
                     written.map_err(|e| Broken { data_sent: dialogue.data_sent(), why: e.to_string() })?;
                 }
                 Some(Next::Done { outcome, reusable }) => {
                     connection.offers = dialogue.offers();
-                    if reusable {
+                    if reusable && !connection.surplus {
                         self.idle.put(connection);
                     } else {
                         // Courtesy; nobody waits for the answer.
@@ -202,7 +208,7 @@ impl Sender {
 }
 
 impl Connection {
-    /// One reply. The server says nothing unasked, so octets behind it are a fault of the server.
+    /// One reply.
     async fn reply(&mut self) -> Result<Reply, String> {
         let mut buffer = [0; 1024];
         loop {
@@ -211,9 +217,11 @@ impl Connection {
                 return Err("the mail server closed the connection".to_owned());
             }
             match self.reader.feed(&buffer[..n]) {
-                Ok((used, Some(reply))) if used == n => return Ok(reply),
+                Ok((used, Some(reply))) => {
+                    self.surplus = used < n;
+                    return Ok(reply);
+                }
                 Ok((_, None)) => {}
-                Ok((_, Some(_))) => return Err("the mail server answered more than it was asked".to_owned()),
                 Err(_) => return Err("the mail server's answer is no reply".to_owned()),
             }
         }

@@ -34,8 +34,9 @@ use super::{
 };
 use crate::ground::{Enhanced, Fault, Outcome, Scope};
 
-/// Octets that may come between two writes of ours.
-const ANSWER_CAP: usize = 64 * 1024;
+/// Octets that may come between two writes of ours. lettre reads a reply from its beginning for every line of it, so
+/// a larger bound costs time by its square.
+const ANSWER_CAP: usize = 8 * 1024;
 
 /// A stream whose answers are bounded and ASCII.
 #[derive(Debug)]

@@ -13,6 +13,9 @@ pub mod process;
 pub mod sink;
 pub mod talk;
 
+pub mod mta;
+pub mod provider;
+
 use std::path::{Path, PathBuf};
 
 use libtest_mimic::{Failed, Trial};

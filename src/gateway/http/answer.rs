@@ -18,7 +18,6 @@ use std::time::Duration;
 
 use regex::Regex;
 
-use super::redact::Redactions;
 use crate::ground::{Enhanced, Fault, Outcome, RemoteId, Scope, Timestamp, outcome::one_line};
 
 /// `answer = { … }`: each searched in the beginning of the body.
@@ -44,6 +43,9 @@ pub struct Answer<'a> {
     pub whole: bool,
 }
 
+/// Takes secrets out of words ([`super::redact`]).
+pub type Clean<'a> = &'a dyn Fn(&str) -> String;
+
 /// How much of a body patterns see.
 const SEEN: usize = 16 * 1024;
 
@@ -62,15 +64,16 @@ enum Verdict {
     Redirected,
 }
 
-/// Judges one answer. Its words stand in the fault's text, one line, without what `redactions` hide.
-pub fn judge(answer: &Answer<'_>, patterns: &Patterns, redactions: &Redactions, now: Timestamp) -> Outcome {
+/// Judges one answer. Its words stand in the fault's text, one line, without what `clean`
+/// takes out of them; it is asked only where there is a fault.
+pub fn judge(answer: &Answer<'_>, patterns: &Patterns, clean: Clean<'_>, now: Timestamp) -> Outcome {
     let text = words(answer);
     let seen = text.trim_start_matches('\u{feff}').trim_start();
     let after = answer.retry_after.and_then(|value| pause(value, now));
     let verdict = by_pattern(answer, patterns, seen).unwrap_or_else(|| by_status(answer.status, answer.whole));
     let fault = |scope, code: Enhanced| {
         let code = own_code(seen).filter(|own| own.class() == code.class()).unwrap_or(code);
-        Fault::new(scope, code, describe(answer.status, seen, redactions))
+        Fault::new(scope, code, describe(answer.status, seen, clean))
     };
     match verdict {
         Verdict::Sent => Outcome::Sent(remote_id(patterns, seen)),
@@ -153,7 +156,7 @@ fn words<'a>(answer: &Answer<'a>) -> std::borrow::Cow<'a, str> {
 }
 
 /// The first line with words, without secrets; a page of HTML says nothing to a person.
-fn describe(status: u16, seen: &str, redactions: &Redactions) -> String {
+fn describe(status: u16, seen: &str, clean: Clean<'_>) -> String {
     let line = seen.lines().map(str::trim).find(|l| !l.is_empty()).unwrap_or_default();
     let line = if line.starts_with('{') || line.starts_with('[') {
         // JSON may be spread over lines.
@@ -165,7 +168,7 @@ fn describe(status: u16, seen: &str, redactions: &Redactions) -> String {
         return format!("HTTP {status}");
     }
     // Redacted before it is cut, or half a secret could stand at the end.
-    format!("HTTP {status}: {}", one_line(&redactions.clean(&line), 400))
+    format!("HTTP {status}: {}", one_line(&clean(&line), 400))
 }
 
 /// `Retry-After`: seconds, or an HTTP date (RFC 9110 10.2.3).
@@ -181,6 +184,7 @@ fn pause(value: &str, now: Timestamp) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gateway::http::redact::Redactions;
 
     const NOW: Timestamp = Timestamp(784_111_777_000); // Sun, 06 Nov 1994 08:49:37 GMT
 
@@ -246,7 +250,7 @@ mod tests {
             (600, "unsure 4.4.2 gateway"),
             (100, "unsure 4.4.2 gateway"),
         ] {
-            let outcome = judge(&answer(status, "words"), &Patterns::default(), &Redactions::default(), NOW);
+            let outcome = judge(&answer(status, "words"), &Patterns::default(), &str::to_owned, NOW);
             assert_eq!(short(&outcome), wanted, "{status}");
         }
     }
@@ -279,11 +283,11 @@ mod tests {
             (&kannel, 200, "no id here", "sent"),
             (&whole, 200, "queued 5 x", "sent 5"),
         ] {
-            let outcome = judge(&answer(status, body), p, &Redactions::default(), NOW);
+            let outcome = judge(&answer(status, body), p, &str::to_owned, NOW);
             assert_eq!(short(&outcome), wanted, "{status} {body}");
         }
         let late = format!("{}OK", " x".repeat(SEEN));
-        let outcome = judge(&answer(200, &late), &loose, &Redactions::default(), NOW);
+        let outcome = judge(&answer(200, &late), &loose, &str::to_owned, NOW);
         assert_eq!(short(&outcome), "never 5.0.0 message", "behind what patterns see");
     }
 
@@ -296,12 +300,12 @@ mod tests {
             (503, "later 4.3.0 gateway"),
         ] {
             let broken = Answer { whole: false, ..answer(status, "O") };
-            assert_eq!(short(&judge(&broken, &Patterns::default(), &Redactions::default(), NOW)), wanted);
+            assert_eq!(short(&judge(&broken, &Patterns::default(), &str::to_owned, NOW)), wanted);
         }
         let p = patterns("^OK", "", "", "", "");
         for (body, wanted) in [("OK 1", "sent"), ("O", "unsure 4.4.2 gateway")] {
             let broken = Answer { whole: false, ..answer(200, body) };
-            assert_eq!(short(&judge(&broken, &p, &Redactions::default(), NOW)), wanted);
+            assert_eq!(short(&judge(&broken, &p, &str::to_owned, NOW)), wanted);
         }
     }
 
@@ -320,7 +324,7 @@ mod tests {
         ] {
             for status in [429, 503] {
                 let a = Answer { retry_after: Some(value), ..answer(status, "") };
-                let Outcome::Later(fault) = judge(&a, &Patterns::default(), &Redactions::default(), NOW) else {
+                let Outcome::Later(fault) = judge(&a, &Patterns::default(), &str::to_owned, NOW) else {
                     panic!("{status}")
                 };
                 assert_eq!(fault.after, wanted.map(Duration::from_secs), "{value}");
@@ -349,11 +353,15 @@ mod tests {
             (Some("text/plain; charset=klingon"), b"a", "HTTP 400: a"),
         ] {
             let a = Answer { content_type, body, ..answer(400, "") };
-            let Outcome::Never(fault) = judge(&a, &Patterns::default(), &hidden, NOW) else { panic!("{body:?}") };
+            let Outcome::Never(fault) = judge(&a, &Patterns::default(), &|w| hidden.clean(w), NOW) else {
+                panic!("{body:?}")
+            };
             assert_eq!(fault.text, wanted);
         }
         let long = "x".repeat(10_000);
-        let Outcome::Never(fault) = judge(&answer(400, &long), &Patterns::default(), &hidden, NOW) else { panic!() };
+        let Outcome::Never(fault) = judge(&answer(400, &long), &Patterns::default(), &|w| hidden.clean(w), NOW) else {
+            panic!()
+        };
         assert!(fault.text.len() <= 512);
     }
 
@@ -366,7 +374,7 @@ mod tests {
             (400, "ERR 4.3.1 odd", "never 5.5.4 message"),
             (400, "ERR x", "never 5.5.4 message"),
         ] {
-            let outcome = judge(&answer(status, body), &Patterns::default(), &Redactions::default(), NOW);
+            let outcome = judge(&answer(status, body), &Patterns::default(), &str::to_owned, NOW);
             assert_eq!(short(&outcome), wanted, "{body}");
         }
     }

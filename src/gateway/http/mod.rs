@@ -6,12 +6,15 @@
 //! print the whole URL with its secrets: they are stripped of it before they become words.
 
 pub mod answer;
+mod draft;
+mod escape;
 pub mod expand;
 mod reader;
 pub mod redact;
 pub mod request;
 mod sample;
 pub mod template;
+mod values;
 
 use std::{error::Error, path::PathBuf, sync::Arc, time::Duration};
 
@@ -32,7 +35,7 @@ const ANSWER_CAP: usize = 64 * 1024;
 pub struct Settings {
     pub templates: Templates,
     pub answer: Patterns,
-    /// The whole of one request and its answer.
+    /// The whole of one request and its answer; a job of several segments makes one request each.
     pub timeout: Duration,
     /// Until a connection stands, TLS included; kept below `timeout`, so that a connection that never came about is
     /// told from an answer that never came.
@@ -118,12 +121,7 @@ impl Shell {
             Ok(request) => request,
             Err(why) => return Outcome::Never(Fault::new(Scope::Message, Enhanced::new(5, 6, 0), why.0)),
         };
-        let mut hidden = self.hidden.clone();
-        hidden.hide(attempt.to.as_str(), &attempt.to.masked());
-        hidden.hide(attempt.to.as_str().trim_start_matches('+'), &attempt.to.masked());
-        if let crate::sms::Body::Text(words) = &attempt.content.body {
-            hidden.hide(words, "[text]");
-        }
+        let clean = |words: &str| self.clean(attempt, words);
         let method = if request.post { reqwest::Method::POST } else { reqwest::Method::GET };
         let mut builder = self.client.request(method, request.url);
         for (name, value) in request.headers {
@@ -133,12 +131,23 @@ impl Shell {
             builder = builder.body(request.body);
         }
         match builder.send().await {
-            Ok(response) => self.read(response, &hidden).await,
-            Err(error) => broken(error, &hidden),
+            Ok(response) => self.read(response, &clean).await,
+            Err(error) => broken(error, &clean),
         }
     }
 
-    async fn read(&self, mut response: Response, hidden: &redact::Redactions) -> Outcome {
+    /// What of these words may stand in a fault.
+    fn clean(&self, attempt: &Attempt, words: &str) -> String {
+        let mut hidden = self.hidden.clone();
+        hidden.hide(attempt.to.as_str(), &attempt.to.masked());
+        hidden.hide(attempt.to.as_str().trim_start_matches('+'), &attempt.to.masked());
+        if let crate::sms::Body::Text(text) = &attempt.content.body {
+            hidden.hide(text, "[text]");
+        }
+        hidden.clean(words)
+    }
+
+    async fn read(&self, mut response: Response, clean: &(dyn Fn(&str) -> String + Sync)) -> Outcome {
         let status = response.status().as_u16();
         let headers = std::mem::take(response.headers_mut());
         let header = |name| headers.get(name).and_then(|v: &reqwest::header::HeaderValue| v.to_str().ok());
@@ -161,14 +170,14 @@ impl Shell {
             body: &body,
             whole,
         };
-        answer::judge(&answer, &self.settings.answer, hidden, self.clock.now())
+        answer::judge(&answer, &self.settings.answer, clean, self.clock.now())
     }
 }
 
 /// A request without an answer. Only an error of connecting or building is surely not sent.
-fn broken(error: reqwest::Error, hidden: &redact::Redactions) -> Outcome {
+fn broken(error: reqwest::Error, clean: &(dyn Fn(&str) -> String + Sync)) -> Outcome {
     let error = error.without_url();
-    let words = hidden.clean(&chain(&error));
+    let words = clean(&chain(&error));
     let fault = |code, what: &str| Fault::new(Scope::Gateway, code, format!("{what}: {words}"));
     if error.is_dns() {
         return Outcome::Later(fault(Enhanced::new(4, 4, 3), "the gateway's name was not found"));

@@ -1,6 +1,7 @@
 //! Reads a template: literal text, `%HH`, variables with their attributes, each in its place. Pure, linear in the text.
 
 use super::{
+    escape::{printable, stays},
     expand::Kind,
     template::{Charset, Field, Format, Name, Piece, Spot, Step, Template, TemplateError, Whole},
 };
@@ -254,7 +255,7 @@ fn attribute(field: &mut Field, token: &str) -> Result<(), String> {
         ("hex", None) => Step::Hex,
         ("b64", None) => Step::B64,
         ("len", None) => Step::Len,
-        ("charset", Some(label)) => Step::Charset(charset(label).ok_or("an unknown charset")?),
+        ("charset", Some(label)) => Step::Charset(Charset::labelled(label).ok_or("an unknown charset")?),
         ("interprefix", Some(prefix)) if prefix.chars().all(printable) => Step::InterPrefix(prefix.to_owned()),
         ("value", Some(text)) => {
             if !field.tail.is_empty() {
@@ -288,19 +289,6 @@ fn condition(field: &mut Field, kind: Kind) -> Result<(), String> {
     }
 }
 
-fn charset(label: &str) -> Option<Charset> {
-    let label = label.trim();
-    if ["utf-16be", "utf-16", "ucs-2", "ucs-2be", "iso-10646-ucs-2"].iter().any(|l| l.eq_ignore_ascii_case(label)) {
-        return Some(Charset::Utf16Be);
-    }
-    if ["utf-16le", "ucs-2le"].iter().any(|l| l.eq_ignore_ascii_case(label)) {
-        return Some(Charset::Utf16Le);
-    }
-    encoding_rs::Encoding::for_label_no_replacement(label.as_bytes())
-        .filter(|e| e.output_encoding() == *e)
-        .map(Charset::Label)
-}
-
 /// `len` counts the octets that the encoding then writes, wherever it stands.
 fn len_before_encoding(steps: &mut Vec<Step>) {
     if let Some(at) = steps.iter().position(|s| *s == Step::Len) {
@@ -328,15 +316,6 @@ fn leaves_octets(field: &Field) -> bool {
         }
     }
     octets
-}
-
-fn printable(c: char) -> bool {
-    c == ' ' || c.is_ascii_graphic()
-}
-
-/// Characters that a URL parser leaves as they are in path and query.
-fn stays(c: char) -> bool {
-    c.is_ascii_graphic() && !matches!(c, '"' | '<' | '>' | '^' | '`' | '{' | '|' | '}' | '\'' | '\\' | '#')
 }
 
 #[cfg(test)]

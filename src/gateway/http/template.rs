@@ -111,6 +111,22 @@ pub(super) enum Charset {
     Label(&'static encoding_rs::Encoding),
 }
 
+impl Charset {
+    /// By its WHATWG label, or as one of the 16-bit forms.
+    pub(super) fn labelled(label: &str) -> Option<Self> {
+        let label = label.trim();
+        if ["utf-16be", "utf-16", "ucs-2", "ucs-2be", "iso-10646-ucs-2"].iter().any(|l| l.eq_ignore_ascii_case(label)) {
+            return Some(Charset::Utf16Be);
+        }
+        if ["utf-16le", "ucs-2le"].iter().any(|l| l.eq_ignore_ascii_case(label)) {
+            return Some(Charset::Utf16Le);
+        }
+        encoding_rs::Encoding::for_label_no_replacement(label.as_bytes())
+            .filter(|e| e.output_encoding() == *e)
+            .map(Charset::Label)
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Step {
     InterPrefix(String),
