@@ -10,9 +10,10 @@ pub mod line;
 mod params;
 pub mod reply;
 pub mod session;
+mod step;
 mod xforward;
 
 pub use command::{Command, CommandError};
 pub use envelope::{Dsn, Envelope, Notify, Recipient, Ret, XForward};
 pub use reply::Reply;
-pub use session::{Mail, Protocol, Session, Step};
+pub use session::{Closed, Mail, Protocol, Session, Step};
