@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 const LONGEST: usize = 255;
 
 /// A domain name in ASCII and lower case; a dot at its end is dropped. Underscores are let through: hosts have them.
-pub(super) fn ascii(written: &str) -> Option<String> {
+pub fn ascii(written: &str) -> Option<String> {
     let written = written.strip_suffix('.').unwrap_or(written);
     if written.len() > LONGEST {
         return None;

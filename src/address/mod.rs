@@ -3,7 +3,7 @@
 //! Pure: text in, value or typed error out. One parser serves RCPT TO, the HTTP call, and the command line.
 //! Sources: RFC 5724 (sms URI), RFC 3966 (tel numbers), RFC 5321 4.1.2 (paths), E.164.
 
-mod domain;
+pub mod domain;
 pub mod helper;
 pub mod mailbox;
 pub mod mask;

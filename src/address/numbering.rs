@@ -10,7 +10,8 @@ use rlibphonenumber::{NumberLengthType, PHONE_NUMBER_UTIL, PhoneNumber, PhoneNum
 use super::{Destination, Number, NumberError, Region, region};
 
 /// Which numbers are accepted (`sms.numbers`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Accept {
     /// Valid ones anywhere, and merely possible ones under the calling code of `sms.region`.
     #[default]
@@ -51,7 +52,7 @@ impl Numbering {
         if digits.as_deref().is_some_and(|d| region::is_emergency(d, self.region.as_str())) {
             return Err(NumberError::Emergency);
         }
-        let full = self.read_full(written);
+        let full = self.read_full(written, 4);
         match (&full, digits) {
             (Ok(reading), _) if reading.valid => full,
             (Err(NumberError::Emergency), _) => full,
@@ -63,7 +64,7 @@ impl Numbering {
     }
 
     /// Reads a full number, national or international.
-    fn read_full(&self, written: &str) -> Result<Reading, NumberError> {
+    fn read_full(&self, written: &str, rounds: u8) -> Result<Reading, NumberError> {
         let number = PHONE_NUMBER_UTIL.parse(written, self.region.to_library()).map_err(|e| parse_error(&e))?;
         let national = number.get_national_significant_number();
         let region = number.get_region_code();
@@ -81,6 +82,13 @@ impl Numbering {
             }
         }
         let e164: Number = number.format_as(PhoneNumberFormat::E164).parse()?;
+        // A zero too many can be left over in a merely possible number, one less each time it is read. One number has
+        // one spelling: read on until nothing changes.
+        match rounds {
+            _ if valid || e164.as_str() == written => {}
+            0 => return Err(NumberError::Impossible),
+            _ => return self.read_full(e164.as_str(), rounds - 1),
+        }
         Ok(Reading { destination: Destination::Number(e164), valid })
     }
 
@@ -207,6 +215,13 @@ mod tests {
         assert_eq!(read("CZ", "+15551234567"), Err(NumberError::Impossible));
         assert_eq!(numbering("US", Accept::Valid).read("+15551234567"), Err(NumberError::Impossible));
         assert_eq!(read("US", "+15550100"), Err(NumberError::TooShort), "local only");
+    }
+
+    #[test]
+    fn zeros_too_many_are_one_number() {
+        let expected = read("DE", "+49015112345678");
+        assert_eq!(expected, Ok(("+4915112345678".into(), true)));
+        assert_eq!(read("DE", "+490(0) 151 12345678"), expected);
     }
 
     #[test]

@@ -73,7 +73,8 @@ fn is_digits(s: &str) -> bool {
 }
 
 /// How an originator without `+` is read (`originators`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Originators {
     /// The reading that has a live link; else international if valid; else national.
     #[default]

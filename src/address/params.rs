@@ -25,6 +25,13 @@ pub struct Credentials {
     pub pass: Secret<String>,
 }
 
+impl Credentials {
+    /// A name and a password that came beside the address (HTTP basic auth), with the same readings of the name.
+    pub fn new(user: &str, pass: String) -> Self {
+        Self { users: with_address(vec![user.to_owned()]), pass: Secret::new(pass) }
+    }
+}
+
 /// All parameters, decoded and checked one by one.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Params {
@@ -227,21 +234,26 @@ fn readings(raw: &str, form: Form) -> Result<Vec<String>, &'static str> {
     {
         users.push(plain);
     }
-    let address = written.replace(['%', '/'], "@");
     users.push(written);
+    match users.iter().any(|u| u.contains(char::is_control)) {
+        true => Err("holds control characters"),
+        false => Ok(with_address(users)),
+    }
+}
+
+/// Adds the reading of the last name as an address, where there is one, and drops what is there twice.
+fn with_address(mut users: Vec<String>) -> Vec<String> {
+    let address = users.last().map(|written| written.replace(['%', '/'], "@")).unwrap_or_default();
     if address.matches('@').count() == 1 {
         users.push(address);
     }
-    if users.iter().any(|u| u.contains(char::is_control)) {
-        return Err("holds control characters");
-    }
     let mut unique: Vec<String> = Vec::with_capacity(users.len());
-    users.into_iter().for_each(|u| {
-        if !unique.contains(&u) {
-            unique.push(u)
+    for user in users {
+        if !unique.contains(&user) {
+            unique.push(user);
         }
-    });
-    Ok(unique)
+    }
+    unique
 }
 
 /// Padding is often lost on the way: both forms are read.
@@ -374,6 +386,7 @@ mod tests {
         assert_eq!(users("john%40acme.com", Form::Uri), ["john@acme.com"]);
         assert_eq!(users("john%25acme.com", Form::Uri), ["john%acme.com", "john@acme.com"]);
         assert_eq!(users("a/b/c", Form::Uri), ["a/b/c"]);
+        assert_eq!(Credentials::new("john/acme.com", "x".into()).users, ["john/acme.com", "john@acme.com"]);
         assert_eq!(users("j%C3%B6rg+x", Form::Http)[0], "jörg x");
     }
 

@@ -9,7 +9,8 @@ use std::str::FromStr;
 use super::NumberError;
 
 /// An ISO 3166 region that libphonenumber knows, such as `US`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize)]
+#[serde(try_from = "String")]
 pub struct Region([u8; 2]);
 
 impl Region {
@@ -24,6 +25,13 @@ impl Region {
 
     pub(super) fn to_library(self) -> Option<rlibphonenumber::Region> {
         self.as_str().parse().ok()
+    }
+}
+
+impl TryFrom<String> for Region {
+    type Error = NumberError;
+    fn try_from(s: String) -> Result<Self, NumberError> {
+        s.parse()
     }
 }
 

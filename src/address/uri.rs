@@ -211,7 +211,7 @@ mod tests {
         ] {
             assert_eq!(parse(input, &numbering()).map_err(|e| e.to_string()), Err(why.to_owned()), "{input}");
         }
-        let many = vec!["12345"; 3].join(",") + &(10000..10200).map(|n| format!(",{n}")).collect::<String>();
+        let many = ["12345"; 3].join(",") + &(10000..10200).map(|n| format!(",{n}")).collect::<String>();
         assert!(matches!(parse(&many, &numbering()), Err(AddressError::Syntax(_))));
     }
 

@@ -10,7 +10,8 @@ use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 use super::alphabet::septets;
 
 /// Whether characters give way to look-alikes of GSM-7 (`transliterate`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Transliterate {
     Never,
     /// Only when look-alikes alone turn UCS-2 into GSM-7; accents kept.
