@@ -1,12 +1,15 @@
 //! Once around: mail client → Postfix → Martlet → provider → phone → Martlet → Postfix → Dovecot → mail client, which
 //! answers again.
 
+use std::sync::atomic::Ordering;
+
 use libtest_mimic::Trial;
 
 use super::{ALICE, PASSWORD, PHONE, Setup, System, TO_PHONE, mail};
 use crate::support::{
     Needs,
     letter::{address, date, header, text},
+    process::{DEADLINE, until},
     sink::Answer,
     talk::Letter,
     trial_with,
@@ -18,6 +21,7 @@ pub fn trials() -> Vec<Trial> {
     vec![
         trial_with("circle: mail, text, reply, text again; by a socket in the chroot", &NEEDS, || circle(false)),
         trial_with("circle: mail, text, reply, text again; by TCP", &NEEDS, || circle(true)),
+        trial_with("circle: handed over twice, sent once", &NEEDS, twice),
         trial_with("circle: a tag in the text chooses the mailbox", &NEEDS, tag),
     ]
 }
@@ -27,7 +31,7 @@ fn system(tcp: bool) -> System {
 }
 
 fn circle(tcp: bool) {
-    let system = system(tcp);
+    let mut system = system(tcp);
     let letter = Letter {
         from: ALICE,
         to: vec![TO_PHONE],
@@ -75,6 +79,7 @@ fn circle(tcp: bool) {
     assert_eq!(system.provider.seen.len(), 2, "each text went out once");
     assert_eq!(system.dovecot.mails("alice").len(), 2, "no reports for what went well");
     log_tells(&system);
+    system.martlet.stop();
     system.log_is_discreet(&["tonight", "at eight", "See you", "Bring", "Dinner", "pin=", "pass=pin"]);
 }
 
@@ -105,4 +110,26 @@ fn tag() {
     system.dovecot.wait_count("postmaster", 3);
     assert!(!system.postfix.log().contains("to=<victim"), "{}", system.postfix.log());
     system.log_is_discreet(&["for bob", "relay #", PASSWORD]);
+}
+
+/// Postfix hears nothing of the `250` and hands the mail over again, with the same XFORWARD IDENT.
+fn twice() {
+    let setup = Setup { tcp: true, cut: true, ..Setup::default() };
+    let system = System::start(&setup, |_| Answer::Say(200, "OK 1".into()));
+    let data = mail("twice@example.test", "s", "only once", "");
+    let letter = Letter { from: ALICE, to: vec![TO_PHONE], data, ..Letter::default() };
+    assert_eq!(system.alice(&letter).code, 250);
+    until("Postfix's second try", || {
+        let log = system.postfix.log();
+        (log.contains("status=deferred") && log.contains("status=sent")).then_some(())
+    });
+    assert!(system.cut.as_ref().is_some_and(|c| c.done.load(Ordering::SeqCst)), "the first answer was lost");
+    system.provider.seen.wait("the text", |_| true);
+    // The same words again are another mail.
+    let data = mail("another@example.test", "s", "only once", "");
+    assert_eq!(system.alice(&Letter { data, ..letter }).code, 250);
+    let both = system.provider.seen.within(DEADLINE, |all| (all.len() >= 2).then_some(()));
+    assert!(both.is_some(), "the second mail is sent");
+    system.martlet.settled();
+    assert_eq!(system.provider.seen.len(), 2, "one text for each mail");
 }

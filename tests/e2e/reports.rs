@@ -141,9 +141,10 @@ fn withheld() {
     let (_, verdict) = report(&system, "alarm@example.test", "failed");
     names_the_phone(&verdict.permanent);
     // `later silent` is past its warning when it has been tried for longer than `warn_after`.
-    let tried = system.provider.seen.within(DEADLINE, |all| {
-        (all.iter().filter(|r| r.value("text") == "later silent").count() >= 5).then_some(())
-    });
+    let tried = system
+        .provider
+        .seen
+        .within(DEADLINE, |all| (all.iter().filter(|r| r.value("text") == "later silent").count() >= 5).then_some(()));
     assert!(tried.is_some(), "it is tried again");
     let mails = system.dovecot.mails("alice");
     assert_eq!(mails.len(), 1, "only the alarm's:\n{}", mails.join("\n=====\n"));
