@@ -105,6 +105,9 @@ fn killed_under_load() {
     assert!(odd.is_empty(), "seed {seed}: {odd:?}");
     martlet.settled();
     verify(seed, &load, &provider, &sink);
+    let log = martlet.log();
+    let told = log.lines().find(|l| ["+1555", "%2B1555", "of the load", "Phone says"].iter().any(|w| l.contains(w)));
+    assert!(told.is_none(), "the log tells a number or a text: {told:?}");
 }
 
 /// Every accepted mail was sent once, or its sender was told that nobody knows; every accepted text is a mail.

@@ -1,12 +1,15 @@
 //! Once around: mail client → Postfix → Martlet → provider → phone → Martlet → Postfix → Dovecot → mail client, which
 //! answers again.
 
+use std::sync::atomic::Ordering;
+
 use libtest_mimic::Trial;
 
 use super::{ALICE, PASSWORD, PHONE, Setup, System, TO_PHONE, mail};
 use crate::support::{
     Needs,
     letter::{address, date, header, text},
+    process::{DEADLINE, until},
     sink::Answer,
     talk::Letter,
     trial_with,
@@ -18,6 +21,9 @@ pub fn trials() -> Vec<Trial> {
     vec![
         trial_with("circle: mail, text, reply, text again; by a socket in the chroot", &NEEDS, || circle(false)),
         trial_with("circle: mail, text, reply, text again; by TCP", &NEEDS, || circle(true)),
+        trial_with("circle: handed over twice, sent once", &NEEDS, twice),
+        trial_with("circle: words of all languages, both ways", &NEEDS, languages),
+        trial_with("circle: a bounce of the phone's words is no text", &NEEDS, bounced),
         trial_with("circle: a tag in the text chooses the mailbox", &NEEDS, tag),
     ]
 }
@@ -27,7 +33,7 @@ fn system(tcp: bool) -> System {
 }
 
 fn circle(tcp: bool) {
-    let system = system(tcp);
+    let mut system = system(tcp);
     let letter = Letter {
         from: ALICE,
         to: vec![TO_PHONE],
@@ -75,6 +81,7 @@ fn circle(tcp: bool) {
     assert_eq!(system.provider.seen.len(), 2, "each text went out once");
     assert_eq!(system.dovecot.mails("alice").len(), 2, "no reports for what went well");
     log_tells(&system);
+    system.martlet.stop();
     system.log_is_discreet(&["tonight", "at eight", "See you", "Bring", "Dinner", "pin=", "pass=pin"]);
 }
 
@@ -101,8 +108,71 @@ fn tag() {
         let (status, _) = system.martlet.phone("GET", PHONE, &format!("relay #{outside}# this")).expect("a call");
         assert_eq!(status, 200);
     }
-    // No live link, no valid tag: the default mailbox.
-    system.dovecot.wait_count("postmaster", 3);
+    let (status, _) = system.martlet.phone("GET", PHONE, "nobody there #ghost@example.test#").expect("a call");
+    assert_eq!(status, 200);
+    // No live link and no valid tag: the default mailbox. A mailbox that does not exist: the postmaster.
+    system.dovecot.wait_count("postmaster", 4);
+    system.dovecot.wait("postmaster", "what the ghost did not get", |m| m.contains("nobody there"));
     assert!(!system.postfix.log().contains("to=<victim"), "{}", system.postfix.log());
     system.log_is_discreet(&["for bob", "relay #", PASSWORD]);
+}
+
+/// Postfix hears nothing of the `250` and hands the mail over again, with the same XFORWARD IDENT.
+fn twice() {
+    let setup = Setup { tcp: true, cut: true, ..Setup::default() };
+    let system = System::start(&setup, |_| Answer::Say(200, "OK 1".into()));
+    let data = mail("twice@example.test", "s", "only once", "");
+    let letter = Letter { from: ALICE, to: vec![TO_PHONE], data, ..Letter::default() };
+    assert_eq!(system.alice(&letter).code, 250);
+    until("Postfix's second try", || {
+        let log = system.postfix.log();
+        (log.contains("status=deferred") && log.contains("status=sent")).then_some(())
+    });
+    assert!(system.cut.as_ref().is_some_and(|c| c.done.load(Ordering::SeqCst)), "the first answer was lost");
+    system.provider.seen.wait("the text", |_| true);
+    // The same words again are another mail.
+    let data = mail("another@example.test", "s", "only once", "");
+    assert_eq!(system.alice(&Letter { data, ..letter }).code, 250);
+    let both = system.provider.seen.within(DEADLINE, |all| (all.len() >= 2).then_some(()));
+    assert!(both.is_some(), "the second mail is sent");
+    system.martlet.settled();
+    assert_eq!(system.provider.seen.len(), 2, "one text for each mail");
+}
+
+fn languages() {
+    let system = system(false);
+    let data =
+        mail("utf8@example.test", "Größe", "Grüße für 5 € – ¿mañana? 你好 😀", "Content-Transfer-Encoding: 8bit\r\n");
+    let letter =
+        Letter { from: ALICE, mail_params: " BODY=8BITMIME SMTPUTF8", to: vec![TO_PHONE], data, ..Letter::default() };
+    assert_eq!(system.alice(&letter).code, 250);
+    let request = system.provider.seen.wait("the text", |_| true);
+    assert_eq!(request.value("text"), "Grüße für 5 € – ¿mañana? 你好 😀");
+    let words = "Ça va 👍🏽, до завтра\n.\nMAIL FROM:<x@y.example>\nשלום";
+    let (status, body) = system.martlet.phone("POST", PHONE, words).expect("a call");
+    assert_eq!(status, 200, "{body}");
+    let reply = system.dovecot.wait("alice", "the phone's reply", |m| header(m, "In-Reply-To").is_some());
+    assert_eq!(text(&reply).replace("\r\n", "\n"), words, "a dot of its own ends no mail");
+    let head = reply.split("\n\n").next().unwrap_or_default();
+    assert!(head.is_ascii(), "headers are ASCII: {head}");
+    system.log_is_discreet(&["mañana", "до завтра", "Größe"]);
+}
+
+/// Postfix takes the mail and Dovecot refuses it: a real bounce to the phone's address.
+fn bounced() {
+    let setup = Setup {
+        main_cf: "virtual_mailbox_maps = inline:{ leaver@example.test=leaver, postmaster@example.test=postmaster }",
+        ..Setup::default()
+    };
+    let system = System::start(&setup, |_| Answer::Say(200, "OK 1".into()));
+    let (status, _) = system.martlet.phone("GET", PHONE, "are you there #leaver@example.test#").expect("a call");
+    assert_eq!(status, 200);
+    let taken = until("the bounce in Martlet", || {
+        let log = system.postfix.log();
+        log.lines().find(|l| l.contains("lmtp.sock") && l.contains("status=")).map(str::to_owned)
+    });
+    assert!(taken.contains("status=sent"), "a bounce of ours is taken: {taken}");
+    system.martlet.settled();
+    assert_eq!(system.provider.seen.len(), 0, "and never texted");
+    system.log_is_discreet(&["are you there"]);
 }

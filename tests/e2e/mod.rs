@@ -9,6 +9,7 @@ mod strangers;
 use libtest_mimic::Trial;
 
 use crate::support::{
+    cut::Cut,
     docs,
     dovecot::{Dovecot, PASSWORD},
     letter,
@@ -35,6 +36,7 @@ struct System {
     postfix: Postfix,
     dovecot: Dovecot,
     provider: Provider,
+    cut: Option<Cut>,
     _scratch: Scratch,
 }
 
@@ -42,6 +44,8 @@ struct System {
 #[derive(Default)]
 struct Setup {
     tcp: bool,
+    /// The first `250` to a mail is lost on its way to Postfix (with `tcp`).
+    cut: bool,
     /// Lines behind all others in `main.cf`.
     main_cf: &'static str,
     /// Tables added to the recipe's `martlet.toml`.
@@ -55,12 +59,13 @@ impl System {
         let dovecot = Dovecot::start(&scratch, &queue, &["alice", "bob", "postmaster"]);
         let lmtp = free_port();
         let way = if setup.tcp { Way::Tcp(lmtp) } else { Way::Unix };
-        let postfix = Postfix::start(&scratch, way, setup.main_cf);
+        let cut = setup.cut.then(|| Cut::before(lmtp));
+        let postfix = Postfix::start(&scratch, cut.as_ref().map_or(way, |c| Way::Tcp(c.port)), setup.main_cf);
         let provider = Provider::start(answer);
         let dir = scratch.dir("martlet");
         let config = martlet_toml(&dir, &postfix, way, provider.port) + setup.toml;
         let martlet = Martlet::start(&dir, &config, &[("BOB_PW", ADDRESS_PASSWORD)]);
-        Self { martlet, postfix, dovecot, provider, _scratch: scratch }
+        Self { martlet, postfix, dovecot, provider, cut, _scratch: scratch }
     }
 
     /// Alice logs in and sends.

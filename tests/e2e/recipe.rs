@@ -23,6 +23,7 @@ pub fn trials() -> Vec<Trial> {
         trial_with("recipe: Postfix hands over by TCP", &NEEDS, || hands_over(true)),
         trial_with("recipe: strangers cannot write to phones", &NEEDS, strangers),
         trial_with("recipe: the way back reaches own mailboxes only", &NEEDS, way_back),
+        trial_with("recipe: who has logged in is not told to the outside", &NEEDS, outside),
     ]
 }
 
@@ -118,4 +119,23 @@ fn way_back() {
     }
     let mail = dovecot.wait("alice", "the mail", |m| m.contains("hi back"));
     assert!(mail.starts_with(&format!("Return-Path: <{TO_PHONE}>")), "{mail}");
+}
+
+fn outside() {
+    let scratch = Scratch::new();
+    let _dovecot = Dovecot::start(&scratch, &Postfix::queue(&scratch), &["alice"]);
+    let sink = MailSink::smtp();
+    // The recipe's transport, and one for the outside.
+    let route = format!("transport_maps = inline:{{ elsewhere.example=smtp:[127.0.0.1]:{} }}", sink.port);
+    let postfix = Postfix::start(&scratch, Way::Unix, &route);
+    let data = mail("outside@example.test", "Out", "into the world", "");
+    let letter = Letter { from: ALICE, to: vec!["friend@elsewhere.example"], data, ..Letter::default() };
+    let reply = postfix.submit(ALICE, PASSWORD, &letter).pop().expect("a reply");
+    assert_eq!(reply.code, 250, "{reply:?}");
+    let taken = sink.seen.wait("the mail outside", |_| true);
+    let data = String::from_utf8(taken.data).expect("UTF-8");
+    let top = &headers(&data, "Received")[0];
+    assert!(!data.contains("Authenticated sender"), "{data}");
+    assert!(top.starts_with("from ") && top.contains("by mx.example.test (Postfix) with ESMTPSA"), "{top}");
+    assert_eq!(text(&data), "into the world");
 }

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each helper serves some of the test modules")]
 #![allow(clippy::disallowed_methods, reason = "tests stand outside of the daemon: real time, real environment")]
 
+pub mod cut;
 pub mod docs;
 pub mod dovecot;
 pub mod flufl;

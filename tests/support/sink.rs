@@ -249,7 +249,7 @@ impl MailSink {
 
 fn serve_mail(stream: Box<dyn Stream>, lmtp: bool, seen: &Seen<Taken>) -> io::Result<()> {
     let mut session = BufReader::new(stream);
-    let mut say = |session: &mut BufReader<Box<dyn Stream>>, text: &str| session.get_mut().write_all(text.as_bytes());
+    let say = |session: &mut BufReader<Box<dyn Stream>>, text: &str| session.get_mut().write_all(text.as_bytes());
     say(&mut session, "220 sink.example.test ready\r\n")?;
     let (mut before, mut mail, mut rcpt) = (Vec::new(), String::new(), Vec::new());
     loop {
