@@ -16,6 +16,23 @@ macro_rules! checks {
 }
 
 checks! {
+    address = "../fuzz/checks/address.rs",
+    answer = "../fuzz/checks/answer.rs",
+    command = "../fuzz/checks/command.rs",
+    data = "../fuzz/checks/data.rs",
+    html = "../fuzz/checks/html.rs",
+    lmtp_client = "../fuzz/checks/lmtp_client.rs",
+    mail_text = "../fuzz/checks/mail_text.rs",
+    mail_write = "../fuzz/checks/mail_write.rs",
+    mask = "../fuzz/checks/mask.rs",
+    number = "../fuzz/checks/number.rs",
+    received = "../fuzz/checks/received.rs",
+    report = "../fuzz/checks/report.rs",
+    segments = "../fuzz/checks/segments.rs",
+    session = "../fuzz/checks/session.rs",
+    template = "../fuzz/checks/template.rs",
+    udh = "../fuzz/checks/udh.rs",
+    uri = "../fuzz/checks/uri.rs",
 }
 
 pub fn trials() -> Vec<Trial> {

@@ -3,14 +3,33 @@
 //!
 //! Every module has `pub fn trials() -> Vec<Trial>` (see [`support::trial`]); `#[test]` does nothing here.
 
+mod corpora;
+mod crash;
+mod dialogues;
+mod e2e;
 mod gateway;
+mod journeys;
 mod layers;
+mod mail;
+mod mail_door;
 mod mailbox;
 mod support;
 mod words;
 
 fn main() -> std::process::ExitCode {
     let args = libtest_mimic::Arguments::from_args();
-    let trials = [gateway::trials(), layers::trials(), mailbox::trials()].into_iter().flatten().collect();
-    libtest_mimic::run(&args, trials).exit_code()
+    let trials = [
+        corpora::trials(),
+        crash::trials(),
+        dialogues::trials(),
+        e2e::trials(),
+        gateway::trials(),
+        journeys::trials(),
+        layers::trials(),
+        mail::trials(),
+        mail_door::trials(),
+        mailbox::trials(),
+        words::trials(),
+    ];
+    libtest_mimic::run(&args, trials.into_iter().flatten().collect()).exit_code()
 }

@@ -247,7 +247,10 @@ impl MailSink {
     }
 }
 
-fn serve_mail(stream: Box<dyn Stream>, lmtp: bool, seen: &Seen<Taken>) -> io::Result<()> {
+/// What a mail server says to a RCPT line, where it does not say 250.
+type Judge = dyn Fn(&str) -> Option<&'static str> + Send + Sync;
+
+fn serve_mail(stream: Box<dyn Stream>, lmtp: bool, seen: &Seen<Taken>, answer: &Judge) -> io::Result<()> {
     let mut session = BufReader::new(stream);
     let say = |session: &mut BufReader<Box<dyn Stream>>, text: &str| session.get_mut().write_all(text.as_bytes());
     say(&mut session, "220 sink.example.test ready\r\n")?;
