@@ -31,7 +31,7 @@ impl Timestamp {
 
     /// The moment as a civil date and time in UTC, for people and for mail headers.
     pub fn utc(self) -> jiff::Zoned {
-        let clamped = self.0.clamp(0, 253_402_300_799_000);
+        let clamped = self.0.clamp(0, jiff::Timestamp::MAX.as_millisecond());
         jiff::Timestamp::from_millisecond(clamped)
             .unwrap_or(jiff::Timestamp::UNIX_EPOCH)
             .to_zoned(jiff::tz::TimeZone::UTC)

@@ -130,6 +130,7 @@ pub fn one_line(text: &str, cap: usize) -> String {
         }
         out.push(c);
     }
+    out.truncate(out.trim_end().len());
     out
 }
 

@@ -90,7 +90,7 @@ impl Inner {
     }
 
     async fn put_all(&self, entries: Vec<New>, all: bool, door: &str) -> Result<Vec<Result<Placed, Refusal>>, Refusal> {
-        let spoken: Vec<_> = entries.iter().filter_map(Spoken::of).collect();
+        let spoken: Vec<_> = entries.iter().map(Spoken::of).collect();
         let month = month(self.clock.now(), &self.settings.zone);
         let results = self.store.put(entries, all).await.map_err(|down| {
             observe::log::store_down("put", &down);
@@ -110,7 +110,9 @@ impl Inner {
         for (result, spoken) in results.into_iter().zip(&spoken) {
             answers.push(match result {
                 Ok(placed) => {
-                    spoken.voice(placed, door);
+                    if let Some(spoken) = spoken {
+                        spoken.voice(placed, door);
+                    }
                     Ok(placed)
                 }
                 Err(Refused::Quota { limit, .. }) => Err(over_quota(limit, month)),

@@ -131,7 +131,7 @@ region = "US"
 [[gateway]]
 id = "main"
 type = "http"
-url = "http://127.0.0.1:{provider}/main?to=%number%&text=%data%&udh=%udh%&from=%sender%"
+url = "http://127.0.0.1:{provider}/main?to=%number%&text=%data%&udh=%udh%&from=%sender%&binary=%binary%"
 password = "pin"
 {gateway}
 [[account]]
