@@ -209,7 +209,8 @@ impl Store {
         let mut conn = self.inner.reader().await?;
         sqlite::unassembled(&mut conn, limit).await.map_err(|e| sqlite::down(&e))
     }
-    /// Segments marked done and what was made of them, in ONE transaction.
+    /// Segments marked done and what was made of them, in ONE transaction. A step over a segment that is done already
+    /// changes nothing: it was made from an old view.
     pub async fn resolve(&self, step: InboundStep) -> Result<(), Down> {
         self.inner.write(Operation::Resolve(step.into())).await.map(drop)
     }

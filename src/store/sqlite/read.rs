@@ -24,6 +24,11 @@ fn limit(n: usize) -> i64 {
 
 // ---- for sweepers ----
 
+/// What is over: open items past their expiry, sent ones past their wait for a receipt.
+pub const OVERDUE: &str = "q.wake <= $1 AND (q.stage = 4 OR q.stage <= 2 AND q.expires <= $1) ORDER BY q.wake LIMIT $2";
+/// What its sender must be warned of.
+pub const LATE: &str = "q.wake <= $1 AND q.stage <= 2 AND q.warn_at <= $1 ORDER BY q.wake LIMIT $2";
+
 const ITEM: &str = "SELECT 0, q.row, b.payload, f.segments FROM queue q JOIN body b ON b.id = q.id \
     LEFT JOIN frozen f ON f.id = q.id WHERE ";
 
@@ -44,13 +49,15 @@ pub async fn interrupted(shared: &Shared, conn: &mut SqliteConnection, n: usize)
 }
 
 pub async fn overdue(conn: &mut SqliteConnection, now: Timestamp, n: usize) -> Result<Vec<Item>> {
-    let sql =
-        format!("{ITEM} q.wake <= $1 AND (q.stage = 4 OR q.stage <= 2 AND q.expires <= $1) ORDER BY q.wake LIMIT $2");
-    items(&sqlx::query(sqlx::AssertSqlSafe(sql)).bind(now.0).bind(limit(n)).fetch_all(conn).await?)
+    due(conn, OVERDUE, now, n).await
 }
 
 pub async fn late(conn: &mut SqliteConnection, now: Timestamp, n: usize) -> Result<Vec<Item>> {
-    let sql = format!("{ITEM} q.wake <= $1 AND q.stage <= 2 AND q.warn_at <= $1 ORDER BY q.wake LIMIT $2");
+    due(conn, LATE, now, n).await
+}
+
+async fn due(conn: &mut SqliteConnection, which: &str, now: Timestamp, n: usize) -> Result<Vec<Item>> {
+    let sql = format!("{ITEM} {which}");
     items(&sqlx::query(sqlx::AssertSqlSafe(sql)).bind(now.0).bind(limit(n)).fetch_all(conn).await?)
 }
 
