@@ -21,11 +21,12 @@ pub fn trials() -> Vec<Trial> {
         trial("store::durable::reading_beside_the_daemon", || run_async(reading_beside_the_daemon())),
         trial("store::durable::texts_go_before_histories", || run_async(texts_go_before_histories())),
         trial("store::durable::newer_tables_are_refused", || run_async(newer_tables_are_refused())),
+        trial("store::durable::the_log_is_moved_while_it_runs", || run_async(the_log_is_moved())),
         trial("store::durable::an_old_attempt_is_told_from_its_own", || run_async(epochs())),
     ]
 }
 
-async fn raw(w: &World) -> SqliteConnection {
+pub async fn raw(w: &World) -> SqliteConnection {
     let path = w.dir.path().join("deep/martlet.db");
     SqliteConnection::connect(&format!("sqlite:{}", path.display())).await.expect("a connection")
 }
@@ -222,4 +223,20 @@ async fn epochs() {
     d.begin(other).await;
     assert_eq!(d.store.interrupted(10).await.expect("store").len(), 1, "not what it began itself");
     assert!(d.store.settle(sent(id, n, "r")).await);
+}
+
+async fn the_log_is_moved() {
+    let w = World::new().await;
+    let database = w.dir.path().join("deep/martlet.db");
+    let small = database.metadata().expect("a file").len();
+    for _ in 0..6 {
+        w.store.put((0..1000).map(|_| text()).collect(), false).await.expect("store");
+    }
+    for _ in 0..100 {
+        if database.metadata().expect("a file").len() > small + (1 << 20) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("six megabytes stand in the log and none in the database");
 }

@@ -14,7 +14,18 @@ pub fn trials() -> Vec<Trial> {
         trial("store::receipts::a_failure_carries_its_fault", || run_async(a_failure_carries_its_fault())),
         trial("store::receipts::strangers_are_forgotten_after_a_day", || run_async(strangers_are_forgotten())),
         trial("store::receipts::a_delivery_is_better_than_relayed", || run_async(better_than_relayed())),
+        trial("store::receipts::parked_ones_are_bounded", || run_async(parked_ones_are_bounded())),
     ]
+}
+
+async fn parked_ones_are_bounded() {
+    let w = World::new().await;
+    let mut conn = durable::raw(&w).await;
+    let full = "INSERT INTO tally (name, n) VALUES ('parked', 100000)";
+    sqlx::query(full).execute(&mut conn).await.expect("as if so many were parked");
+    assert!(w.store.receipt(receipt("one more", SegmentState::Delivered)).await.expect("store").is_none());
+    let counts = w.store.counts().await.expect("store");
+    assert_eq!((counts.parked_receipts, counts.dropped_receipts), (100_000, 1));
 }
 
 async fn overtaking() {

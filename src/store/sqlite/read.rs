@@ -154,11 +154,11 @@ pub async fn list(conn: &mut SqliteConnection, filter: &Filter) -> Result<Vec<Sh
         rows.extend(sqlx::query(sql).bind(stages).bind(limit(n)).fetch_all(&mut *conn).await?);
     }
     if wants(State::Closed) {
-        let sql = "SELECT 0, row FROM closed ORDER BY id DESC LIMIT $1";
+        let sql = "SELECT 0, row FROM closed WHERE CAST(row AS TEXT)->>'kind' <> 'segment' ORDER BY id DESC LIMIT $1";
         rows.extend(sqlx::query(sql).bind(limit(n)).fetch_all(conn).await?);
     }
     let rows: Result<Vec<Row>> = rows.iter().map(|row| decode(row, 1)).collect();
-    let mut rows: Vec<_> = rows?.into_iter().filter(|row| row.kind != Kind::Segment).collect();
+    let mut rows = rows?;
     rows.sort_by_key(|row| std::cmp::Reverse(row.id));
     rows.truncate(n);
     Ok(rows.into_iter().map(shown).collect())

@@ -7,7 +7,7 @@ use sqlx::{AssertSqlSafe, Connection as _, Row as _};
 use super::{lease::candidates_sql, row::trying_lane, schema};
 use crate::{
     ground::{Clock, Timestamp},
-    store::{Key, Settings, Store},
+    store::{Down, Key, Settings, Store},
 };
 
 /// A queue of this many rows, half of them ready, a quarter waiting for their moment, a quarter sent.
@@ -68,6 +68,28 @@ async fn a_long_queue_does_not_slow_a_lane() {
     let each = began.elapsed() / rounds;
     assert!(each < Duration::from_millis(15), "{each:?}");
     store.close().await;
+}
+
+#[tokio::test]
+async fn connections_are_durable_and_tell_a_full_disk() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("new.db");
+    assert!(schema::writer(&path).await.is_err(), "the file is made with its mode first");
+    super::files::make(&path).expect("made");
+    let mut conn = schema::writer(&path).await.expect("a connection");
+    let pragmas = [
+        ("PRAGMA auto_vacuum", 2),
+        ("PRAGMA secure_delete", 2),
+        ("PRAGMA synchronous", 2),
+        ("PRAGMA wal_autocheckpoint", 0),
+    ];
+    for (pragma, expected) in pragmas {
+        let value: i64 = sqlx::query(pragma).fetch_one(&mut conn).await.expect(pragma).get(0);
+        assert_eq!(value, expected, "{pragma}");
+    }
+    sqlx::raw_sql("CREATE TABLE t (x BLOB); PRAGMA max_page_count = 8").execute(&mut conn).await.expect("a table");
+    let error = sqlx::query("INSERT INTO t VALUES (zeroblob(1000000))").execute(&mut conn).await.expect_err("full");
+    assert_eq!(schema::down(&error), Down::Full);
 }
 
 #[test]
