@@ -5,6 +5,7 @@ mod durable;
 mod inbound;
 mod receipts;
 mod states;
+mod walk;
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -18,7 +19,8 @@ use martlet::{
 };
 
 pub fn trials() -> Vec<Trial> {
-    [accept::trials(), durable::trials(), inbound::trials(), receipts::trials(), states::trials()].concat_all()
+    [accept::trials(), durable::trials(), inbound::trials(), receipts::trials(), states::trials(), walk::trials()]
+        .concat_all()
 }
 
 trait ConcatAll {
