@@ -81,7 +81,11 @@ async fn puts(messages: usize, batch: usize) {
 async fn journeys(messages: usize, tasks: usize) {
     let (store, clock, _dir) = open().await;
     let each = messages.min(tasks * 1000) / tasks;
-    let put: Vec<Vec<New>> = (0..tasks).map(|_| (0..each).map(|_| new(&clock)).collect()).collect();
+    // Made in turn, so that what is put together has ids of one moment, as mails have that arrive together.
+    let mut put: Vec<Vec<New>> = (0..tasks).map(|_| Vec::with_capacity(each)).collect();
+    for n in 0..tasks * each {
+        put[n % tasks].push(new(&clock));
+    }
     let watch = Watch::start();
     let step = Watch::start();
     let mut running = Vec::new();

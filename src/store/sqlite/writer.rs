@@ -29,6 +29,8 @@ use crate::store::Down;
 
 /// Lines in one transaction at the most, about.
 const BATCH: usize = 1024;
+/// How often the writer lets others run before it takes what has gathered: no waiting, only a turn.
+const YIELDS: u32 = 2;
 /// Pauses between two tries of settlements that could not be written.
 const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 /// How long closing waits for them.
@@ -88,7 +90,7 @@ impl Writer {
                 continue;
             }
             let mut jobs = Vec::new();
-            let mut weight = 0;
+            let (mut weight, mut patience) = (0, YIELDS);
             let mut next = first;
             while let Some(message) = next {
                 match message {
@@ -102,6 +104,12 @@ impl Writer {
                     }
                 }
                 next = if weight < BATCH { self.inbox.try_recv().ok() } else { None };
+                if next.is_none() && patience > 0 {
+                    // Callers that were just answered are runnable and about to hand over their next operation.
+                    patience -= 1;
+                    tokio::task::yield_now().await;
+                    next = self.inbox.try_recv().ok();
+                }
             }
             self.batch(jobs).await;
         }
