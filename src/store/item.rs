@@ -291,7 +291,7 @@ pub struct Shown {
 pub struct Event {
     pub at: Timestamp,
     /// One word: accepted, begun, sent, deferred, failed, unsure, warned, reported, held, released, cancelled,
-    /// expired, receipt, late, withdrawn.
+    /// expired, receipt, late, withdrawn, refused (a follow-up over its quota); of a segment from a phone: taken.
     pub what: String,
     pub gateway: Option<GatewayId>,
     /// From 1.

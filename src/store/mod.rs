@@ -61,7 +61,7 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens or makes the database, brings its tables up to date, and begins a new epoch of this node: whatever was
+    /// Opens or makes the database (0600, its folder too), refuses a second daemon on it, brings its tables up to date, and begins a new epoch of this node: whatever was
     /// `trying` before is found by [`Store::interrupted`].
     pub async fn open(settings: Settings, clock: Clock) -> Result<Self, Down> {
         let inner = sqlite::Sqlite::open(settings, clock).await?;
@@ -98,7 +98,8 @@ impl Store {
         self.inner.give_back(ids);
     }
     /// Writes down attempts before they are made, durable and in groups, with the call-log links of texts. `None`
-    /// where the item can no longer begin (held, cancelled, closed meanwhile). Ends the lease.
+    /// where the item can no longer begin: it is not leased, or anything touched it since it was (held, cancelled,
+    /// expired, answered late). Ends the lease, also when the answer is [`Down`].
     pub async fn begin(&self, batch: Vec<Begin>) -> Result<Vec<Option<u32>>, Down> {
         match self.inner.write(Operation::Begin(batch)).await? {
             Answered::Begun(numbers) => Ok(numbers),
@@ -106,7 +107,10 @@ impl Store {
         }
     }
     /// Writes outcomes, next states, reports and dead letters in ONE transaction each. Never fails: it retries until
-    /// written, and `begin` answers `Down` meanwhile. `false`: the attempt was not the last one any more.
+    /// written, and `begin` answers `Down` meanwhile. `false`: the attempt was not the last one any more, or it
+    /// is settled already. After an outcome settled with the event `unsure`, one more settlement of the same attempt
+    /// counts, wherever the item is by then; it withdraws the reports that were not begun. `false` too when the store
+    /// closed first: the attempt is then found as unsure.
     pub async fn settle(&self, settlement: Settle) -> bool {
         self.yes(Operation::Settle(settlement.into())).await.unwrap_or(false)
     }
@@ -129,15 +133,22 @@ impl Store {
     pub async fn warn(&self, id: MessageId, warning: Option<New>) -> Result<bool, Down> {
         self.yes(Operation::Warn { id, warning: warning.map(Box::new) }).await
     }
-    /// The network's word on a segment. Inserts first, matches second; what matches nothing yet is parked and tried
-    /// again by [`Store::match_parked`]. Never moves a segment backwards.
+    /// The network's word on a segment; the item if it changed one. Inserts first, matches second; what matches nothing
+    /// yet is parked and matched by the settlement that names its id, or by [`Store::match_parked`]. Never moves a
+    /// segment backwards.
+    ///
+    /// It changes segments, not the item: when all are `Delivered` or one is `Failed`, the caller settles the item
+    /// (attempt 0) with the reports that are due. Until somebody does, `match_parked` gives the item out again, once a
+    /// minute, and `overdue` does not. An item closed as relayed becomes delivered by itself.
     pub async fn receipt(&self, receipt: Receipt) -> Result<Option<Item>, Down> {
         match self.inner.write(Operation::Receipt(receipt.into())).await? {
             Answered::Items(mut items) => Ok(items.pop()),
             _ => Err(mixed_up()),
         }
     }
-    /// Matches parked receipts again and forgets those older than a day; the items whose state they changed.
+    /// Matches parked receipts again and forgets those older than a day. Gives out the items whose segments changed,
+    /// those whose receipt overtook their settlement, and those that a crash left answered and unsettled: each is to be
+    /// settled as after [`Store::receipt`]. A page at a time: call it every few seconds.
     pub async fn match_parked(&self, now: Timestamp) -> Result<Vec<Item>, Down> {
         match self.inner.write(Operation::Sweep(now)).await? {
             Answered::Items(items) => Ok(items),
@@ -162,10 +173,12 @@ impl Store {
     }
 
     // ---- reading ----
+    /// One item with its history, recipient masked; closed ones and segments from phones too.
     pub async fn show(&self, id: MessageId) -> Result<Option<Shown>, Down> {
         let mut conn = self.inner.reader().await?;
         sqlite::show(&mut conn, id).await.map_err(|e| sqlite::down(&e))
     }
+    /// The newest first, without histories, recipients masked. No states: all. A limit of 0: 100.
     pub async fn list(&self, filter: Filter) -> Result<Vec<Shown>, Down> {
         let mut conn = self.inner.reader().await?;
         sqlite::list(&mut conn, &filter).await.map_err(|e| sqlite::down(&e))
@@ -215,7 +228,8 @@ impl Store {
         let mut conn = self.inner.reader().await?;
         sqlite::unassembled(&mut conn, limit).await.map_err(|e| sqlite::down(&e))
     }
-    /// Segments marked done and what was made of them, in ONE transaction.
+    /// Segments marked done and what was made of them, in ONE transaction. A step over a segment that is done already
+    /// changes nothing: it was made from an old view.
     pub async fn resolve(&self, step: InboundStep) -> Result<(), Down> {
         self.inner.write(Operation::Resolve(step.into())).await.map(drop)
     }
@@ -224,7 +238,8 @@ impl Store {
         let mut conn = self.inner.reader().await?;
         sqlite::links(&mut conn, phone, now).await.map_err(|e| sqlite::down(&e))
     }
-    /// The open conflict of a phone at a gateway, and the last time a conflict text went to it.
+    /// The open conflict of a phone at a gateway, and the last time a conflict text went to it. Without an open one
+    /// there: the phone's latest conflict anywhere, with `open` false, for its `asked`.
     pub async fn conflict(&self, phone: &str, gateway: &GatewayId) -> Result<Option<Conflict>, Down> {
         let mut conn = self.inner.reader().await?;
         sqlite::conflict(&mut conn, phone, gateway).await.map_err(|e| sqlite::down(&e))
@@ -234,7 +249,8 @@ impl Store {
         let mut conn = self.inner.reader().await?;
         sqlite::stale_conflicts(&mut conn, now, limit).await.map_err(|e| sqlite::down(&e))
     }
-    /// Deletes what is older than its age, a small batch at a time; how much went.
+    /// Deletes what is older than its age, a small batch at a time; how much went (0: nothing more to do now, except
+    /// that large look-up tables are walked a page a call).
     pub async fn purge(&self, now: Timestamp) -> Result<u64, Down> {
         match self.inner.write(Operation::Purge(now)).await? {
             Answered::Gone(rows) => Ok(rows),

@@ -27,6 +27,7 @@ pub fn need_take(segments: &[MoSegment], need: &mut Need) {
 
 /// What must be known for this step.
 pub fn need_resolve(step: &InboundStep, need: &mut Need, careful: bool) {
+    need.segments.extend(&step.done);
     put::need(&step.errands, need, careful);
 }
 
@@ -82,9 +83,15 @@ fn take_one(work: &mut Work<'_>, mo: &MoSegment) -> Taken {
     Taken::New(id)
 }
 
-/// Segments done, what was made of them, and the conflict, together.
+/// Segments done, what was made of them, and the conflict, together. A step over a segment that is done already comes
+/// from an old view and changes nothing: what is left of it is still to be read, and a step made from that counts.
 pub fn resolve(work: &mut Work<'_>, step: &InboundStep) {
+    if step.done.iter().any(|id| !work.segments.contains(id)) {
+        return;
+    }
     for id in &step.done {
+        work.segments.remove(id);
+        work.count(Tally::Unassembled, -1);
         work.writes.push(Table::MoGone, &(id,));
         let row = remains(*id, work.now);
         work.closed_line(&row, false);

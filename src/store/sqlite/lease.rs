@@ -158,7 +158,7 @@ pub async fn next_due(
 }
 
 /// The head of each list of a lane that nobody has leased; `$2` is one more than are leased.
-const NEXT: &str = "\
+pub const NEXT: &str = "\
     SELECT 0, q.row FROM queue q WHERE q.id IN (\
     SELECT id FROM (SELECT id FROM (SELECT id FROM queue WHERE lane = $1 AND stage = 0 ORDER BY priority, ord LIMIT $2) \
     WHERE id NOT IN (SELECT value FROM json_each($3)) LIMIT 1) UNION ALL \

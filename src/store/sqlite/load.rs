@@ -31,6 +31,7 @@ pub struct Need {
     pub parked: HashSet<String>,
     pub seen: HashSet<String>,
     pub existing: HashSet<MessageId>,
+    pub segments: HashSet<MessageId>,
     /// Where the sweep over parked receipts goes on.
     pub sweep: Option<(String, Timestamp)>,
     pub parked_count: bool,
@@ -62,6 +63,7 @@ const SEEN: &str = "SELECT 8, k FROM seen WHERE until > $9 AND k IN (SELECT valu
 const EXISTING: &str = "SELECT 9, id FROM queue WHERE id IN (SELECT value FROM json_each($8)); \
     SELECT 9, id FROM closed WHERE id IN (SELECT value FROM json_each($8))";
 const PARKED_COUNT: &str = "SELECT 10, n FROM tally WHERE name = 'parked'";
+const SEGMENTS: &str = "SELECT 14, id FROM mo WHERE id IN (SELECT value FROM json_each($14))";
 /// The page of parked receipts behind `$10`, those that match, and answered items that nobody settled in time.
 const SWEEPING: &str = "\
     SELECT 6, r.gateway, r.norm, r.item, r.segment FROM \
@@ -93,6 +95,7 @@ impl Need {
             (!self.parked.is_empty(), PARKED),
             (!self.seen.is_empty(), SEEN),
             (!self.existing.is_empty(), EXISTING),
+            (!self.segments.is_empty(), SEGMENTS),
             (self.parked_count, PARKED_COUNT),
             (self.sweep.is_some(), SWEEPING),
         ]
@@ -142,6 +145,7 @@ impl Need {
             .bind(limit)
             .bind((sweep.1 - PARKED_FOR).0)
             .bind(sweep.1.0)
+            .bind(json(&self.segments))
             .fetch_all(conn)
             .await?;
         for row in &rows {
@@ -194,6 +198,7 @@ fn take(row: &SqliteRow, work: &mut Work<'_>) -> Result<(), sqlx::Error> {
         }
         8 => drop(work.seen.insert(row.try_get(1)?)),
         9 => drop(work.existing.insert(id(row, 1)?)),
+        14 => drop(work.segments.insert(id(row, 1)?)),
         10 => work.parked_count = row.try_get(1)?,
         11 => {
             let page: i64 = row.try_get(2)?;

@@ -25,12 +25,9 @@ mod work;
 mod write;
 mod writer;
 
-use std::{
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicI64, AtomicUsize, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicI64, AtomicUsize, Ordering},
 };
 
 use sqlx::{Row as _, Sqlite as Engine, SqliteConnection, SqlitePool, pool::PoolConnection};
@@ -110,8 +107,7 @@ impl Sqlite {
             inbox,
             lock,
             checkpoints: (stop, task),
-            unwritten: Vec::new(),
-            pause: Duration::from_millis(100),
+            unwritten: writer::Unwritten::default(),
             texts: write::Texts::default(),
             cursors: purge::Cursors::default(),
             sweep_cursor: String::new(),

@@ -110,15 +110,15 @@ async fn forget_closed(conn: &mut SqliteConnection, before: Timestamp) -> Result
 type Walk = (&'static str, &'static str);
 
 const LINK: Walk = (
-    "SELECT max(phone) FROM (SELECT phone FROM link WHERE phone > $1 ORDER BY phone LIMIT $2)",
+    "SELECT max(phone), count(*) FROM (SELECT phone FROM link WHERE phone > $1 ORDER BY phone LIMIT $2)",
     "DELETE FROM link WHERE phone > $1 AND phone <= $2 AND expires <= $3",
 );
 const FINGERPRINT: Walk = (
-    "SELECT max(hash) FROM (SELECT hash FROM fingerprint WHERE hash > $1 ORDER BY hash LIMIT $2)",
+    "SELECT max(hash), count(*) FROM (SELECT hash FROM fingerprint WHERE hash > $1 ORDER BY hash LIMIT $2)",
     "DELETE FROM fingerprint WHERE hash > $1 AND hash <= $2 AND until <= $3",
 );
 const SEEN: Walk = (
-    "SELECT max(k) FROM (SELECT k FROM seen WHERE k > $1 ORDER BY k LIMIT $2)",
+    "SELECT max(k), count(*) FROM (SELECT k FROM seen WHERE k > $1 ORDER BY k LIMIT $2)",
     "DELETE FROM seen WHERE k > $1 AND k <= $2 AND until <= $3",
 );
 
@@ -134,6 +134,10 @@ async fn walk(
         return Ok(0);
     };
     let gone = sqlx::query(expired).bind(&*cursor).bind(&last).bind(now.0).execute(conn).await?.rows_affected();
-    *cursor = last;
+    if row.try_get::<i64, _>(1)? < PAGE {
+        cursor.clear();
+    } else {
+        *cursor = last;
+    }
     Ok(gone)
 }

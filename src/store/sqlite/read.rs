@@ -24,6 +24,11 @@ fn limit(n: usize) -> i64 {
 
 // ---- for sweepers ----
 
+/// What is over: open items past their expiry, sent ones past their wait for a receipt.
+pub const OVERDUE: &str = "q.wake <= $1 AND (q.stage = 4 OR q.stage <= 2 AND q.expires <= $1) ORDER BY q.wake LIMIT $2";
+/// What its sender must be warned of.
+pub const LATE: &str = "q.wake <= $1 AND q.stage <= 2 AND q.warn_at <= $1 ORDER BY q.wake LIMIT $2";
+
 const ITEM: &str = "SELECT 0, q.row, b.payload, f.segments FROM queue q JOIN body b ON b.id = q.id \
     LEFT JOIN frozen f ON f.id = q.id WHERE ";
 
@@ -44,13 +49,15 @@ pub async fn interrupted(shared: &Shared, conn: &mut SqliteConnection, n: usize)
 }
 
 pub async fn overdue(conn: &mut SqliteConnection, now: Timestamp, n: usize) -> Result<Vec<Item>> {
-    let sql =
-        format!("{ITEM} q.wake <= $1 AND (q.stage = 4 OR q.stage <= 2 AND q.expires <= $1) ORDER BY q.wake LIMIT $2");
-    items(&sqlx::query(sqlx::AssertSqlSafe(sql)).bind(now.0).bind(limit(n)).fetch_all(conn).await?)
+    due(conn, OVERDUE, now, n).await
 }
 
 pub async fn late(conn: &mut SqliteConnection, now: Timestamp, n: usize) -> Result<Vec<Item>> {
-    let sql = format!("{ITEM} q.wake <= $1 AND q.stage <= 2 AND q.warn_at <= $1 ORDER BY q.wake LIMIT $2");
+    due(conn, LATE, now, n).await
+}
+
+async fn due(conn: &mut SqliteConnection, which: &str, now: Timestamp, n: usize) -> Result<Vec<Item>> {
+    let sql = format!("{ITEM} {which}");
     items(&sqlx::query(sqlx::AssertSqlSafe(sql)).bind(now.0).bind(limit(n)).fetch_all(conn).await?)
 }
 
@@ -147,11 +154,11 @@ pub async fn list(conn: &mut SqliteConnection, filter: &Filter) -> Result<Vec<Sh
         rows.extend(sqlx::query(sql).bind(stages).bind(limit(n)).fetch_all(&mut *conn).await?);
     }
     if wants(State::Closed) {
-        let sql = "SELECT 0, row FROM closed ORDER BY id DESC LIMIT $1";
+        let sql = "SELECT 0, row FROM closed WHERE CAST(row AS TEXT)->>'kind' <> 'segment' ORDER BY id DESC LIMIT $1";
         rows.extend(sqlx::query(sql).bind(limit(n)).fetch_all(conn).await?);
     }
     let rows: Result<Vec<Row>> = rows.iter().map(|row| decode(row, 1)).collect();
-    let mut rows: Vec<_> = rows?.into_iter().filter(|row| row.kind != Kind::Segment).collect();
+    let mut rows = rows?;
     rows.sort_by_key(|row| std::cmp::Reverse(row.id));
     rows.truncate(n);
     Ok(rows.into_iter().map(shown).collect())

@@ -127,15 +127,17 @@ fn apply(work: &mut Work<'_>, id: MessageId, n: u8, receipt: &Receipt, within: D
     let at = work.now + within;
     let Some(row) = work.row(id) else { return false };
     let state = row.segments.get(usize::from(n)).map_or(SegmentState::Waiting, |segment| segment.state);
-    // A closed item keeps its end, but a word of delivery is better than what was known.
     let closed = row.stage == Stage::Closed;
-    let better = match row.result {
-        Some(Closed::Relayed) => true,
-        Some(Closed::Failed) => row.unsure || state == SegmentState::Unsure,
-        _ => false,
+    // A closed item keeps its end, but a word of delivery is better than what was known.
+    let allowed = match row.result {
+        Some(Closed::Relayed) => receipt.state == SegmentState::Delivered,
+        Some(Closed::Failed) => {
+            receipt.state == SegmentState::Delivered && (row.unsure || state == SegmentState::Unsure)
+        }
+        Some(_) => false,
+        None => goes(state, receipt.state),
     };
-    let delivered = receipt.state == SegmentState::Delivered;
-    if (!goes(state, receipt.state) && !(closed && better && delivered)) || (closed && !(better && delivered)) {
+    if !allowed {
         return false;
     }
     work.change(id, |row| {

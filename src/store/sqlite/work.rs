@@ -48,6 +48,8 @@ pub struct Work<'a> {
     pub parked: HashMap<RefKey, Vec<Receipt>>,
     pub parked_count: i64,
     pub seen: HashSet<String>,
+    /// Segments from phones that are not done with.
+    pub segments: HashSet<MessageId>,
     /// Ids that exist already: looked up only when a settlement failed once.
     pub existing: HashSet<MessageId>,
     /// Items that [`super::receipt::sweep`] gives out.
@@ -78,6 +80,7 @@ impl<'a> Work<'a> {
             parked: HashMap::new(),
             parked_count: 0,
             seen: HashSet::new(),
+            segments: HashSet::new(),
             existing: HashSet::new(),
             unsettled: Vec::new(),
             sweep_cursor: None,

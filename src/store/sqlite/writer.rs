@@ -7,11 +7,14 @@
 use std::{
     fs::File,
     sync::{Arc, atomic::Ordering},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use sqlx::{Connection as _, SqliteConnection};
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
 
 use super::{
     Shared, checkpoint,
@@ -26,6 +29,8 @@ use crate::store::Down;
 
 /// Lines in one transaction at the most, about.
 const BATCH: usize = 1024;
+/// How often the writer lets others run before it takes what has gathered: no waiting, only a turn.
+const YIELDS: u32 = 2;
 /// Pauses between two tries of settlements that could not be written.
 const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 /// How long closing waits for them.
@@ -43,11 +48,24 @@ pub struct Writer {
     /// Held for as long as anything can be written.
     pub lock: File,
     pub checkpoints: (oneshot::Sender<()>, tokio::task::JoinHandle<()>),
-    pub unwritten: Vec<Job>,
-    pub pause: Duration,
+    pub unwritten: Unwritten,
     pub texts: Texts,
     pub cursors: purge::Cursors,
     pub sweep_cursor: String,
+}
+
+/// Settlements that the database did not take yet.
+pub struct Unwritten {
+    jobs: Vec<Job>,
+    why: Down,
+    again: Instant,
+    pause: Duration,
+}
+
+impl Default for Unwritten {
+    fn default() -> Self {
+        Self { jobs: Vec::new(), why: Down::Full, again: Instant::now(), pause: RETRY.0 }
+    }
 }
 
 enum Failure {
@@ -65,14 +83,14 @@ impl Writer {
                     Some(first) => Some(first),
                     None => break,
                 },
-                () = tokio::time::sleep(self.pause), if !self.unwritten.is_empty() => None,
+                () = tokio::time::sleep_until(self.unwritten.again), if !self.unwritten.jobs.is_empty() => None,
             };
             if first.is_none() {
                 self.try_again().await;
                 continue;
             }
             let mut jobs = Vec::new();
-            let mut weight = 0;
+            let (mut weight, mut patience) = (0, YIELDS);
             let mut next = first;
             while let Some(message) = next {
                 match message {
@@ -86,6 +104,12 @@ impl Writer {
                     }
                 }
                 next = if weight < BATCH { self.inbox.try_recv().ok() } else { None };
+                if next.is_none() && patience > 0 {
+                    // Callers that were just answered are runnable and about to hand over their next operation.
+                    patience -= 1;
+                    tokio::task::yield_now().await;
+                    next = self.inbox.try_recv().ok();
+                }
             }
             self.batch(jobs).await;
         }
@@ -97,7 +121,7 @@ impl Writer {
 
     async fn end(mut self) {
         let began = Instant::now();
-        while !self.unwritten.is_empty() && began.elapsed() < LAST_TRIES {
+        while !self.unwritten.jobs.is_empty() && began.elapsed() < LAST_TRIES {
             tokio::time::sleep(RETRY.0).await;
             self.try_again().await;
         }
@@ -110,16 +134,15 @@ impl Writer {
     }
 
     async fn try_again(&mut self) {
-        let jobs = std::mem::take(&mut self.unwritten);
-        self.pause = (self.pause * 2).clamp(RETRY.0, RETRY.1);
+        let jobs = std::mem::take(&mut self.unwritten.jobs);
         self.batch(jobs).await;
-        if self.unwritten.is_empty() {
-            self.pause = RETRY.0;
-        }
+        let pause = if self.unwritten.jobs.is_empty() { RETRY.0 } else { (self.unwritten.pause * 2).min(RETRY.1) };
+        self.unwritten.pause = pause;
+        self.unwritten.again = Instant::now() + pause;
     }
 
     async fn batch(&mut self, jobs: Vec<Job>) {
-        let jobs = if self.unwritten.is_empty() { jobs } else { refuse_begins(&self.shared, jobs) };
+        let jobs = if self.unwritten.jobs.is_empty() { jobs } else { self.refuse_begins(jobs) };
         if jobs.is_empty() {
             return;
         }
@@ -142,8 +165,8 @@ impl Writer {
         jobs.sort_by_key(|job| job.op.order());
         let mut closed: Option<Down> = None;
         for job in jobs {
-            if !self.unwritten.is_empty() && matches!(job.op, Op::Begin(_)) {
-                refuse_begins(&self.shared, vec![job]);
+            if !self.unwritten.jobs.is_empty() && matches!(job.op, Op::Begin(_)) {
+                self.refuse_begins(vec![job]);
                 continue;
             }
             let result = match &closed {
@@ -164,9 +187,13 @@ impl Writer {
     /// Tells the caller; a settlement that was not written is kept instead.
     fn answer(&mut self, mut job: Job, result: Result<Answer, Down>) {
         match (&job.op, &result) {
-            (Op::Settle(_), Err(_)) => {
+            (Op::Settle(_), Err(why)) => {
                 job.careful = true;
-                self.unwritten.push(job);
+                if self.unwritten.jobs.is_empty() {
+                    self.unwritten.again = Instant::now() + self.unwritten.pause;
+                }
+                self.unwritten.why = why.clone();
+                self.unwritten.jobs.push(job);
                 return;
             }
             (Op::Begin(batch), _) => self.shared.leases().end(batch.iter().map(|begin| &begin.id)),
@@ -218,17 +245,17 @@ impl Writer {
         }
         Ok(answers.into_iter().map(|answer| answer.unwrap_or(Answer::Done)).collect())
     }
-}
 
-/// While an outcome is not on the disk nothing new begins.
-fn refuse_begins(shared: &Shared, jobs: Vec<Job>) -> Vec<Job> {
-    let (begins, rest): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| matches!(job.op, Op::Begin(_)));
-    for job in begins {
-        if let Op::Begin(batch) = &job.op {
-            shared.leases().end(batch.iter().map(|begin| &begin.id));
+    /// While an outcome is not on the disk nothing new begins.
+    fn refuse_begins(&self, jobs: Vec<Job>) -> Vec<Job> {
+        let (begins, rest): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| matches!(job.op, Op::Begin(_)));
+        for job in begins {
+            if let Op::Begin(batch) = &job.op {
+                self.shared.leases().end(batch.iter().map(|begin| &begin.id));
+            }
+            let why = format!("the outcome of an earlier attempt is not written yet: {}", self.unwritten.why);
+            let _ = job.reply.send(Err(Down::Broken(why)));
         }
-        let why = "the outcome of an earlier attempt is not written yet".to_owned();
-        let _ = job.reply.send(Err(Down::Broken(why)));
+        rest
     }
-    rest
 }

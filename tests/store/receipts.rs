@@ -1,0 +1,115 @@
+//! Receipts: before and after the settlement, never backwards, parked and bounded.
+
+use libtest_mimic::Trial;
+use martlet::store::*;
+
+use super::*;
+use crate::support::{run_async, trial};
+
+pub fn trials() -> Vec<Trial> {
+    vec![
+        trial("store::receipts::one_that_overtakes_its_settlement", || run_async(overtaking())),
+        trial("store::receipts::never_backwards", || run_async(never_backwards())),
+        trial("store::receipts::an_answer_survives_a_crash", || run_async(an_answer_survives_a_crash())),
+        trial("store::receipts::a_failure_carries_its_fault", || run_async(a_failure_carries_its_fault())),
+        trial("store::receipts::strangers_are_forgotten_after_a_day", || run_async(strangers_are_forgotten())),
+        trial("store::receipts::a_delivery_is_better_than_relayed", || run_async(better_than_relayed())),
+        trial("store::receipts::parked_ones_are_bounded", || run_async(parked_ones_are_bounded())),
+    ]
+}
+
+async fn parked_ones_are_bounded() {
+    let w = World::new().await;
+    let mut conn = durable::raw(&w).await;
+    let full = "INSERT INTO tally (name, n) VALUES ('parked', 100000)";
+    sqlx::query(full).execute(&mut conn).await.expect("as if so many were parked");
+    assert!(w.store.receipt(receipt("one more", SegmentState::Delivered)).await.expect("store").is_none());
+    let counts = w.store.counts().await.expect("store");
+    assert_eq!((counts.parked_receipts, counts.dropped_receipts), (100_000, 1));
+}
+
+async fn overtaking() {
+    let w = World::new().await;
+    let (id, n) = w.tried().await;
+    assert!(w.store.receipt(receipt("00AB", SegmentState::Delivered)).await.expect("store").is_none());
+    assert!(w.store.receipt(receipt("00AB", SegmentState::Delivered)).await.expect("store").is_none());
+    let other = Receipt { gateway: "other".parse().expect("id"), ..receipt("ab", SegmentState::Failed) };
+    assert!(w.store.receipt(other).await.expect("store").is_none());
+    assert_eq!(w.store.counts().await.expect("store").parked_receipts, 2);
+    assert!(w.store.match_parked(w.now()).await.expect("store").is_empty());
+    assert!(w.store.settle(sent(id, n, "ab")).await);
+    assert_eq!(w.events(id).await, ["accepted", "begun", "sent", "receipt"]);
+    let matched = w.store.match_parked(w.now()).await.expect("store");
+    assert_eq!((matched[0].id, matched[0].segments[0].state), (id, SegmentState::Delivered));
+    assert_eq!(w.store.counts().await.expect("store").parked_receipts, 1, "the other gateway's");
+    assert!(w.store.settle(settle(id, 0, Next::Closed(Closed::Delivered), "delivered")).await);
+    w.hand.advance(HOUR);
+    assert!(w.store.match_parked(w.now()).await.expect("store").is_empty());
+}
+
+async fn never_backwards() {
+    let w = World::new().await;
+    let (id, n) = w.tried().await;
+    assert!(w.store.settle(sent(id, n, "r")).await);
+    let states = [SegmentState::Delivered, SegmentState::Sent, SegmentState::Failed, SegmentState::Delivered];
+    let changed: Vec<_> = {
+        let mut changed = Vec::new();
+        for state in states {
+            changed.push(w.store.receipt(receipt("r", state)).await.expect("store").is_some());
+        }
+        changed
+    };
+    assert_eq!(changed, [true, false, false, false]);
+    assert_eq!(w.show(id).await.segments[0].state, SegmentState::Delivered);
+    assert_eq!(w.store.counts().await.expect("store").parked_receipts, 0);
+}
+
+async fn an_answer_survives_a_crash() {
+    let w = World::new().await;
+    let (id, n) = w.tried().await;
+    assert!(w.store.settle(sent(id, n, "r")).await);
+    assert!(w.store.receipt(receipt("r", SegmentState::Delivered)).await.expect("store").is_some());
+    assert!(w.store.match_parked(w.now()).await.expect("store").is_empty(), "its caller settles it now");
+    let c = w.crash().await;
+    w.hand.advance(HOUR);
+    assert_eq!(c.store.match_parked(c.now()).await.expect("store")[0].id, id, "nobody did");
+    w.hand.advance(72 * HOUR);
+    assert!(c.store.overdue(c.now(), 10).await.expect("store").is_empty(), "an answered item is not relayed");
+    assert_eq!(c.store.match_parked(c.now()).await.expect("store")[0].id, id);
+}
+
+async fn a_failure_carries_its_fault() {
+    let w = World::new().await;
+    let (id, n) = w.tried().await;
+    assert!(w.store.settle(sent(id, n, "r")).await);
+    let failed = Receipt { fault: Some(fault("absent subscriber")), ..receipt("r", SegmentState::Failed) };
+    let item = w.store.receipt(failed).await.expect("store").expect("changed");
+    assert_eq!((item.state, item.cause.as_deref()), (State::Sent, Some("absent subscriber")));
+    let errands = vec![report(id)];
+    let end = Settle { errands, ..settle(id, 0, Next::Closed(Closed::Failed), "failed") };
+    assert!(w.store.settle(end).await);
+    assert_eq!(w.show(id).await.cause.as_deref(), Some("absent subscriber"));
+}
+
+async fn strangers_are_forgotten() {
+    let w = World::new().await;
+    w.store.receipt(Receipt { at: w.now(), ..receipt("stranger", SegmentState::Delivered) }).await.expect("store");
+    w.store.match_parked(w.now()).await.expect("store");
+    assert_eq!(w.store.counts().await.expect("store").parked_receipts, 1);
+    w.hand.advance(DAY + HOUR);
+    w.store.match_parked(w.now()).await.expect("store");
+    assert_eq!(w.store.counts().await.expect("store").parked_receipts, 0);
+}
+
+async fn better_than_relayed() {
+    let w = World::new().await;
+    for (result, after) in [(Closed::Relayed, Closed::Delivered), (Closed::Expired, Closed::Expired)] {
+        let (id, n) = w.tried().await;
+        let reference = format!("id-{result:?}");
+        assert!(w.store.settle(sent(id, n, &reference)).await);
+        assert!(w.store.settle(settle(id, 0, Next::Closed(result), "relayed")).await);
+        let changed = w.store.receipt(receipt(&reference, SegmentState::Delivered)).await.expect("store");
+        assert_eq!(changed.is_some(), after == Closed::Delivered);
+        assert_eq!(w.state(id).await, (State::Closed, Some(after)));
+    }
+}
