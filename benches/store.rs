@@ -188,6 +188,7 @@ fn new(clock: &Clock) -> New {
         dcs: None,
         value: Vec::new(),
         account: "alice@example.test".parse().expect("a name"),
+        charged: None,
         origin,
     };
     let pool = "alice@example.test".parse().expect("a name");

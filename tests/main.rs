@@ -10,12 +10,28 @@ mod e2e;
 mod gateway;
 mod journeys;
 mod layers;
+mod mail;
+mod mail_door;
+mod mailbox;
 mod store;
 mod support;
 mod words;
 
 fn main() -> std::process::ExitCode {
     let args = libtest_mimic::Arguments::from_args();
-    let trials = [layers::trials(), store::trials()].into_iter().flatten().collect();
-    libtest_mimic::run(&args, trials).exit_code()
+    let trials = [
+        corpora::trials(),
+        crash::trials(),
+        dialogues::trials(),
+        e2e::trials(),
+        gateway::trials(),
+        journeys::trials(),
+        layers::trials(),
+        mail::trials(),
+        mail_door::trials(),
+        mailbox::trials(),
+        store::trials(),
+        words::trials(),
+    ];
+    libtest_mimic::run(&args, trials.into_iter().flatten().collect()).exit_code()
 }

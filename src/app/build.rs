@@ -162,6 +162,14 @@ pub fn bind(at: &config::Bind) -> mail_door::Bind {
     }
 }
 
+/// A place to listen, as people read it.
+pub fn place(at: &config::Bind) -> String {
+    match at {
+        config::Bind::Tcp(addr) => addr.to_string(),
+        config::Bind::Unix { path, .. } => path.display().to_string(),
+    }
+}
+
 pub fn listener(declared: &config::Listener, name: &str) -> outbound::Listener {
     outbound::Listener {
         name: name.to_owned(),

@@ -10,7 +10,7 @@ use crate::{
     ground::{Enhanced, Fault, Scope, Timestamp},
     observe,
     report::Kind,
-    store::{Closed, Item, Next, Payload, Settle, State},
+    store::{Closed, Item, Next, Payload, SegmentState, Settle, State},
 };
 
 /// How often the sweeper looks.
@@ -62,7 +62,9 @@ pub async fn run(shared: Arc<Shared>) {
 }
 
 async fn sweep(shared: &Shared, now: Timestamp) -> Result<(), crate::store::Down> {
-    shared.store.match_parked(now).await?;
+    for item in shared.store.match_parked(now).await? {
+        receipted(shared, &item).await;
+    }
     for item in shared.store.late(now, BATCH).await? {
         let told = shared.reporter.tell(&item, Kind::Delayed, item.fault.as_ref(), item.gateway.as_ref(), 0).await;
         if shared.store.warn(item.id, told.errand).await?
@@ -78,6 +80,21 @@ async fn sweep(shared: &Shared, now: Timestamp) -> Result<(), crate::store::Down
         }
     }
     Ok(())
+}
+
+/// Closes a message when its receipts say how it ended: delivered when all segments are, failed when one is.
+pub async fn receipted(shared: &Shared, item: &Item) {
+    let failed = item.segments.iter().any(|s| s.state == SegmentState::Failed);
+    let delivered = !item.segments.is_empty() && item.segments.iter().all(|s| s.state == SegmentState::Delivered);
+    let (kind, next, event) = match (failed, delivered) {
+        (true, _) => (Kind::Failed, Closed::Failed, "failed"),
+        (false, true) => (Kind::Delivered, Closed::Delivered, "delivered"),
+        (false, false) => return,
+    };
+    let sent = item.segments.iter().filter(|s| s.state == SegmentState::Delivered).count();
+    let told = shared.reporter.tell(item, kind, item.fault.as_ref(), item.gateway.as_ref(), sent).await;
+    let fault = item.fault.clone().filter(|_| failed);
+    shared.store.settle(closing(item, Next::Closed(next), fault, event, told)).await;
 }
 
 /// A receipt that never comes is no failure.

@@ -52,6 +52,7 @@ impl Inner {
                 open: true,
             },
         };
+        conflict.waiting.extend(set.segments.iter().cloned());
         let mut errands = Vec::new();
         if !asked_lately
             && let Some(question) = self.question(&set.first().mo.from, gateway, &conflict.choices, now).await?

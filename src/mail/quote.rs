@@ -1,7 +1,7 @@
 //! Which lines of a reply are its writer's own: quotes, attributions, signatures and footers are marked.
 //!
 //! Marks, never deletes: the caller shows what was cut. Wrong in either direction costs: a quote sent costs money, a
-//! sentence cut costs the message. So an attribution needs a date or an address in it, a header block needs a sender,
+//! sentence cut costs the message. So an attribution needs a date or an address in it, or a quote behind it, a header block needs a sender,
 //! a time and an addressee or subject, and when nothing is left the first paragraph is kept.
 
 use super::{
@@ -115,7 +115,7 @@ fn attribution(lines: &[Line]) -> Option<usize> {
         joined.push_str(&plain(&line.text));
         // Zoho writes `---- On … wrote ----`.
         let ended = joined.ends_with([':', '：']) || (joined.starts_with("----") && joined.ends_with("----"));
-        if ended && evident(&joined) {
+        if ended && (evident(&joined) || quote_follows(&lines[n + 1..])) {
             let by_phrase = phrases::ALL.iter().any(|p| wrote(p, &joined));
             // `2026-11-20 9:12 GMT+01:00 Jane Roe <jane@example.com>:`
             let by_shape = dated && (joined.ends_with(">:") || joined.ends_with(">：")) && joined.contains('@');
@@ -132,6 +132,11 @@ fn attribution(lines: &[Line]) -> Option<usize> {
         }
     }
     None
+}
+
+/// A quoted line stands next: `On Monday she wrote:` needs no date then.
+fn quote_follows(lines: &[Line]) -> bool {
+    lines.iter().take(WRAP).find(|line| !line.is_blank()).is_some_and(|line| line.quoted)
 }
 
 fn begins(phrases: &Phrases, line: &str) -> bool {
@@ -347,6 +352,7 @@ mod tests {
             ("Yes.\n\nOn Fri, Nov 20, 2026 at 9:12 AM Jane <j@x> wrote:\n> q", "Yes."),
             ("Yes.\n\nOn Fri, Nov 20, 2026 at 9:12 AM Jane Roe\n<j@x> wrote:\n\n> q\n>> r", "Yes."),
             ("On 20/11/2026 09:12, Jane wrote:\n> q\n\nYes.", "Yes."),
+            ("Yes.\n\nOn Monday Jane wrote:\n> q", "Yes."),
             ("Yes.\n\n-----Original Message-----\nFrom: a\nTo: b\n\nq", "Yes."),
             ("Yes.\n________________________________\nFrom: Jane\nSent: Friday\nTo: Petr\nSubject: S\n\nq", "Yes."),
             ("Yes.\n\n*From:* Jane\n*Sent:* Friday\n*To:* Petr\n\nq", "Yes."),

@@ -52,7 +52,8 @@ fn refusals() {
         (format!("{}&data=x", number()), 401, "ERR 5.7.8"),
         (format!("{}&data=x&user=alice%40example.test&pass=no", number()), 401, "ERR 5.7.8"),
         (format!("{}&data=x&user=nobody&pass=no", number()), 401, "ERR 5.7.8"),
-        (format!("number=12&data=x&{AUTH}"), 403, "ERR 5.7.1"),
+        (format!("number=12&data=x&{AUTH}"), 400, "ERR 5.1.3"),
+        (format!("number=46645&data=x&{AUTH}"), 403, "ERR 5.7.1"),
         (format!("number=hello&data=x&{AUTH}"), 400, "ERR 5.1.3"),
         (format!("data=x&{AUTH}"), 400, "ERR 5.1.3"),
         (format!("{}&{AUTH}", number()), 400, "ERR 5.6.0"),
@@ -167,7 +168,7 @@ fn monitors() {
         assert_eq!(call(port, "GET", path, "").expect(path).0, 200, "{path}");
     }
     let (status, text) = call(port, "GET", "/metrics", "").expect("metrics");
-    assert!(status == 200 && text.contains("# HELP martlet_attempts") && text.ends_with("# EOF\n"));
+    assert!(status == 200 && text.contains("# HELP martlet_queue_depth") && text.ends_with("# EOF\n"), "{text}");
     assert_eq!(call(port, "GET", "/nosuch", "").expect("nosuch").0, 404);
 }
 

@@ -174,6 +174,7 @@ fn text_of(account: &str) -> New {
         pid: None,
         dcs: None,
         value: Vec::new(),
+        charged: None,
         account: account.parse().expect("an account"),
         origin,
     };
