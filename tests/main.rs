@@ -3,11 +3,13 @@
 //!
 //! Every module has `pub fn trials() -> Vec<Trial>` (see [`support::trial`]); `#[test]` does nothing here.
 
+mod cli;
+mod config;
 mod layers;
 mod support;
 
 fn main() -> std::process::ExitCode {
     let args = libtest_mimic::Arguments::from_args();
-    let trials = [layers::trials()].into_iter().flatten().collect();
+    let trials = [layers::trials(), config::trials(), cli::trials()].into_iter().flatten().collect();
     libtest_mimic::run(&args, trials).exit_code()
 }

@@ -15,7 +15,7 @@ use super::{
     value::{Read, Setting, Strings, Wrong, domain, quoted, text},
 };
 use crate::{
-    address::{Domains, Helper, HelperEntry, HelperError, Mailbox, Numbering},
+    address::{Helper, HelperEntry, HelperError, Mailbox, Numbering, helper},
     ground::AccountName,
 };
 
@@ -70,7 +70,7 @@ pub fn helpers(
     let (Some(numbering), true) = (numbering, entries.len() == count) else {
         return HashMap::new(); // what is missing has been said; following the rest would blame the wrong ones
     };
-    Domains::read_helpers(&entries, &numbering).unwrap_or_else(|why| {
+    helper::read(&entries, &numbering).unwrap_or_else(|why| {
         let name = match &why {
             HelperError::Address(name)
             | HelperError::Twice(name)
