@@ -85,7 +85,9 @@ fn check_prints_no_secret() {
     let dir = tempfile::tempdir().expect("a folder");
     let quickstart = fs::read_to_string(root().join(QUICKSTART)).expect("the quickstart");
     let path = dir.path().join("martlet.toml");
-    for config in [quickstart.replace("\"demo\"", "\"hunter2\""), quickstart.replace("\"demo\"", "\"hunter2\"\nhunter = 2")] {
+    for config in
+        [quickstart.replace("\"demo\"", "\"hunter2\""), quickstart.replace("\"demo\"", "\"hunter2\"\nhunter = 2")]
+    {
         fs::write(&path, config).expect("written");
         let output = martlet(&["check", "--config", path.to_str().expect("UTF-8")]);
         let all = out(&output) + &err(&output);
@@ -129,7 +131,9 @@ fn addresses() {
     assert_eq!(address("postmaster@sms.example.test"), (json!({ "postmaster": true }), 0));
     let (refused, code) = address("alice@elsewhere.test");
     assert_eq!((code, &refused["code"]), (65, &json!("550 5.1.2")));
-    for bad in ["sms:12", "\"sms:+12025550123?maxmsgs=0\"@sms.example.test", "sms:+12025550123?speed=9", "@", "", "mailto:x"] {
+    for bad in
+        ["sms:12", "\"sms:+12025550123?maxmsgs=0\"@sms.example.test", "sms:+12025550123?speed=9", "@", "", "mailto:x"]
+    {
         let (refused, code) = address(bad);
         assert_eq!((code, &refused["code"]), (65, &json!("550 5.1.3")), "{bad}: {refused}");
     }

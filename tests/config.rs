@@ -21,6 +21,7 @@ pub fn trials() -> Vec<Trial> {
         trial("config::paths_begin_at_the_files_folder", paths_begin_at_the_folder),
         trial("config::secrets_are_not_printed", secrets_are_not_printed),
         trial("config::errors_in_kept_texts_point_into_them", errors_inside_kept_texts),
+        trial("config::examples_of_the_docs_are_sound", examples_of_the_docs),
         trial("config::there_are_bad_configs", || assert!(bad_configs().len() >= 30)),
     ];
     trials.extend(bad_configs().into_iter().map(|dir| {
@@ -159,6 +160,25 @@ fn errors_inside_kept_texts() {
     let config::Kind::Http(http) = &config.gateways[0].kind else { panic!("an HTTP gateway") };
     let error = Config::error_at(&http.url, 8, "no such host");
     assert_eq!(error.to_string(), format!("martlet.toml:{line}:{}: no such host", "url = \"https://".len() + 1));
+}
+
+/// The first block is whole; the others are parts, put behind it in place of its own tables of that name.
+fn examples_of_the_docs() {
+    let docs = fs::read_to_string(root().join("docs/configuration.md")).expect("docs/configuration.md");
+    let blocks: Vec<&str> = docs.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(blocks.len() >= 4, "the examples were not found");
+    let (whole, parts) = blocks.split_first().expect("blocks");
+    for part in std::iter::once(&"").chain(parts) {
+        let tables: Vec<&str> = whole
+            .split("\n\n")
+            .filter(|table| {
+                let header = table.lines().next().unwrap_or_default().split(']').next().unwrap_or_default();
+                !(header.starts_with("[[") && part.contains(header))
+            })
+            .collect();
+        let text = format!("{}\n\n{part}", tables.join("\n\n"));
+        parse(text.clone()).unwrap_or_else(|errors| panic!("{errors}\n{text}"));
+    }
 }
 
 fn bad_configs() -> Vec<PathBuf> {

@@ -47,9 +47,8 @@ fn resolve(written: &str, domains: &Domains) -> Result<Resolution, String> {
         let scheme = bare.split_once(':').map(|(scheme, _)| scheme.to_ascii_lowercase());
         return match scheme {
             Some(scheme) if scheme != "sms" => Err("without a domain, an address begins with sms:".to_owned()),
-            _ => Ok(uri::parse(bare, &domains.numbering).map_or_else(Resolution::Refused, |target| {
-                Resolution::Phones { targets: vec![target], helper: None }
-            })),
+            _ => Ok(uri::parse(bare, &domains.numbering)
+                .map_or_else(Resolution::Refused, |target| Resolution::Phones { targets: vec![target], helper: None })),
         };
     }
     match Path::parse(&format!("<{bare}>")) {

@@ -25,11 +25,8 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, out: &mut dyn Write) -> Done {
-    let words = if args.transliterate {
-        transliterate(tidy(&args.text), Transliterate::Auto)
-    } else {
-        args.text.clone()
-    };
+    let words =
+        if args.transliterate { transliterate(tidy(&args.text), Transliterate::Auto) } else { args.text.clone() };
     let measure = match measure(&Content::text(words), Reference::Eight(0)) {
         Ok(measure) => measure,
         Err(error) => {

@@ -158,7 +158,8 @@ fn load(path: &std::path::Path) -> Result<Config, Failure> {
 
 /// One JSON value and a line end.
 fn json(out: &mut dyn Write, value: &impl serde::Serialize) -> Done {
-    let line = serde_json::to_string(value).map_err(|e| Failure::new(Exit::Software, format!("cannot write JSON: {e}")))?;
+    let line =
+        serde_json::to_string(value).map_err(|e| Failure::new(Exit::Software, format!("cannot write JSON: {e}")))?;
     writeln!(out, "{line}")?;
     Ok(())
 }

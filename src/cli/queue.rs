@@ -85,7 +85,10 @@ pub fn run(what: &What, out: &mut dyn Write) -> Done {
                 let shown = store.show(id).await.map_err(down)?;
                 store.close().await;
                 let Some(shown) = shown else {
-                    return Err(Failure::new(Exit::Data, format!("there is no message {id}: see `martlet queue list`")));
+                    return Err(Failure::new(
+                        Exit::Data,
+                        format!("there is no message {id}: see `martlet queue list`"),
+                    ));
                 };
                 if common.json { print_json(out, &shown) } else { one(&shown, out) }
             }
@@ -97,7 +100,8 @@ async fn open(common: &Common) -> Result<Store, Failure> {
     let settings = load(&common.config)?.store;
     let path = settings.path.clone();
     if !path.is_file() {
-        let words = format!("there is no store at {} yet: has `martlet serve` run with this configuration?", path.display());
+        let words =
+            format!("there is no store at {} yet: has `martlet serve` run with this configuration?", path.display());
         return Err(Failure::new(Exit::NoInput, words));
     }
     Store::open_readonly(settings, Clock::system()).await.map_err(down)

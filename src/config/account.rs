@@ -122,10 +122,16 @@ impl Read for User {
     fn read(value: &Value) -> Result<Self, Wrong> {
         let given = text(value)?;
         let name = match given.split_once('@') {
-            Some(("", host)) => format!("@{}", domain(host).ok_or_else(|| format!("{} names no domain: write \"@example.com\"", quoted(given)))?),
-            Some(("*", host)) => return Err(format!("for a whole domain write \"@{}\"", quoted(host).trim_matches('`')).into()),
+            Some(("", host)) => format!(
+                "@{}",
+                domain(host).ok_or_else(|| format!("{} names no domain: write \"@example.com\"", quoted(given)))?
+            ),
+            Some(("*", host)) => {
+                return Err(format!("for a whole domain write \"@{}\"", quoted(host).trim_matches('`')).into());
+            }
             Some(_) => {
-                let address: Mailbox = given.parse().map_err(|_| format!("{} is not a plain mail address", quoted(given)))?;
+                let address: Mailbox =
+                    given.parse().map_err(|_| format!("{} is not a plain mail address", quoted(given)))?;
                 address.as_str().to_owned()
             }
             None if given.contains(['*', '?']) && given != "*" => {

@@ -37,7 +37,9 @@ impl Read for Sender {
             Some(host) => domain(host).map(|host| format!("@{host}")),
             None => given.parse::<Mailbox>().ok().map(|address| address.as_str().to_lowercase()),
         };
-        sender.map(Self).ok_or_else(|| format!("{} is neither a plain mail address nor \"@domain\"", quoted(given)).into())
+        sender
+            .map(Self)
+            .ok_or_else(|| format!("{} is neither a plain mail address nor \"@domain\"", quoted(given)).into())
     }
 }
 

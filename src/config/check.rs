@@ -1,6 +1,11 @@
 //! What the sections share while they are checked: places, errors gathered on the way, secrets, paths.
 
-use std::{ops::Range, path::{Path, PathBuf}, sync::Arc, time::Duration};
+use std::{
+    ops::Range,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use super::{
     error::{Error, Place, Source},

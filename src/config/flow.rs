@@ -33,9 +33,12 @@ impl Read for StoreUrl {
         }
         match given.strip_prefix("sqlite:") {
             Some(file) if file.starts_with("//") => {
-                Err(format!("write \"sqlite:{}\", without //", quoted(file.trim_start_matches('/')).trim_matches('`')).into())
+                Err(format!("write \"sqlite:{}\", without //", quoted(file.trim_start_matches('/')).trim_matches('`'))
+                    .into())
             }
-            Some("" | ":memory:") => Err("a file is needed: \"sqlite:martlet.db\"; memory would not survive a crash".into()),
+            Some("" | ":memory:") => {
+                Err("a file is needed: \"sqlite:martlet.db\"; memory would not survive a crash".into())
+            }
             Some(file) if file.contains(['?', '\0']) => Err("only a file name stands behind `sqlite:`".into()),
             Some(file) => Ok(Self(file.into())),
             None => Err("expected \"sqlite:FILE\", such as \"sqlite:martlet.db\"".into()),
@@ -91,7 +94,10 @@ impl Level {
 
 impl Read for Level {
     fn read(value: &Value) -> Result<Self, Wrong> {
-        one_of(value, &[Self::Error, Self::Warn, Self::Info, Self::Debug, Self::Trace].map(|level| (level.as_str(), level)))
+        one_of(
+            value,
+            &[Self::Error, Self::Warn, Self::Info, Self::Debug, Self::Trace].map(|level| (level.as_str(), level)),
+        )
     }
 }
 
@@ -242,7 +248,8 @@ pub struct Queue {
 
 pub fn queue(keys: QueueKeys, check: &mut Check<'_>) -> Queue {
     let min_place = keys.retry_min.as_ref().or(keys.retry_max.as_ref()).map(|setting| check.place(&setting.span));
-    let retry = Backoff { min: check.time(keys.retry_min, seconds(30)), max: check.time(keys.retry_max, seconds(1_800)) };
+    let retry =
+        Backoff { min: check.time(keys.retry_min, seconds(30)), max: check.time(keys.retry_max, seconds(1_800)) };
     if let (Some(place), true) = (min_place, retry.min > retry.max) {
         check.wrong(&place, "`retry_min` is longer than `retry_max`");
     }

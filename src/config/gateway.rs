@@ -254,8 +254,21 @@ pub fn gateway(keys: Spanned<Keys>, numbering: Option<Numbering>, check: &mut Ch
     let password = check.password(keys.password);
     let (id, place) = id?;
     let kind = kind?;
-    let gateway =
-        Gateway { id, active, send, receive, number, description, from, priority, weight, window, on_unsure, password, kind };
+    let gateway = Gateway {
+        id,
+        active,
+        send,
+        receive,
+        number,
+        description,
+        from,
+        priority,
+        weight,
+        window,
+        on_unsure,
+        password,
+        kind,
+    };
     Some((gateway, place))
 }
 
@@ -332,7 +345,10 @@ fn headers(given: BTreeMap<String, Setting<Origin>>, check: &mut Check<'_>) -> V
         let Some(value) = check.written(Some(value)) else { continue };
         if name.is_empty() || !name.bytes().all(token) {
             check.wrong(&value.place, format!("{} is no name of a header field", quoted(&name)));
-        } else if matches!(name.to_ascii_lowercase().as_str(), "host" | "content-length" | "transfer-encoding" | "connection") {
+        } else if matches!(
+            name.to_ascii_lowercase().as_str(),
+            "host" | "content-length" | "transfer-encoding" | "connection"
+        ) {
             check.wrong(&value.place, format!("`{name}` is set by Martlet itself"));
         } else if out.iter().any(|(other, _)| other.eq_ignore_ascii_case(&name)) {
             check.wrong(&value.place, format!("`{name}` is given twice"));

@@ -3,7 +3,11 @@
 //! What can go wrong beyond bad values: evidence that nobody would ever be believed for, `envelope` where strangers
 //! can connect, two doors at one place.
 
-use std::{net::{IpAddr, SocketAddr}, path::PathBuf, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
 
 use serde::Deserialize;
 use toml::{Spanned, Value};
@@ -70,7 +74,8 @@ impl Read for Evidence {
         if matches!(given, "xclient" | "xforward" | "spf" | "dkim") || given.starts_with("authentication-results") {
             return Err(not_available(&format!("identity \"{}\"", given.split(':').next().unwrap_or_default())).into());
         }
-        let words = [("mail-from-auth", Word::Auth), ("postfix-received", Word::Received), ("envelope", Word::Envelope)];
+        let words =
+            [("mail-from-auth", Word::Auth), ("postfix-received", Word::Received), ("envelope", Word::Envelope)];
         one_of(value, &words).map(|word| match word {
             Word::Auth => Self::MailFromAuth,
             Word::Received => Self::PostfixReceived,
@@ -129,7 +134,10 @@ fn evidence(bind: &Bind, trust: &[(IpAddr, u8)], identity: &[(Evidence, Place)],
     }
     let never = matches!(bind, Bind::Tcp(_)) && trust.is_empty();
     if let (true, Some((_, place))) = (never, identity.first()) {
-        check.wrong(place, "nobody is in `trust`, so this evidence would never be believed: add trust = [\"127.0.0.1/32\"]");
+        check.wrong(
+            place,
+            "nobody is in `trust`, so this evidence would never be believed: add trust = [\"127.0.0.1/32\"]",
+        );
     }
 }
 

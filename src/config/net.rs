@@ -22,7 +22,11 @@ const SOCKET_PATH: usize = 107;
 pub enum Bind {
     Tcp(SocketAddr),
     /// Permission bits, and the group the socket belongs to (looked up when it is bound).
-    Unix { path: PathBuf, mode: u32, group: Option<String> },
+    Unix {
+        path: PathBuf,
+        mode: u32,
+        group: Option<String>,
+    },
 }
 
 impl Bind {
@@ -83,10 +87,16 @@ fn socket(given: &str) -> Result<SocketAddr, Wrong> {
     let (host, port) = given.rsplit_once(':').unwrap_or((given, ""));
     let port = port.parse::<u16>().ok();
     Err(match (host, port) {
-        ("localhost", Some(port)) => format!("`localhost` is a name: write an address, \"127.0.0.1:{port}\" or \"[::1]:{port}\""),
+        ("localhost", Some(port)) => {
+            format!("`localhost` is a name: write an address, \"127.0.0.1:{port}\" or \"[::1]:{port}\"")
+        }
         ("*" | "", Some(port)) => format!("write \"0.0.0.0:{port}\" or \"[::]:{port}\" for every address"),
-        (host, None) if host.parse::<IpAddr>().is_ok() => format!("{} has no port, such as \"127.0.0.1:2424\"", quoted(given)),
-        _ if given.starts_with('/') => format!("{} is a path: write \"unix:{}\"", quoted(given), quoted(given).trim_matches('`')),
+        (host, None) if host.parse::<IpAddr>().is_ok() => {
+            format!("{} has no port, such as \"127.0.0.1:2424\"", quoted(given))
+        }
+        _ if given.starts_with('/') => {
+            format!("{} is a path: write \"unix:{}\"", quoted(given), quoted(given).trim_matches('`'))
+        }
         _ => format!("{} is neither address:port, such as \"127.0.0.1:2424\", nor \"unix:/path\"", quoted(given)),
     }
     .into())
@@ -129,7 +139,9 @@ impl Read for Network {
         };
         let network = masked(addr, length);
         if network != addr {
-            return Err(format!("{} has bits behind its prefix; did you mean \"{network}/{length}\"?", quoted(given)).into());
+            return Err(
+                format!("{} has bits behind its prefix; did you mean \"{network}/{length}\"?", quoted(given)).into()
+            );
         }
         Ok(Self(addr, length))
     }
@@ -157,11 +169,13 @@ impl Read for Url {
         };
         if let Some(host) = rest.strip_prefix("//") {
             if host.contains('@') {
-                return Err("no user in this URL: logging in to the mail server is not available in this version of Martlet".into());
+                return Err(
+                    "no user in this URL: logging in to the mail server is not available in this version of Martlet"
+                        .into(),
+                );
             }
-            let (host, port) = host_port(host.strip_suffix('/').unwrap_or(host)).ok_or_else(|| {
-                format!("{} has no host, or a bad port: {SHAPES}", quoted(given))
-            })?;
+            let (host, port) = host_port(host.strip_suffix('/').unwrap_or(host))
+                .ok_or_else(|| format!("{} has no host, or a bad port: {SHAPES}", quoted(given)))?;
             return match scheme {
                 "smtp" => Ok(Self::Smtp { host, port: port.unwrap_or(25) }),
                 "lmtp" => Ok(Self::LmtpTcp { host, port: port.unwrap_or(24) }),
@@ -176,7 +190,10 @@ impl Read for Url {
             ("lmtp+unix" | "unix", path) if path.starts_with('/') => {
                 Err(format!("write \"lmtp:{}\" for a Unix socket", quoted(path).trim_matches('`')).into())
             }
-            ("lmtp", _) => Err(format!("a Unix socket is written with its whole path, \"lmtp:/run/…\", at most {SOCKET_PATH} octets").into()),
+            ("lmtp", _) => Err(format!(
+                "a Unix socket is written with its whole path, \"lmtp:/run/…\", at most {SOCKET_PATH} octets"
+            )
+            .into()),
             _ => Err(format!("{} is no way to a mailbox: {SHAPES}", quoted(given)).into()),
         }
     }
@@ -222,7 +239,20 @@ mod tests {
         for (given, url) in cases {
             assert_eq!(read::<Url>(given), Ok(url), "{given}");
         }
-        for bad in ["", "smtp:", "smtp://", "smtp://a:0", "smtp://a:", "smtp://a:99999", "smtp://[::1", "smtps://a", "http://a", "lmtp:run/x", "smtp:/run/x", "smtp://u:p@a"] {
+        for bad in [
+            "",
+            "smtp:",
+            "smtp://",
+            "smtp://a:0",
+            "smtp://a:",
+            "smtp://a:99999",
+            "smtp://[::1",
+            "smtps://a",
+            "http://a",
+            "lmtp:run/x",
+            "smtp:/run/x",
+            "smtp://u:p@a",
+        ] {
             assert!(read::<Url>(bad).is_err(), "{bad}");
         }
         assert!(read::<Url>("lmtp+unix:/run/x").is_err_and(|e| e.contains("\"lmtp:/run/x\"")));

@@ -62,8 +62,12 @@ pub enum Overflow {
 
 impl Read for Overflow {
     fn read(value: &Value) -> Result<Self, Wrong> {
-        let words =
-            [("truncate", Self::Truncate), ("reject", Self::Reject), ("separate", Self::Separate), ("pass", Self::Pass)];
+        let words = [
+            ("truncate", Self::Truncate),
+            ("reject", Self::Reject),
+            ("separate", Self::Separate),
+            ("pass", Self::Pass),
+        ];
         one_of(value, &words)
     }
 }

@@ -131,7 +131,9 @@ impl Read for Duration {
             "" => return Err(format!("{} has no unit: ms, s, m, h or d", quoted(given)).into()),
             _ => {
                 let hint = if digits.is_empty() { "a duration is a number and a unit" } else { "the units are" };
-                return Err(format!("{} is no duration: {hint} ms, s, m, h or d, such as \"30s\"", quoted(given)).into());
+                return Err(
+                    format!("{} is no duration: {hint} ms, s, m, h or d, such as \"30s\"", quoted(given)).into()
+                );
             }
         };
         let Ok(n) = digits.parse::<u64>() else {
@@ -245,7 +247,9 @@ pub struct Strings(pub Vec<String>);
 impl Read for Strings {
     fn read(value: &Value) -> Result<Self, Wrong> {
         match value {
-            Value::Array(items) => items.iter().map(|item| text(item).map(str::to_owned)).collect::<Result<_, _>>().map(Self),
+            Value::Array(items) => {
+                items.iter().map(|item| text(item).map(str::to_owned)).collect::<Result<_, _>>().map(Self)
+            }
             Value::String(one) => Ok(Self(vec![one.clone()])),
             other => Err(format!("expected a string or a list of strings, found {}", article(other.type_str())).into()),
         }
@@ -263,12 +267,29 @@ mod tests {
 
     #[test]
     fn durations() {
-        for (written, millis) in
-            [("'500ms'", 500), ("'30s'", 30_000), ("'30m'", 1_800_000), ("'4h'", 14_400_000), ("'5d'", 432_000_000), ("'0s'", 0)]
-        {
+        for (written, millis) in [
+            ("'500ms'", 500),
+            ("'30s'", 30_000),
+            ("'30m'", 1_800_000),
+            ("'4h'", 14_400_000),
+            ("'5d'", 432_000_000),
+            ("'0s'", 0),
+        ] {
             assert_eq!(read::<Duration>(written), Ok(Duration::from_millis(millis)), "{written}");
         }
-        for bad in ["30", "'30'", "'s'", "''", "'-1s'", "'1.5h'", "'1 h'", "'3w'", "'99999999999999999999d'", "'4000d'", "true"] {
+        for bad in [
+            "30",
+            "'30'",
+            "'s'",
+            "''",
+            "'-1s'",
+            "'1.5h'",
+            "'1 h'",
+            "'3w'",
+            "'99999999999999999999d'",
+            "'4000d'",
+            "true",
+        ] {
             assert!(read::<Duration>(bad).is_err(), "{bad}");
         }
         assert!(read::<Duration>("30").unwrap_err().contains("\"30s\""));
@@ -276,7 +297,9 @@ mod tests {
 
     #[test]
     fn sizes() {
-        for (written, octets) in [("'10MiB'", 10 << 20), ("'50KiB'", 50 << 10), ("'1GiB'", 1 << 30), ("2048", 2048), ("'7'", 7)] {
+        for (written, octets) in
+            [("'10MiB'", 10 << 20), ("'50KiB'", 50 << 10), ("'1GiB'", 1 << 30), ("2048", 2048), ("'7'", 7)]
+        {
             assert_eq!(read::<Size>(written).map(|s| s.0), Ok(octets), "{written}");
         }
         for bad in ["'10MB'", "'MiB'", "''", "-1", "1.5", "'99999999999TiB'"] {
