@@ -19,6 +19,7 @@ checks! {
     address = "../fuzz/checks/address.rs",
     answer = "../fuzz/checks/answer.rs",
     command = "../fuzz/checks/command.rs",
+    config = "../fuzz/checks/config.rs",
     data = "../fuzz/checks/data.rs",
     html = "../fuzz/checks/html.rs",
     lmtp_client = "../fuzz/checks/lmtp_client.rs",

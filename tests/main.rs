@@ -3,6 +3,8 @@
 //!
 //! Every module has `pub fn trials() -> Vec<Trial>` (see [`support::trial`]); `#[test]` does nothing here.
 
+mod cli;
+mod config;
 mod corpora;
 mod crash;
 mod dialogues;
@@ -20,6 +22,8 @@ mod words;
 fn main() -> std::process::ExitCode {
     let args = libtest_mimic::Arguments::from_args();
     let trials = [
+        cli::trials(),
+        config::trials(),
         corpora::trials(),
         crash::trials(),
         dialogues::trials(),

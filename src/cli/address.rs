@@ -26,9 +26,9 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Done {
             (phones(&targets, helper.as_ref().map(|account| account.as_str())), None)
         }
         Ok(Resolution::Postmaster) => (json!({ "postmaster": true }), None),
-        Ok(Resolution::Foreign) => refusal("550 5.1.2", "not at any of the configured domains".to_owned()),
-        Ok(Resolution::Refused(why)) => refusal("550 5.1.3", why.to_string()),
-        Err(why) => refusal("550 5.1.3", why),
+        Ok(Resolution::Foreign) => refusal("550 5.1.2", "not at any of the configured domains"),
+        Ok(Resolution::Refused(why)) => refusal("550 5.1.3", &why.to_string()),
+        Err(why) => refusal("550 5.1.3", &why),
     };
     if args.json {
         print_json(out, &value)?;
@@ -57,7 +57,7 @@ fn resolve(written: &str, domains: &Domains) -> Result<Resolution, String> {
     }
 }
 
-fn refusal(code: &str, why: String) -> (Value, Option<String>) {
+fn refusal(code: &str, why: &str) -> (Value, Option<String>) {
     (json!({ "refused": why, "code": code }), Some(format!("{code} {why}")))
 }
 
@@ -93,12 +93,12 @@ fn parameters(params: &Params) -> Value {
     put("user", params.credentials.as_ref().and_then(|c| c.users.first()).map(|user| json!(user)));
     put("pass", params.credentials.as_ref().map(|_| json!("[secret]")));
     put("maxmsgs", params.maxmsgs.map(|n| json!(n)));
-    put("binary", params.binary.then(|| json!(true)));
+    put("binary", params.binary.then_some(json!(true)));
     put("udh", params.udh.as_ref().map(|octets| json!(hex(octets))));
     put("pid", params.pid.map(|n| json!(n)));
     put("dcs", params.dcs.map(|n| json!(n)));
     put("sender", params.sender.as_ref().map(|sender| json!(sender.as_str())));
-    put("authenticated", params.authenticated.then(|| json!(true)));
+    put("authenticated", params.authenticated.then_some(json!(true)));
     put("reply", params.reply.as_ref().map(|mailbox| json!(mailbox.as_str())));
     put("id", params.id.as_ref().map(|id| json!(id.as_str())));
     put("value", (!params.value.is_empty()).then(|| json!(params.value)));

@@ -123,11 +123,8 @@ pub fn main() -> ExitCode {
             return if error.use_stderr() { ExitCode::from(Exit::Usage as u8) } else { ExitCode::SUCCESS };
         }
     };
-    if let Command::Serve { config } = cli.command {
-        return serve::run(&config.config, &mut io::stderr().lock());
-    }
-    let (mut out, mut err) = (io::stdout().lock(), io::stderr().lock());
-    run(cli.command, &mut out, &mut err)
+    // Not locked: while the daemon runs, its threads write their log to the standard error.
+    run(cli.command, &mut io::stdout(), &mut io::stderr())
 }
 
 fn run(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> ExitCode {

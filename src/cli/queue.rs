@@ -8,7 +8,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::{Done, Exit, Failure, json as print_json, load};
 use crate::{
     ground::{Clock, MessageId, Timestamp},
-    store::{Filter, Shown, State, Store},
+    store::{Down, Filter, Shown, State, Store},
 };
 
 #[derive(Debug, Subcommand)]
@@ -75,14 +75,14 @@ pub fn run(what: &What, out: &mut dyn Write) -> Done {
             What::List { common, states, limit } => {
                 let states = states.iter().map(|word| State::from(*word)).collect();
                 let store = open(common).await?;
-                let rows = store.list(Filter { states, limit: *limit }).await.map_err(down)?;
+                let rows = store.list(Filter { states, limit: *limit }).await.map_err(|why| down(&why))?;
                 store.close().await;
                 if common.json { print_json(out, &rows) } else { table(&rows, out) }
             }
             What::Show { id, common } => {
                 let id: MessageId = id.parse().map_err(|why| Failure::new(Exit::Usage, format!("{why}")))?;
                 let store = open(common).await?;
-                let shown = store.show(id).await.map_err(down)?;
+                let shown = store.show(id).await.map_err(|why| down(&why))?;
                 store.close().await;
                 let Some(shown) = shown else {
                     return Err(Failure::new(
@@ -104,10 +104,10 @@ async fn open(common: &Common) -> Result<Store, Failure> {
             format!("there is no store at {} yet: has `martlet serve` run with this configuration?", path.display());
         return Err(Failure::new(Exit::NoInput, words));
     }
-    Store::open_readonly(settings, Clock::system()).await.map_err(down)
+    Store::open_readonly(settings, Clock::system()).await.map_err(|why| down(&why))
 }
 
-fn down(why: crate::store::Down) -> Failure {
+fn down(why: &Down) -> Failure {
     Failure::new(Exit::Unavailable, why.to_string())
 }
 

@@ -54,7 +54,7 @@ const LARGEST: u64 = 16 << 20;
 #[derive(Deserialize)]
 struct Keys {
     data_dir: Option<Setting<PathBuf>>,
-    domains: Option<Vec<Setting<Domain>>>,
+    domains: Option<Spanned<Vec<Setting<Domain>>>>,
     hostname: Option<Setting<Domain>>,
     zone: Option<Setting<String>>,
     store: Option<flow::StoreKeys>,
@@ -199,14 +199,13 @@ pub fn parse(main: Source, more: Vec<Source>, folder: &Path, world: &dyn World) 
 /// The keys of one file; syntax, unknown keys and wrong shapes are noted. `None` where they could not be read.
 fn keys_of<T: DeserializeOwned>(check: &mut Check<'_>) -> Option<T> {
     let source = Arc::clone(&check.source);
-    let table = match DeTable::parse(&source.text) {
-        Ok(table) => table,
-        Err(error) => {
-            let place = check.place(&error.span().unwrap_or(0..0));
-            check.wrong(&place, error.message());
-            return None;
-        }
-    };
+    let (table, errors) = DeTable::parse_recoverable(&source.text);
+    // What follows a syntax error is mostly its echo.
+    if let Some(error) = errors.iter().min_by_key(|error| error.span().map_or(0, |span| span.start)) {
+        let place = check.place(&error.span().unwrap_or(0..0));
+        check.wrong(&place, error.message());
+        return None;
+    }
     let mut misfits = Vec::new();
     schema::walk(&schema::schema::<T>(), table.get_ref(), "", &mut misfits);
     let before = check.errors.len();
@@ -235,11 +234,13 @@ fn assemble(
 ) -> Option<Config> {
     let top = check.place(&(0..0));
     let data_dir = check.path(keys.data_dir).unwrap_or_else(|| absolute(&check.folder, Path::new("data")));
-    let given_domains = keys.domains.is_some();
-    let domains: Vec<String> = check.list(keys.domains).into_iter().map(|Domain(name)| name).collect();
-    if domains.is_empty() && (!given_domains || check.errors.is_empty()) {
-        check.missing(&top, "domains", "the domains whose recipients are phones, such as [\"sms.example.com\"]");
+    let domains_place = keys.domains.as_ref().map_or_else(|| top.clone(), |list| check.place(&list.span()));
+    let given = keys.domains.map(Spanned::into_inner);
+    if given.as_ref().is_none_or(Vec::is_empty) {
+        let why = "the domains whose recipients are phones, such as [\"sms.example.com\"]";
+        check.missing(&domains_place, "domains", why);
     }
+    let domains: Vec<String> = check.list(given).into_iter().map(|Domain(name)| name).collect();
     let hostname = check.take(keys.hostname).map(|Domain(name)| name).or_else(|| domains.first().cloned());
     let zone = check.placed(keys.zone).map_or(TimeZone::UTC, |(name, place)| {
         TimeZone::get(&name).unwrap_or_else(|_| {

@@ -9,7 +9,10 @@ use std::ops::Range;
 
 use serde::{
     Deserialize,
-    de::{DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Visitor, value::Error},
+    de::{
+        DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor,
+        value::{BorrowedStrDeserializer, Error},
+    },
     forward_to_deserialize_any,
 };
 use toml::{
@@ -198,7 +201,7 @@ impl<'de> MapAccess<'de> for OneEntry<'_> {
         if self.0.is_none() {
             return Ok(None);
         }
-        seed.deserialize("key".into_deserializer()).map(Some)
+        seed.deserialize(BorrowedStrDeserializer::new("key")).map(Some)
     }
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
         match self.0.take() {
@@ -216,7 +219,7 @@ struct Fields<'a> {
 impl<'de> MapAccess<'de> for Fields<'_> {
     type Error = Error;
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Error> {
-        self.fields.get(self.next).map(|(name, _)| seed.deserialize((*name).into_deserializer())).transpose()
+        self.fields.get(self.next).map(|(name, _)| seed.deserialize(BorrowedStrDeserializer::new(name))).transpose()
     }
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
         self.next += 1;
@@ -237,7 +240,7 @@ struct SpanFields<'a> {
 impl<'de> MapAccess<'de> for SpanFields<'_> {
     type Error = Error;
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Error> {
-        self.fields.get(self.next).map(|name| seed.deserialize((*name).into_deserializer())).transpose()
+        self.fields.get(self.next).map(|name| seed.deserialize(BorrowedStrDeserializer::new(name))).transpose()
     }
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
         self.next += 1;

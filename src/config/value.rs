@@ -183,9 +183,11 @@ impl Read for Regex {
         let pattern = text(value)?;
         regex::RegexBuilder::new(pattern).size_limit(1 << 20).build().map_err(|error| {
             let words = error.to_string();
-            let cause = words.lines().rev().find_map(|line| line.strip_prefix("error: ")).unwrap_or_else(|| {
-                if matches!(error, regex::Error::CompiledTooBig(_)) { "it is too large" } else { "it cannot be read" }
-            });
+            let otherwise = match error {
+                regex::Error::CompiledTooBig(_) => "it is too large",
+                _ => "it cannot be read",
+            };
+            let cause = words.lines().rev().find_map(|line| line.strip_prefix("error: ")).unwrap_or(otherwise);
             // A one-line pattern is shown indented by four, with a caret below.
             let caret = words.lines().find(|line| line.trim_end().ends_with('^') && line.trim().starts_with('^'));
             let at = caret.and_then(|line| {
