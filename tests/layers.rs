@@ -19,10 +19,7 @@ pub fn trials() -> Vec<Trial> {
 
 fn rooms() -> Vec<String> {
     let lib = fs::read_to_string(root().join("src/lib.rs")).expect("src/lib.rs");
-    lib.lines()
-        .filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'))
-        .map(str::to_owned)
-        .collect()
+    lib.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';')).map(str::to_owned).collect()
 }
 
 fn sources(dir: &Path, out: &mut Vec<std::path::PathBuf>) {

@@ -5,11 +5,14 @@
 
 mod cli;
 mod config;
+mod gateway;
 mod layers;
+mod mailbox;
 mod support;
+mod words;
 
 fn main() -> std::process::ExitCode {
     let args = libtest_mimic::Arguments::from_args();
-    let trials = [layers::trials(), config::trials(), cli::trials()].into_iter().flatten().collect();
+    let trials = [cli::trials(), config::trials(), gateway::trials(), layers::trials(), mailbox::trials()].into_iter().flatten().collect();
     libtest_mimic::run(&args, trials).exit_code()
 }

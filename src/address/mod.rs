@@ -3,18 +3,26 @@
 //! Pure: text in, value or typed error out. One parser serves RCPT TO, the HTTP call, and the command line.
 //! Sources: RFC 5724 (sms URI), RFC 3966 (tel numbers), RFC 5321 4.1.2 (paths), E.164.
 
+pub mod domain;
+pub mod helper;
 pub mod mailbox;
+pub mod mask;
 pub mod number;
+pub mod numbering;
 pub mod originator;
 pub mod params;
 pub mod path;
+pub mod region;
 pub mod resolve;
 pub mod uri;
 
+pub use helper::{Helper, HelperEntry, HelperError};
 pub use mailbox::Mailbox;
-pub use number::{Accept, Destination, Number, NumberError, Numbering, Reading, Region, ShortCode};
-pub use originator::{Originator, SenderId};
+pub use number::{Destination, Number, NumberError, ShortCode};
+pub use numbering::{Accept, Numbering, Reading};
+pub use originator::{Originator, Originators, SenderId};
 pub use params::{Credentials, Params};
-pub use path::{Path, ReversePath};
-pub use resolve::{Domains, Helper, Resolution};
-pub use uri::{AddressError, Target};
+pub use path::{Path, PathError, ReversePath};
+pub use region::Region;
+pub use resolve::{Domains, Resolution};
+pub use uri::{AddressError, Call, Target};

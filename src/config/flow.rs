@@ -53,6 +53,7 @@ pub fn store(keys: StoreKeys, data_dir: &std::path::Path, check: &mut Check<'_>)
         min_free: check.take(keys.min_free).map_or(128 << 20, |size| size.0),
         keep_closed: check.time(keys.keep_closed, days(90)),
         keep_texts: check.time(keys.keep_texts, days(30)),
+        dedupe: days(35),
     }
 }
 

@@ -189,6 +189,11 @@ impl PhoneFrom {
         !self.0.contains('@')
     }
 
+    /// The pattern with `%s` for the phone.
+    pub fn pattern(&self) -> String {
+        self.0.replacen("{number}", "%s", 1)
+    }
+
     /// The address of one phone.
     pub fn of(&self, phone: &str) -> String {
         self.0.replacen("%s", phone, 1).replacen("{number}", phone, 1)

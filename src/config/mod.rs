@@ -292,6 +292,7 @@ fn assemble(
     let mailbox = flow::mailbox(keys.mailbox, &top, check);
     let limits = listener::limits(keys.limits, check);
     let inbound = flow::inbound(keys.inbound.unwrap_or_default(), check);
+    let store = store::Settings { dedupe: inbound.dedupe, ..store };
     let queue = flow::queue(keys.queue.unwrap_or_default(), check);
     let log = flow::log(keys.log.unwrap_or_default(), check);
     Some(Config {

@@ -6,10 +6,14 @@
 
 pub mod handset;
 pub mod http;
+pub mod tls;
 
 use std::{ops::Range, sync::Arc, time::Duration};
 
-use tokio::{sync::{mpsc, oneshot, watch}, task::JoinHandle};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    task::{JoinHandle, JoinSet},
+};
 
 use crate::{
     address::{Destination, SenderId},
@@ -42,8 +46,8 @@ pub struct Traits {
     pub window: usize,
 }
 
-/// One message as a gateway gets it.
-#[derive(Debug, Clone)]
+/// One message as a gateway gets it. `Debug` shows neither number nor text.
+#[derive(Clone)]
 pub struct Attempt {
     pub id: MessageId,
     /// From 1.
@@ -65,7 +69,22 @@ pub struct Attempt {
     pub validity: Duration,
 }
 
+impl std::fmt::Debug for Attempt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Attempt")
+            .field("id", &self.id)
+            .field("n", &self.n)
+            .field("to", &self.to.masked())
+            .field("content", &self.content)
+            .field("segments", &self.segments.len())
+            .finish_non_exhaustive()
+    }
+}
+
 /// One attempt at some of the segments; bounded in time by the gateway's own time-outs.
+///
+/// Segments go in order. Behind one that was not sent the others are not tried: they are `Later` or `Never` with it,
+/// and `Later` behind an unsure one; with [`Split::Separate`] a refusal stops nothing.
 #[derive(Debug)]
 pub struct Job {
     pub attempt: Arc<Attempt>,
@@ -87,6 +106,7 @@ pub struct Gateway {
 
 /// The kinds of gateway, each with its settings.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "one per gateway and start")]
 pub enum Kind {
     Http(http::Settings),
     Handset(handset::Settings),
@@ -96,7 +116,57 @@ pub enum Kind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StartError(pub String);
 
-/// Starts the task of one gateway; needs a tokio runtime.
-pub fn start(id: GatewayId, kind: Kind) -> Result<Gateway, StartError> {
-        unimplemented!()
+impl std::fmt::Display for StartError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
     }
+}
+
+impl std::error::Error for StartError {}
+
+/// Starts the task of one gateway; needs a tokio runtime.
+///
+/// At most `traits.window` attempts run at once; further jobs wait in a channel of that size, so that a sender feels
+/// the back-pressure. A job whose caller is gone before its turn is not begun: nobody could settle it.
+pub fn start(id: GatewayId, kind: Kind) -> Result<Gateway, StartError> {
+    Ok(match kind {
+        Kind::Http(settings) => {
+            let traits = settings.traits.clone();
+            let shell = Arc::new(http::Shell::new(settings)?);
+            spawn(id, traits, move |job| Arc::clone(&shell).run(job))
+        }
+        Kind::Handset(settings) => {
+            let shelf = settings.shelf;
+            spawn(id, settings.traits, move |job| handset::run(shelf.clone(), job))
+        }
+    })
+}
+
+fn spawn<F>(id: GatewayId, traits: Traits, run: impl Fn(Job) -> F + Send + 'static) -> Gateway
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let window = traits.window.max(1);
+    let (jobs, mut queue) = mpsc::channel::<Job>(window);
+    // The sender lives in the task: its end tells readers that the gateway is gone.
+    let (declared, traits) = watch::channel(traits);
+    let task = tokio::spawn(async move {
+        let mut running = JoinSet::new();
+        loop {
+            tokio::select! {
+                // A panic of one attempt drops its reply: unsure, as it should be.
+                Some(_) = running.join_next() => {}
+                job = queue.recv(), if running.len() < window => match job {
+                    Some(job) if job.reply.is_closed() => {}
+                    Some(job) => {
+                        running.spawn(run(job));
+                    }
+                    None => break,
+                },
+            }
+        }
+        while running.join_next().await.is_some() {}
+        drop(declared);
+    });
+    Gateway { id, traits, jobs, task }
+}

@@ -19,10 +19,7 @@ impl Backoff {
     /// The ceiling doubles with each attempt from `min` to `max`; the pause lies between `min` and the ceiling.
     pub fn pause(&self, attempt: u32, jitter: f64) -> Duration {
         let doublings = attempt.saturating_sub(1).min(31);
-        let ceiling = self
-            .min
-            .saturating_mul(2u32.saturating_pow(doublings))
-            .min(self.max.max(self.min));
+        let ceiling = self.min.saturating_mul(2u32.saturating_pow(doublings)).min(self.max.max(self.min));
         let spread = ceiling.saturating_sub(self.min);
         self.min + spread.mul_f64(jitter.clamp(0.0, 1.0))
     }

@@ -6,12 +6,14 @@
 use std::{
     fmt,
     ops::{Add, Sub},
-    sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    sync::{Arc, LazyLock},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
+
+static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// A moment: milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -62,12 +64,19 @@ pub struct Clock(Source);
 #[derive(Clone)]
 enum Source {
     System,
-    Manual(watch::Receiver<Timestamp>),
+    Manual(watch::Receiver<Hands>),
+}
+
+/// Both times of a manual clock.
+#[derive(Debug, Clone, Copy)]
+struct Hands {
+    wall: Timestamp,
+    monotonic: Duration,
 }
 
 /// Turns a manual clock.
 #[derive(Clone)]
-pub struct Hand(Arc<watch::Sender<Timestamp>>);
+pub struct Hand(Arc<watch::Sender<Hands>>);
 
 impl Clock {
     /// The machine's clock.
@@ -77,7 +86,7 @@ impl Clock {
 
     /// A clock that stands at `start` until its hand is turned.
     pub fn manual(start: Timestamp) -> (Self, Hand) {
-        let (tx, rx) = watch::channel(start);
+        let (tx, rx) = watch::channel(Hands { wall: start, monotonic: Duration::ZERO });
         (Self(Source::Manual(rx)), Hand(Arc::new(tx)))
     }
 
@@ -85,10 +94,19 @@ impl Clock {
     pub fn now(&self) -> Timestamp {
         match &self.0 {
             Source::System => {
+                #[expect(clippy::disallowed_methods, reason = "this is the one place where the wall clock is read")]
                 let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
                 Timestamp(i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX))
             }
-            Source::Manual(rx) => *rx.borrow(),
+            Source::Manual(rx) => rx.borrow().wall,
+        }
+    }
+
+    /// Time since an arbitrary moment, which no step of the wall clock touches.
+    pub fn monotonic(&self) -> Duration {
+        match &self.0 {
+            Source::System => START.elapsed(),
+            Source::Manual(rx) => rx.borrow().monotonic,
         }
     }
 
@@ -99,8 +117,8 @@ impl Clock {
             Source::System => tokio::time::sleep(pause.min(Duration::from_secs(31_536_000))).await,
             Source::Manual(rx) => {
                 let mut rx = rx.clone();
-                let until = *rx.borrow() + pause;
-                if rx.wait_for(|now| *now >= until).await.is_err() {
+                let until = rx.borrow().monotonic.saturating_add(pause);
+                if rx.wait_for(|now| now.monotonic >= until).await.is_err() {
                     // The hand is gone: nobody will ever turn this clock again.
                     std::future::pending::<()>().await;
                 }
@@ -124,14 +142,17 @@ impl fmt::Debug for Clock {
 }
 
 impl Hand {
-    /// Moves the clock on by `pause`.
+    /// Lets `pause` pass.
     pub fn advance(&self, pause: Duration) {
-        self.0.send_modify(|now| *now = *now + pause);
+        self.0.send_modify(|now| {
+            now.wall = now.wall + pause;
+            now.monotonic += pause;
+        });
     }
 
-    /// Sets the clock, backwards too.
-    pub fn set(&self, now: Timestamp) {
-        self.0.send_replace(now);
+    /// Sets the wall clock, backwards too, while no time passes.
+    pub fn set(&self, wall: Timestamp) {
+        self.0.send_modify(|now| now.wall = wall);
     }
 }
 

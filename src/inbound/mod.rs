@@ -1,1 +1,158 @@
-//! (room)
+//! Inbound: a phone's text becomes a mail. take ══▶ acknowledge → assemble → resolve → write → put ══▶ mailbox lane
+//!
+//! | step | file |
+//! |---|---|
+//! | segments → whole texts | `assemble` |
+//! | `#email#` in a text | `tags` |
+//! | which mailbox: tag, call log, conflict, default | `ladder` |
+//! | several people wrote: ask the phone | `conflict` |
+//! | the mail itself | `compose` |
+//!
+//! A segment is acknowledged to the network only when the store has it; all that follows is repeated after a crash
+//! until the mail is queued, in the transaction that marks the segments as done.
+
+pub mod assemble;
+mod compose;
+mod conflict;
+mod ladder;
+pub mod tags;
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use self::assemble::{Assembled, assemble};
+use crate::{
+    accounts::Accounts,
+    address::{Mailbox, Originator, Region, originator::Originators},
+    ground::{Clock, GatewayId},
+    observe,
+    store::{Down, MoSegment, Store, Taken},
+};
+
+/// What the journey goes by.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub hostname: String,
+    /// The first SMS domain: From: of mails where the gateway says nothing else.
+    pub sms_domain: String,
+    /// `#local@domain#` reaches these only; the first one completes `#alias#`.
+    pub domains: Vec<String>,
+    pub tags: bool,
+    pub call_log: bool,
+    pub default: Option<Mailbox>,
+    pub postmaster: Mailbox,
+    pub assemble_for: Duration,
+    pub conflict_wait: Duration,
+    /// What a phone is asked when several people wrote to it; `{choices}` stands for the numbered list.
+    pub conflict_text: String,
+    /// Delivered in place of a text without words; `None`: such a text is discarded.
+    pub empty_text: Option<String>,
+    pub region: Region,
+    /// How bare numbers of phones are read.
+    pub originators: Originators,
+    /// How long the mail server may take to accept a reply.
+    pub expire: Duration,
+    pub zone: jiff::tz::TimeZone,
+    /// `from` of each gateway that has one.
+    pub from: std::collections::HashMap<GatewayId, String>,
+}
+
+/// The journey; cheap to clone.
+#[derive(Clone)]
+pub struct Inbound(Arc<Inner>);
+
+struct Inner {
+    store: Store,
+    clock: Clock,
+    accounts: Accounts,
+    settings: Settings,
+    taken: Notify,
+}
+
+/// How many segments are looked at together.
+const BATCH: usize = 10_000;
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+
+impl Inbound {
+    pub fn new(store: Store, clock: Clock, accounts: Accounts, settings: Settings) -> Self {
+        Self(Arc::new(Inner { store, clock, accounts, settings, taken: Notify::new() }))
+    }
+
+    /// Stores segments of one gateway. `Ok` is durable: now acknowledge.
+    pub async fn take(&self, segments: Vec<MoSegment>) -> Result<Vec<Taken>, Down> {
+        let gateways: Vec<_> = segments.iter().map(|segment| segment.gateway.clone()).collect();
+        let taken = self.0.store.take(segments).await?;
+        for (taken, gateway) in taken.iter().zip(&gateways) {
+            match taken {
+                Taken::New(id) => observe::log::taken(*id, gateway),
+                Taken::Duplicate => observe::log::taken_before(gateway),
+            }
+        }
+        self.0.taken.notify_one();
+        Ok(taken)
+    }
+
+    /// Who a text is from, as the network wrote it: among the readings of a bare number, one with a live link first.
+    pub async fn originator(&self, written: &str) -> Result<Originator, Down> {
+        let settings = &self.0.settings;
+        let asked = std::cell::RefCell::new(Vec::new());
+        let ask = |phone: &str| {
+            asked.borrow_mut().push(phone.to_owned());
+            false
+        };
+        let cold = Originator::read(written, settings.region, settings.originators, ask);
+        let mut live = Vec::new();
+        let now = self.0.clock.now();
+        for phone in asked.into_inner() {
+            if !self.0.store.links(&phone, now).await?.is_empty() {
+                live.push(phone);
+            }
+        }
+        if live.is_empty() {
+            return Ok(cold);
+        }
+        Ok(Originator::read(written, settings.region, settings.originators, |phone| live.iter().any(|l| l == phone)))
+    }
+
+    /// Makes mails of what was taken, until stopped.
+    pub async fn run(self, stop: CancellationToken) {
+        let inner = &*self.0;
+        while !stop.is_cancelled() {
+            match inner.round().await {
+                Ok(true) => continue,
+                Ok(false) => {}
+                Err(down) => {
+                    observe::log::store_down("inbound", down);
+                    inner.clock.sleep(Duration::from_secs(1)).await;
+                }
+            }
+            tokio::select! {
+                () = inner.taken.notified() => {}
+                () = inner.clock.sleep(LOOK_AGAIN) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+    }
+}
+
+impl Inner {
+    /// One look at what waits; `true` when something was done, so that more may follow.
+    async fn round(&self) -> Result<bool, Down> {
+        let now = self.clock.now();
+        let mut worked = self.stale_conflicts(now).await?;
+        let waiting = self.store.unassembled(BATCH).await?;
+        for set in assemble(waiting, now, self.settings.assemble_for) {
+            worked = true;
+            self.resolve(set, now).await?;
+        }
+        Ok(worked)
+    }
+
+    /// Finds the mailbox of one whole text and queues its mail.
+    async fn resolve(&self, set: Assembled, now: crate::ground::Timestamp) -> Result<(), Down> {
+        let step = self.decide(&set, now).await?;
+        self.store.resolve(step).await
+    }
+}

@@ -1,11 +1,37 @@
 //! Mail: reading it, finding the words worth sending, writing ours, reports.
 //!
 //! Pure. Sources: RFC 5322, 2045–2047, 2231, 3676 (format=flowed), 3464 (DSN), 3834 (auto-replies).
+mod calendar;
+mod charset;
+mod compose;
+mod element;
+mod flowed;
+mod header;
 pub mod html;
+pub mod mask;
+mod mime;
+pub mod notice;
+pub mod phrases;
 pub mod quote;
 pub mod read;
 pub mod received;
 pub mod report;
+mod returned;
+pub mod template;
 pub mod text;
+pub mod words;
 pub mod write;
-pub mod mask;
+
+pub use flowed::Line;
+pub use header::header_block;
+pub use mask::mask;
+pub use notice::{Notice, notice};
+pub use read::{Attachment, AutoSubmitted, Mail, Person, Unreadable, read};
+pub use report::{Original, Report};
+pub use template::{Template, TemplateError};
+pub use text::{Choices, Cut, Extract, NoText, Strip, Why, text};
+pub use words::{BadTemplate, Event, Values, Words};
+pub use write::{Reply, Unwritable, route};
+
+/// The header by which Martlet knows a mail of its own that comes back: a loop.
+pub const TRACE: &str = "X-Martlet-Trace";

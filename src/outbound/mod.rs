@@ -1,5 +1,153 @@
 //! Outbound: mail becomes a text. Reads as the flow: resolve → identify → allow → text → put ══▶ 250.
+//!
+//! | step | file |
+//! |---|---|
+//! | what a door hands over | `door` |
+//! | RCPT: by address alone, and by what is known of the sender | `rcpt` |
+//! | who sends | `identify` |
+//! | mail → words → segments | `shape` |
+//! | DATA: all of it, one answer per recipient | `accept` |
+//! | the classic HTTP call | `call` |
+//!
+//! Nothing is promised before the store has it; every refusal has its code and changes nothing.
 
+mod accept;
+pub mod call;
 pub mod door;
+mod entry;
+mod identify;
+mod null;
+mod rcpt;
+mod shape;
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 pub use door::{Accept, Evidence, Handed, Listener, Peer};
+pub use rcpt::{Refusal, bad_address};
+pub use shape::Overflow;
+
+use crate::{
+    accounts::Accounts,
+    address::{Domains, Mailbox},
+    ground::{Clock, GatewayId, Timestamp},
+    mail::Choices,
+    sms::tidy::Transliterate,
+    store::{Month, Store},
+};
+
+/// What the journey goes by.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub hostname: String,
+    /// Where `postmaster@` and `abuse@` of the SMS domains go.
+    pub postmaster: Mailbox,
+    pub choices: Choices,
+    pub transliterate: Transliterate,
+    pub overflow: Overflow,
+    /// Sent when a mail has no words at all; `None`: refused.
+    pub placeholder: Option<String>,
+    /// `queue.expire`.
+    pub expire: Duration,
+    /// `queue.warn_after`.
+    pub warn_after: Duration,
+    pub dedupe_window: Duration,
+    /// Bodies larger than this are not kept for reports, octets.
+    pub bounce_size: usize,
+    /// Where months begin (`zone`).
+    pub zone: jiff::tz::TimeZone,
+    /// How many Received lines are too many.
+    pub hops: usize,
+    /// Senders that are refused or not: disposition notices and auto-replies, alarms, mailing lists.
+    pub send_auto_replied: bool,
+    pub send_auto_generated: bool,
+    pub send_lists: bool,
+}
+
+/// The journey; cheap to clone.
+#[derive(Clone)]
+pub struct Outbound(Arc<Inner>);
+
+struct Inner {
+    store: Store,
+    clock: Clock,
+    domains: Domains,
+    accounts: Accounts,
+    gateways: HashSet<GatewayId>,
+    settings: Settings,
+    references: References,
+}
+
+impl Outbound {
+    pub fn new(
+        store: Store,
+        clock: Clock,
+        domains: Domains,
+        accounts: Accounts,
+        gateways: HashSet<GatewayId>,
+        settings: Settings,
+    ) -> Self {
+        Self(Arc::new(Inner { store, clock, domains, accounts, gateways, settings, references: References::default() }))
+    }
+}
+
+/// The month that `now` lies in.
+fn month(now: Timestamp, zone: &jiff::tz::TimeZone) -> Month {
+    let date = now.utc().with_time_zone(zone.clone()).date();
+    let year = u32::try_from(date.year()).unwrap_or(0);
+    Month(year * 12 + u32::from(date.month().unsigned_abs()) - 1)
+}
+
+/// The first day of the month after `month`, for people.
+fn reset_date(month: Month) -> String {
+    let next = month.0 + 1;
+    format!("{:04}-{:02}-01", next / 12, next % 12 + 1)
+}
+
+/// Concatenation references: the next one for each destination, so that messages in flight to one phone differ.
+#[derive(Default)]
+struct References(Mutex<HashMap<String, u8>>);
+
+impl References {
+    /// Beyond so many destinations the counting starts over.
+    const MOST: usize = 65_536;
+
+    fn next(&self, to: &str) -> u8 {
+        let mut map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if map.len() >= Self::MOST {
+            map.clear();
+        }
+        // A start that differs from run to run: an earlier run's messages may still be in flight.
+        let seed =
+            || crate::ground::MessageId::new().to_string().bytes().fold(0u8, |a, b| a.wrapping_mul(31).wrapping_add(b));
+        let next = map.entry(to.to_owned()).or_insert_with(seed);
+        *next = next.wrapping_add(1);
+        *next
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn months_begin_where_the_zone_says() {
+        let utc = jiff::tz::TimeZone::UTC;
+        let tokyo = jiff::tz::TimeZone::fixed(jiff::tz::offset(9));
+        let last_hour_of_2025 = Timestamp(1_767_222_000_000);
+        assert_eq!(month(last_hour_of_2025, &utc), Month(2025 * 12 + 11));
+        assert_eq!(month(last_hour_of_2025, &tokyo), Month(2026 * 12));
+        assert_eq!(reset_date(Month(2025 * 12 + 11)), "2026-01-01");
+        assert_eq!(reset_date(Month(2026 * 12)), "2026-02-01");
+    }
+
+    #[test]
+    fn references_differ_for_one_phone() {
+        let references = References::default();
+        let first = references.next("+15551234567");
+        assert_eq!(references.next("+15551234567"), first.wrapping_add(1));
+    }
+}

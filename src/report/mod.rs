@@ -1,1 +1,209 @@
-//! (room)
+//! Reports: what the sender of a text is told when it failed, waits, or arrived.
+//!
+//! A report is a mail of ours in the same queue. Whom nobody may tell (null sender, NOTIFY=NEVER, an auto-reply)
+//! leaves a dead letter instead. Words and structure are made by `mail::report`; who is told is decided here.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    address::Mailbox,
+    ground::{Clock, Fault, GatewayId, MessageId},
+    mail::{self, Event, Words},
+    observe::{self, METRICS, metrics::Metrics},
+    store::{About, DeadLetter, Item, Key, Mail, New, Payload, Priority, Store, Text},
+};
+
+/// What reports go by.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Reporting-MTA, and the domain of our Message-IDs.
+    pub hostname: String,
+    /// From: of reports.
+    pub from: Mailbox,
+    /// `queue.report_text`: the text may stand in a report.
+    pub report_text: bool,
+    /// How long the mail server may take to accept a report.
+    pub expire: Duration,
+}
+
+/// What happened to the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Failed,
+    Expired,
+    /// It may have arrived.
+    Unsure,
+    Delayed,
+    /// The network has it and says no more.
+    Relayed,
+    /// The phone has it.
+    Delivered,
+}
+
+impl Kind {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Failed => "failure",
+            Self::Expired => "expiry",
+            Self::Unsure => "unsure",
+            Self::Delayed => "delay",
+            Self::Relayed | Self::Delivered => "success",
+        }
+    }
+}
+
+/// What follows for the store: a mail, a dead letter, or nothing.
+#[derive(Debug, Default)]
+pub struct Told {
+    pub errand: Option<New>,
+    pub dead: Option<DeadLetter>,
+}
+
+/// Makes reports.
+#[derive(Clone)]
+pub struct Reporter {
+    store: Store,
+    clock: Clock,
+    settings: Arc<Settings>,
+    words: Arc<Words>,
+}
+
+impl Reporter {
+    pub fn new(store: Store, clock: Clock, settings: Settings, words: Words) -> Self {
+        Self { store, clock, settings: Arc::new(settings), words: Arc::new(words) }
+    }
+
+    /// The report on `item`. `sent` counts the segments that went out before it failed.
+    pub async fn tell(
+        &self,
+        item: &Item,
+        kind: Kind,
+        fault: Option<&Fault>,
+        gateway: Option<&GatewayId>,
+        sent: usize,
+    ) -> Told {
+        let Some(text) = item.payload.text() else { return Told::default() };
+        let notify = text.origin.notify;
+        let withheld =
+            text.origin.report_to.is_none() || text.origin.auto_replied || notify == crate::smtp::Notify::NEVER;
+        let asked = match kind {
+            Kind::Failed | Kind::Expired | Kind::Unsure => notify.failure,
+            Kind::Delayed => notify.delay,
+            Kind::Relayed | Kind::Delivered => notify.success,
+        };
+        let success = matches!(kind, Kind::Relayed | Kind::Delivered);
+        if success && (!asked || withheld) || kind == Kind::Delayed && !asked && !withheld {
+            return Told::default();
+        }
+        let data = match self.compose(item, text, kind, fault, gateway, sent).await {
+            Ok(data) => data,
+            Err(why) => {
+                observe::log::report(item.id, kind.word(), "unwritable");
+                return Told { errand: None, dead: Some(dead("unroutable", item, why.to_string(), Vec::new())) };
+            }
+        };
+        let (fate, told) = match &text.origin.report_to {
+            Some(to) if asked && !withheld => {
+                ("queued", Told { errand: Some(self.errand(item.id, to, data)), dead: None })
+            }
+            _ => {
+                let cause = fault.map_or_else(|| kind.word().to_owned(), ToString::to_string);
+                ("withheld", Told { errand: None, dead: Some(dead("withheld", item, cause, data.bytes)) })
+            }
+        };
+        observe::log::report(item.id, kind.word(), fate);
+        Metrics::count(&METRICS.reports, if fate == "queued" { kind.word() } else { fate });
+        told
+    }
+
+    fn errand(&self, about: MessageId, to: &Mailbox, data: Composed) -> New {
+        let now = self.clock.now();
+        New {
+            id: MessageId::new(),
+            key: Key::Mailbox,
+            priority: Priority::Normal,
+            due: now,
+            expires: now + self.settings.expire,
+            warn_at: None,
+            payload: Payload::Mail(Box::new(Mail {
+                from: None,
+                to: to.clone(),
+                ladder: Vec::new(),
+                message_id: data.message_id,
+                data: data.bytes.into(),
+                about: About::Report(Some(about)),
+            })),
+            charge: None,
+            fingerprint: None,
+            original: None,
+        }
+    }
+
+    async fn compose(
+        &self,
+        item: &Item,
+        text: &Text,
+        kind: Kind,
+        fault: Option<&Fault>,
+        gateway: Option<&GatewayId>,
+        sent: usize,
+    ) -> Result<Composed, mail::Unwritable> {
+        let now = self.clock.now();
+        let origin = &text.origin;
+        let original = match origin.original {
+            Some(id) => self.store.original(id).await.ok().flatten(),
+            None => None,
+        };
+        let message_id = format!("{}@{}", MessageId::new(), self.settings.hostname);
+        let original = mail::report::Original {
+            headers: original.as_ref().map_or(&[], |o| &o.headers),
+            body: original.as_ref().and_then(|o| o.body.as_deref()),
+            message_id: origin.message_id.as_deref(),
+            references: &origin.references,
+            subject: origin.subject.as_deref().unwrap_or_default(),
+            ret: origin.ret,
+            envid: origin.envid.as_deref(),
+            arrival: Some(origin.arrived),
+        };
+        let report = mail::Report {
+            event: event(kind),
+            from: self.settings.from.as_str(),
+            // Whom nobody may tell still gets a dead letter that reads like the report.
+            to: origin.report_to.as_ref().unwrap_or(&self.settings.from).as_str(),
+            host: &self.settings.hostname,
+            date: now,
+            message_id: &message_id,
+            original,
+            with_text: self.settings.report_text,
+            number: text.to.as_str(),
+            original_recipient: origin.orcpt.as_deref(),
+            final_recipient: &origin.written,
+            fault,
+            gateway,
+            parts: (text.parts > 1).then_some((u8::try_from(sent).unwrap_or(u8::MAX), text.parts)),
+            last_attempt: (item.attempts > 0).then_some(now),
+            until: (kind == Kind::Delayed).then_some(item.expires),
+        };
+        Ok(Composed { bytes: report.write(&self.words)?, message_id })
+    }
+}
+
+fn dead(kind: &'static str, item: &Item, cause: String, data: Vec<u8>) -> DeadLetter {
+    DeadLetter { kind, about: Some(item.id), cause, data }
+}
+
+struct Composed {
+    bytes: Vec<u8>,
+    message_id: String,
+}
+
+fn event(kind: Kind) -> Event {
+    match kind {
+        Kind::Failed => Event::Failed,
+        Kind::Expired => Event::Expired,
+        Kind::Unsure => Event::Unsure,
+        Kind::Delayed => Event::Delayed,
+        Kind::Relayed => Event::Relayed,
+        Kind::Delivered => Event::Delivered,
+    }
+}

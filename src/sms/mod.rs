@@ -6,6 +6,7 @@ pub mod alphabet;
 pub mod content;
 pub mod fit;
 pub mod join;
+pub mod separate;
 pub mod split;
 pub mod tidy;
 pub mod udh;

@@ -7,8 +7,13 @@ pub mod command;
 pub mod data;
 pub mod envelope;
 pub mod line;
+mod params;
 pub mod reply;
 pub mod session;
+mod step;
+mod xforward;
 
+pub use command::{Command, CommandError};
 pub use envelope::{Dsn, Envelope, Notify, Recipient, Ret, XForward};
 pub use reply::Reply;
+pub use session::{Closed, Mail, Protocol, Session, Step};

@@ -13,13 +13,25 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// A reply of one line.
+    /// A reply of one line. A code beyond 200–599 becomes 451; the enhanced code takes the class of the code
+    /// (RFC 2034 4).
     pub fn new(code: u16, enhanced: Enhanced, words: impl AsRef<str>) -> Self {
-        Self { code, enhanced: Some(enhanced), lines: vec![crate::ground::outcome::one_line(words.as_ref(), 400)] }
+        let code = if (200..600).contains(&code) { code } else { 451 };
+        let enhanced = match code / 100 {
+            2 => enhanced.in_class(2),
+            4 => enhanced.in_class(4),
+            5 => enhanced.in_class(5),
+            _ => enhanced,
+        };
+        Self { code, enhanced: Some(enhanced), lines: vec![fit(words.as_ref())] }
     }
 
     /// A reply without an enhanced code: greetings, 354, answers to EHLO.
     pub fn plain(code: u16, lines: Vec<String>) -> Self {
+        let mut lines: Vec<String> = lines.into_iter().map(|line| fit(&line)).collect();
+        if lines.is_empty() {
+            lines.push(String::new());
+        }
         Self { code, enhanced: None, lines }
     }
 
@@ -59,8 +71,41 @@ impl Reply {
     }
 }
 
+/// One line of at most 400 octets in ASCII: a client that did not ask for SMTPUTF8 can read no more (RFC 6531 3.7.4).
+fn fit(words: &str) -> String {
+    let line = crate::ground::outcome::one_line(words, 400);
+    line.chars().map(|c| if c.is_ascii() { c } else { '?' }).collect()
+}
+
 impl fmt::Debug for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {:?}", self.code, self.enhanced)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wire(reply: &Reply) -> String {
+        let mut out = Vec::new();
+        reply.write(&mut out);
+        String::from_utf8(out).expect("ASCII")
+    }
+
+    #[test]
+    fn in_wire_form() {
+        assert_eq!(wire(&Reply::new(550, Enhanced::new(5, 1, 1), "No such phone")), "550 5.1.1 No such phone\r\n");
+        let many = Reply::plain(250, vec!["mx".into(), "PIPELINING".into(), "HELP".into()]);
+        assert_eq!(wire(&many), "250-mx\r\n250-PIPELINING\r\n250 HELP\r\n");
+        assert_eq!(wire(&Reply::plain(354, vec![])), "354 \r\n");
+    }
+
+    #[test]
+    fn foreign_words_make_no_second_line() {
+        let reply = Reply::new(450, Enhanced::new(5, 7, 1), "später\r\n250 2.0.0 ok");
+        assert_eq!(wire(&reply), "450 4.7.1 sp?ter  250 2.0.0 ok\r\n");
+        assert!(wire(&Reply::new(550, Enhanced::new(5, 0, 0), "x".repeat(5000))).len() < 512);
+        assert_eq!(Reply::new(7, Enhanced::new(5, 0, 0), "x").code(), 451);
     }
 }

@@ -56,6 +56,9 @@ pub struct Text {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub value: Vec<String>,
     pub account: AccountName,
+    /// What it was charged, for a refund.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub charged: Option<super::Refund>,
     pub origin: Origin,
 }
 
@@ -97,6 +100,7 @@ pub struct Mail {
     /// Message-ID without angle brackets.
     pub message_id: String,
     /// The whole mail, CRLF line ends, not dot-stuffed.
+    #[serde(with = "octets")]
     pub data: Arc<[u8]>,
     pub about: About,
 }
@@ -312,8 +316,29 @@ pub struct Counts {
     pub mails_waiting: u64,
     pub unassembled: u64,
     pub dead_letters: u64,
+    /// Receipts that match nothing yet.
+    pub parked_receipts: u64,
+    /// Receipts that were forgotten because too many were parked, since the store was made.
+    pub dropped_receipts: u64,
     /// Age of the oldest waiting item.
     pub oldest: Option<Duration>,
+}
+
+/// Octets as base64: a mail as a JSON array of numbers would be four times its size.
+mod octets {
+    use std::sync::Arc;
+
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub fn serialize<S: Serializer>(data: &Arc<[u8]>, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&STANDARD.encode(data))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Arc<[u8]>, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(from)?;
+        STANDARD.decode(text.as_bytes()).map(Arc::from).map_err(D::Error::custom)
+    }
 }
 
 impl fmt::Debug for Text {
@@ -354,6 +379,10 @@ impl fmt::Debug for Original {
 
 impl fmt::Debug for New {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("New").field("id", &self.id).field("key", &self.key).field("payload", &self.payload).finish_non_exhaustive()
+        f.debug_struct("New")
+            .field("id", &self.id)
+            .field("key", &self.key)
+            .field("payload", &self.payload)
+            .finish_non_exhaustive()
     }
 }

@@ -6,8 +6,8 @@
 //! What can go wrong: [`Down`] (disk full, locked, broken). Accepting callers answer `452`/`503`; `settle` alone
 //! never gives up: it waits until it is written, and nothing new begins meanwhile.
 
-pub mod item;
 pub mod inbound;
+pub mod item;
 pub mod settle;
 mod sqlite;
 
@@ -17,6 +17,7 @@ pub use inbound::*;
 pub use item::*;
 pub use settle::*;
 
+use self::sqlite::{Answered, Operation};
 use crate::ground::{Clock, GatewayId, MessageId, Timestamp};
 
 /// Where the store lives and how far it may go.
@@ -29,6 +30,8 @@ pub struct Settings {
     /// How long closed messages, events and dead letters are kept (default 90 d), texts and originals (30 d).
     pub keep_closed: Duration,
     pub keep_texts: Duration,
+    /// How long a repeated reference from the network is the same segment (`inbound.dedupe`, default 35 d).
+    pub dedupe: Duration,
 }
 
 /// Why the store did not do it. Nothing is half-stored.
@@ -61,15 +64,17 @@ impl Store {
     /// Opens or makes the database, brings its tables up to date, and begins a new epoch of this node: whatever was
     /// `trying` before is found by [`Store::interrupted`].
     pub async fn open(settings: Settings, clock: Clock) -> Result<Self, Down> {
-        unimplemented!()
+        let inner = sqlite::Sqlite::open(settings, clock).await?;
+        Ok(Self { inner: inner.into() })
     }
     /// Opens an existing database for reading only, beside a running daemon (`martlet queue list`).
     pub async fn open_readonly(settings: Settings, clock: Clock) -> Result<Self, Down> {
-        unimplemented!()
+        let inner = sqlite::Sqlite::open_readonly(settings, clock).await?;
+        Ok(Self { inner: inner.into() })
     }
     /// Writes what is waiting and closes the files.
     pub async fn close(&self) {
-        unimplemented!()
+        self.inner.close().await;
     }
 
     // ---- the queue: waiting → trying → sent → closed ----
@@ -77,119 +82,175 @@ impl Store {
     /// Queues a batch in one transaction; `Ok` is durable. Each entry has its own answer, unless `all` is set: then
     /// one refusal refuses every entry (the others get `Refused::WithOthers`), and nothing is stored or counted.
     pub async fn put(&self, batch: Vec<New>, all: bool) -> Result<Vec<Result<Placed, Refused>>, Down> {
-        unimplemented!()
+        self.inner.room().await?;
+        match self.inner.write(Operation::Put { batch, all }).await? {
+            Answered::Placed(answers) => Ok(answers),
+            _ => Err(mixed_up()),
+        }
     }
     /// Prefetch: up to `limit` waiting items that are due under any of `keys`, urgent first, then by rank. In memory
     /// only: a crash gives them back. An item is leased to one caller at a time.
     pub async fn lease(&self, keys: &[Key], limit: usize, now: Timestamp) -> Result<Vec<Item>, Down> {
-        unimplemented!()
+        self.inner.lease(keys, limit, now).await
     }
     /// Gives leased items back unbegun.
     pub fn give_back(&self, ids: &[MessageId]) {
-        unimplemented!()
+        self.inner.give_back(ids);
     }
     /// Writes down attempts before they are made, durable and in groups, with the call-log links of texts. `None`
     /// where the item can no longer begin (held, cancelled, closed meanwhile). Ends the lease.
     pub async fn begin(&self, batch: Vec<Begin>) -> Result<Vec<Option<u32>>, Down> {
-        unimplemented!()
+        match self.inner.write(Operation::Begin(batch)).await? {
+            Answered::Begun(numbers) => Ok(numbers),
+            _ => Err(mixed_up()),
+        }
     }
     /// Writes outcomes, next states, reports and dead letters in ONE transaction each. Never fails: it retries until
     /// written, and `begin` answers `Down` meanwhile. `false`: the attempt was not the last one any more.
     pub async fn settle(&self, settlement: Settle) -> bool {
-        unimplemented!()
+        self.yes(Operation::Settle(settlement.into())).await.unwrap_or(false)
     }
     /// Items found `trying` of an older epoch of this node: each is unsure.
     pub async fn interrupted(&self, limit: usize) -> Result<Vec<Item>, Down> {
-        unimplemented!()
+        let mut conn = self.inner.reader().await?;
+        sqlite::interrupted(&self.inner.shared, &mut conn, limit).await.map_err(|e| sqlite::down(&e))
     }
     /// Open items (waiting or held) whose expiry has come, and sent ones whose receipt wait is over.
     pub async fn overdue(&self, now: Timestamp, limit: usize) -> Result<Vec<Item>, Down> {
-        unimplemented!()
+        let mut conn = self.inner.reader().await?;
+        sqlite::overdue(&mut conn, now, limit).await.map_err(|e| sqlite::down(&e))
     }
     /// Waiting or held items whose delay warning is due and not sent yet.
     pub async fn late(&self, now: Timestamp, limit: usize) -> Result<Vec<Item>, Down> {
-        unimplemented!()
+        let mut conn = self.inner.reader().await?;
+        sqlite::late(&mut conn, now, limit).await.map_err(|e| sqlite::down(&e))
     }
     /// Marks an item as warned and queues the warning, in one transaction; `false` if it was warned or closed already.
     pub async fn warn(&self, id: MessageId, warning: Option<New>) -> Result<bool, Down> {
-        unimplemented!()
+        self.yes(Operation::Warn { id, warning: warning.map(Box::new) }).await
     }
     /// The network's word on a segment. Inserts first, matches second; what matches nothing yet is parked and tried
     /// again by [`Store::match_parked`]. Never moves a segment backwards.
     pub async fn receipt(&self, receipt: Receipt) -> Result<Option<Item>, Down> {
-        unimplemented!()
+        match self.inner.write(Operation::Receipt(receipt.into())).await? {
+            Answered::Items(mut items) => Ok(items.pop()),
+            _ => Err(mixed_up()),
+        }
     }
     /// Matches parked receipts again and forgets those older than a day; the items whose state they changed.
     pub async fn match_parked(&self, now: Timestamp) -> Result<Vec<Item>, Down> {
-        unimplemented!()
+        match self.inner.write(Operation::Sweep(now)).await? {
+            Answered::Items(items) => Ok(items),
+            _ => Err(mixed_up()),
+        }
     }
     /// A person's hand: hold, release, retry now, cancel. `false` where the state does not allow it.
     pub async fn admin(&self, id: MessageId, hand: Hand) -> Result<bool, Down> {
-        unimplemented!()
+        self.yes(Operation::Hand { id, hand }).await
     }
     /// When the next waiting item under `keys` falls due.
     pub async fn next_due(&self, keys: &[Key]) -> Result<Option<Timestamp>, Down> {
-        unimplemented!()
+        let mut conn = self.inner.reader().await?;
+        sqlite::next_due(&self.inner.shared, &mut conn, keys).await.map_err(|e| sqlite::down(&e))
     }
-    /// Resolves whenever something was put, released or given back: lanes look again.
-    pub async fn changed(&self) {
-        unimplemented!()
+    /// Resolves whenever something was put, released or given back, or waits anew: lanes look again.
+    ///
+    /// Nothing that happens after this call is missed, even before the future is first polled. So a lane makes the
+    /// future, *then* looks ([`Store::lease`], [`Store::next_due`]), and awaits the future if there was nothing.
+    pub fn changed(&self) -> impl Future<Output = ()> + Send + Sync + use<> {
+        self.inner.shared.changed.clone().notified_owned()
     }
 
     // ---- reading ----
     pub async fn show(&self, id: MessageId) -> Result<Option<Shown>, Down> {
-        unimplemented!()
+        let mut conn = self.inner.reader().await?;
+        sqlite::show(&mut conn, id).await.map_err(|e| sqlite::down(&e))
     }
     pub async fn list(&self, filter: Filter) -> Result<Vec<Shown>, Down> {
-        unimplemented!()
+        let mut conn = self.inner.reader().await?;
+        sqlite::list(&mut conn, &filter).await.map_err(|e| sqlite::down(&e))
     }
     pub async fn original(&self, id: OriginalId) -> Result<Option<Original>, Down> {
-        unimplemented!()
+        let mut conn = self.inner.reader().await?;
+        sqlite::original(&mut conn, id).await.map_err(|e| sqlite::down(&e))
     }
     /// Did we send a mail with this Message-ID (without angle brackets)? The bounce of a reply is matched with it.
     pub async fn sent_mail(&self, message_id: &str) -> Result<Option<MessageId>, Down> {
-        unimplemented!()
+        let mut conn = self.inner.reader().await?;
+        sqlite::sent_mail(&mut conn, message_id).await.map_err(|e| sqlite::down(&e))
     }
+    /// Could a message be taken now? For `/readyz`.
+    pub async fn ready(&self) -> Result<(), Down> {
+        self.inner.room().await?;
+        self.counts().await.map(drop)
+    }
+
     pub async fn counts(&self) -> Result<Counts, Down> {
-        unimplemented!()
+        let mut conn = self.inner.reader().await?;
+        sqlite::counts(&mut conn, self.inner.shared.clock.now()).await.map_err(|e| sqlite::down(&e))
     }
     pub async fn usage(&self, pool: &crate::ground::AccountName, month: Month) -> Result<u64, Down> {
-        unimplemented!()
+        let mut conn = self.inner.reader().await?;
+        sqlite::usage(&mut conn, pool, month).await.map_err(|e| sqlite::down(&e))
     }
     pub async fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetterRow>, Down> {
-        unimplemented!()
+        let mut conn = self.inner.reader().await?;
+        sqlite::dead_letters(&mut conn, limit).await.map_err(|e| sqlite::down(&e))
     }
     pub async fn bury(&self, letter: DeadLetter) -> Result<(), Down> {
-        unimplemented!()
+        self.inner.write(Operation::Bury(letter.into())).await.map(drop)
     }
 
     // ---- inbound ----
     /// Stores segments from the network; `Ok` is durable: now acknowledge.
     pub async fn take(&self, segments: Vec<MoSegment>) -> Result<Vec<Taken>, Down> {
-        unimplemented!()
+        self.inner.room().await?;
+        match self.inner.write(Operation::Take(segments)).await? {
+            Answered::Taken(taken) => Ok(taken),
+            _ => Err(mixed_up()),
+        }
     }
     /// Segments that nothing was made of yet, oldest first.
     pub async fn unassembled(&self, limit: usize) -> Result<Vec<StoredSegment>, Down> {
-        unimplemented!()
+        let mut conn = self.inner.reader().await?;
+        sqlite::unassembled(&mut conn, limit).await.map_err(|e| sqlite::down(&e))
     }
     /// Segments marked done and what was made of them, in ONE transaction.
     pub async fn resolve(&self, step: InboundStep) -> Result<(), Down> {
-        unimplemented!()
+        self.inner.write(Operation::Resolve(step.into())).await.map(drop)
     }
     /// Live call-log links of a phone at `now`, latest first.
     pub async fn links(&self, phone: &str, now: Timestamp) -> Result<Vec<Link>, Down> {
-        unimplemented!()
+        let mut conn = self.inner.reader().await?;
+        sqlite::links(&mut conn, phone, now).await.map_err(|e| sqlite::down(&e))
     }
     /// The open conflict of a phone at a gateway, and the last time a conflict text went to it.
     pub async fn conflict(&self, phone: &str, gateway: &GatewayId) -> Result<Option<Conflict>, Down> {
-        unimplemented!()
+        let mut conn = self.inner.reader().await?;
+        sqlite::conflict(&mut conn, phone, gateway).await.map_err(|e| sqlite::down(&e))
     }
     /// Conflicts whose wait is over.
     pub async fn stale_conflicts(&self, now: Timestamp, limit: usize) -> Result<Vec<Conflict>, Down> {
-        unimplemented!()
+        let mut conn = self.inner.reader().await?;
+        sqlite::stale_conflicts(&mut conn, now, limit).await.map_err(|e| sqlite::down(&e))
     }
     /// Deletes what is older than its age, a small batch at a time; how much went.
     pub async fn purge(&self, now: Timestamp) -> Result<u64, Down> {
-        unimplemented!()
+        match self.inner.write(Operation::Purge(now)).await? {
+            Answered::Gone(rows) => Ok(rows),
+            _ => Err(mixed_up()),
+        }
     }
+
+    async fn yes(&self, operation: Operation) -> Result<bool, Down> {
+        match self.inner.write(operation).await? {
+            Answered::Yes(yes) => Ok(yes),
+            _ => Err(mixed_up()),
+        }
+    }
+}
+
+/// The writer answers each operation in its own kind; anything else is a defect, told as such.
+fn mixed_up() -> Down {
+    Down::Broken("the writer gave the answer of another operation".to_owned())
 }

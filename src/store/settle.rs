@@ -59,7 +59,7 @@ pub struct Settle {
 }
 
 /// What to give back, and to whom.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Refund {
     pub pool: AccountName,
     pub month: Month,
@@ -71,13 +71,22 @@ pub struct Refund {
 pub enum Next {
     /// Another part of the same message goes at once or an attempt follows at this moment. `pin`: from now on by this
     /// gateway only (partly sent).
-    Waiting { at: Timestamp, pin: Option<GatewayId> },
+    Waiting {
+        at: Timestamp,
+        pin: Option<GatewayId>,
+    },
     Held(Why),
     /// Taken by the gateway; a receipt may come until then.
-    Sent { until: Timestamp },
+    Sent {
+        until: Timestamp,
+    },
     Closed(Closed),
     /// The mail goes to the next step of its ladder: payload's `to` and `ladder` are replaced, attempts start over.
-    Redirect { to: Mailbox, ladder: Vec<Mailbox>, at: Timestamp },
+    Redirect {
+        to: Mailbox,
+        ladder: Vec<Mailbox>,
+        at: Timestamp,
+    },
 }
 
 /// A person's hand on a message.

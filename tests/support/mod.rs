@@ -1,5 +1,21 @@
 //! What tests share: how a test is declared, and which programs it needs.
 #![allow(dead_code, reason = "each helper serves some of the test modules")]
+#![allow(clippy::disallowed_methods, reason = "tests stand outside of the daemon: real time, real environment")]
+
+pub mod cut;
+pub mod docs;
+pub mod dovecot;
+pub mod flufl;
+pub mod http;
+pub mod letter;
+pub mod martlet;
+pub mod postfix;
+pub mod process;
+pub mod sink;
+pub mod talk;
+
+pub mod mta;
+pub mod provider;
 
 use std::path::{Path, PathBuf};
 
@@ -19,9 +35,10 @@ impl Needs {
     /// Where the program was found.
     pub fn found(self) -> bool {
         match self {
-            Self::Postfix => on_path("postfix") && on_path("postconf"),
+            // It starts as root and gives its rights away itself.
+            Self::Postfix => on_path("postfix") && on_path("postconf") && nix::unistd::Uid::effective().is_root(),
             Self::Dovecot => on_path("dovecot"),
-            Self::FluflBounce => std::process::Command::new("python3")
+            Self::FluflBounce => std::process::Command::new(python())
                 .args(["-c", "import flufl.bounce"])
                 .output()
                 .is_ok_and(|out| out.status.success()),
@@ -68,6 +85,12 @@ pub fn run_async<T>(test: impl Future<Output = T>) -> T {
         .block_on(test)
 }
 
+/// Python with the packages that tests need: `tests/run` makes a virtual environment for it.
+pub fn python() -> PathBuf {
+    let own = root().join("target/venv/bin/python3");
+    if own.is_file() { own } else { PathBuf::from("python3") }
+}
+
 /// The project's folder.
 pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -75,7 +98,7 @@ pub fn root() -> &'static Path {
 
 /// The folder of conformance vectors, where it is there (`MARTLET_VECTORS`, default `../shared/vectors/public`).
 pub fn vectors() -> Option<PathBuf> {
-    let dir = std::env::var_os("MARTLET_VECTORS")
-        .map_or_else(|| root().join("../shared/vectors/public"), PathBuf::from);
+    let dir =
+        std::env::var_os("MARTLET_VECTORS").map_or_else(|| root().join("../shared/vectors/public"), PathBuf::from);
     dir.is_dir().then_some(dir)
 }

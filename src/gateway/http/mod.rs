@@ -1,3 +1,243 @@
-//! HTTP gateways by URL template.
+//! HTTP gateways by URL template: one request per segment, one answer, one outcome.
+//!
+//! The pure parts are [`template`] (read at load), [`expand`] and [`request`] (written per message) and [`answer`]
+//! (judged); this file is the shell around them. What can go wrong is the line: until a connection stands, nothing was
+//! sent and the attempt is `Later`; from then on a request without a whole answer is `Unsure`. Errors of the client
+//! print the whole URL with its secrets: they are stripped of it before they become words.
+
+pub mod answer;
+mod draft;
+mod escape;
+pub mod expand;
+mod reader;
+pub mod redact;
+pub mod request;
+mod sample;
+pub mod template;
+mod values;
+
+use std::{error::Error, path::PathBuf, sync::Arc, time::Duration};
+
+use reqwest::{Client, Response, redirect};
+
+pub use answer::{Answer, Patterns};
+pub use request::{Method, Templates};
+pub use template::{Format, Template, TemplateError};
+
+use super::{Attempt, Job, Split, StartError, Traits, tls};
+use crate::ground::{Clock, Enhanced, Fault, Outcome, Scope, Secret};
+
+/// Octets of an answer that are read; the rest of a longer one is left where it is.
+const ANSWER_CAP: usize = 64 * 1024;
+
+/// An HTTP gateway as configured.
 #[derive(Debug, Clone)]
-pub struct Settings;
+pub struct Settings {
+    pub templates: Templates,
+    pub answer: Patterns,
+    /// The whole of one request and its answer; a job of several segments makes one request each.
+    pub timeout: Duration,
+    /// Until a connection stands, TLS included; kept below `timeout`, so that a connection that never came about is
+    /// told from an answer that never came.
+    pub connect_timeout: Duration,
+    pub traits: Traits,
+    /// What the gateway's calls to us are proved by; here only to be kept out of faults.
+    pub password: Option<Secret<String>>,
+    /// PEM file of the only authorities to trust, instead of the system's.
+    pub ca: Option<PathBuf>,
+    /// PEM files of our certificate chain and its key.
+    pub identity: Option<(PathBuf, PathBuf)>,
+    /// `http://user:password@host:port`; without it none is used, whatever the environment says.
+    pub proxy: Option<Secret<String>>,
+}
+
+impl Settings {
+    /// The defaults around some templates: 60 s in all, 10 s to connect, whole messages, 10 at once; what the
+    /// templates name, the gateway can show.
+    pub fn new(templates: Templates) -> Self {
+        let traits = Traits {
+            split: Split::Provider,
+            binary: templates.any(Template::tells_binary),
+            receipts: false,
+            sender: templates.any(Template::tells_sender),
+            window: 10,
+        };
+        Self {
+            templates,
+            answer: Patterns::default(),
+            timeout: Duration::from_secs(60),
+            connect_timeout: Duration::from_secs(10),
+            traits,
+            password: None,
+            ca: None,
+            identity: None,
+            proxy: None,
+        }
+    }
+}
+
+/// What the attempts of one gateway share.
+#[derive(Debug)]
+pub(super) struct Shell {
+    client: Client,
+    settings: Settings,
+    hidden: redact::Redactions,
+    clock: Clock,
+}
+
+impl Shell {
+    pub(super) fn new(settings: Settings) -> Result<Self, StartError> {
+        let client = client(&settings)?;
+        let hidden = settings.templates.secrets(settings.password.as_ref());
+        Ok(Self { client, settings, hidden, clock: Clock::system() })
+    }
+
+    /// Makes the requests of a job in order. Behind a segment that was not sent the others are not tried and share
+    /// its fate (`Later` where it is unsure), unless each is a message of its own.
+    pub(super) async fn run(self: Arc<Self>, job: Job) {
+        let mut outcomes = Vec::with_capacity(job.parts.len());
+        let mut stopped = None;
+        for part in job.parts.clone() {
+            let outcome = match &stopped {
+                Some(fate) => Outcome::clone(fate),
+                None => self.attempt(&job.attempt, part).await,
+            };
+            if stopped.is_none() {
+                stopped = match &outcome {
+                    Outcome::Sent(_) => None,
+                    Outcome::Never(_) if self.settings.traits.split == Split::Separate => None,
+                    Outcome::Unsure(fault) => Some(Outcome::Later(fault.clone())),
+                    other => Some(other.clone()),
+                };
+            }
+            outcomes.push((part, outcome));
+        }
+        // A caller that is gone finds the attempt open and counts it as unsure.
+        let _ = job.reply.send(outcomes);
+    }
+
+    async fn attempt(&self, attempt: &Attempt, part: u8) -> Outcome {
+        let request = match self.settings.templates.request(attempt, part, self.settings.traits.split) {
+            Ok(request) => request,
+            Err(why) => return Outcome::Never(Fault::new(Scope::Message, Enhanced::new(5, 6, 0), why.0)),
+        };
+        let clean = |words: &str| self.clean(attempt, words);
+        let method = if request.post { reqwest::Method::POST } else { reqwest::Method::GET };
+        let mut builder = self.client.request(method, request.url);
+        for (name, value) in request.headers {
+            builder = builder.header(name, value);
+        }
+        if !request.body.is_empty() {
+            builder = builder.body(request.body);
+        }
+        match builder.send().await {
+            Ok(response) => self.read(response, &clean).await,
+            Err(error) => broken(error, &clean),
+        }
+    }
+
+    /// What of these words may stand in a fault.
+    fn clean(&self, attempt: &Attempt, words: &str) -> String {
+        let mut hidden = self.hidden.clone();
+        hidden.hide(attempt.to.as_str(), &attempt.to.masked());
+        hidden.hide(attempt.to.as_str().trim_start_matches('+'), &attempt.to.masked());
+        if let crate::sms::Body::Text(text) = &attempt.content.body {
+            hidden.hide(text, "[text]");
+        }
+        hidden.clean(words)
+    }
+
+    async fn read(&self, mut response: Response, clean: &(dyn Fn(&str) -> String + Sync)) -> Outcome {
+        let status = response.status().as_u16();
+        let headers = std::mem::take(response.headers_mut());
+        let header = |name| headers.get(name).and_then(|v: &reqwest::header::HeaderValue| v.to_str().ok());
+        let mut body = Vec::new();
+        let whole = loop {
+            match response.chunk().await {
+                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+                Ok(None) => break true,
+                Err(_) => break false,
+            }
+            if body.len() >= ANSWER_CAP {
+                body.truncate(ANSWER_CAP);
+                break true;
+            }
+        };
+        let answer = Answer {
+            status,
+            retry_after: header(reqwest::header::RETRY_AFTER),
+            content_type: header(reqwest::header::CONTENT_TYPE),
+            body: &body,
+            whole,
+        };
+        answer::judge(&answer, &self.settings.answer, clean, self.clock.now())
+    }
+}
+
+/// A request without an answer. Only an error of connecting or building is surely not sent.
+fn broken(error: reqwest::Error, clean: &(dyn Fn(&str) -> String + Sync)) -> Outcome {
+    let error = error.without_url();
+    let words = clean(&chain(&error));
+    let fault = |code, what: &str| Fault::new(Scope::Gateway, code, format!("{what}: {words}"));
+    if error.is_dns() {
+        return Outcome::Later(fault(Enhanced::new(4, 4, 3), "the gateway's name was not found"));
+    }
+    if error.is_connect() {
+        return Outcome::Later(fault(Enhanced::new(4, 4, 1), "no connection to the gateway"));
+    }
+    if error.is_builder() {
+        return Outcome::Later(fault(Enhanced::new(4, 3, 5), "no request could be made"));
+    }
+    let what = if error.is_timeout() { "no answer in time" } else { "the connection broke before the answer" };
+    Outcome::Unsure(fault(Enhanced::new(4, 4, 2), what))
+}
+
+/// The innermost cause says what happened; the outer ones say who noticed.
+fn chain(error: &reqwest::Error) -> String {
+    let mut cause: &dyn Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}
+
+fn client(settings: &Settings) -> Result<Client, StartError> {
+    tls::install();
+    let connect = settings.connect_timeout.min(settings.timeout / 2);
+    let mut builder = Client::builder()
+        .user_agent(concat!("martlet/", env!("CARGO_PKG_VERSION")))
+        .no_proxy()
+        .redirect(redirect::Policy::none())
+        .referer(false)
+        .connect_timeout(connect)
+        .timeout(settings.timeout)
+        // Below every server's keep-alive limit: a connection that dies as it is used again makes a false unsure.
+        .pool_idle_timeout(Duration::from_secs(3));
+    if let Some(path) = &settings.ca {
+        let pem = read(path)?;
+        let roots = reqwest::Certificate::from_pem_bundle(&pem)
+            .ok()
+            .filter(|roots| !roots.is_empty())
+            .ok_or_else(|| StartError(format!("{}: no certificate in it", path.display())))?;
+        builder = builder.tls_certs_only(roots);
+    } else if !settings.templates.url.is_https() {
+        // The system's store is not needed, and may be missing in a small container.
+        builder = builder.tls_certs_only([]);
+    }
+    if let Some((cert, key)) = &settings.identity {
+        let pem = [read(key)?, b"\n".to_vec(), read(cert)?].concat();
+        let identity = reqwest::Identity::from_pem(&pem)
+            .map_err(|_| StartError(format!("{}: no certificate with its key", cert.display())))?;
+        builder = builder.identity(identity);
+    }
+    if let Some(url) = &settings.proxy {
+        let proxy = reqwest::Proxy::all(url.expose().as_str())
+            .map_err(|_| StartError("proxy: is no http:// URL".to_owned()))?;
+        builder = builder.proxy(proxy);
+    }
+    builder.build().map_err(|error| StartError(format!("no HTTP client: {}", chain(&error.without_url()))))
+}
+
+fn read(path: &std::path::Path) -> Result<Vec<u8>, StartError> {
+    std::fs::read(path).map_err(|e| StartError(format!("{}: {e}", path.display())))
+}

@@ -1,0 +1,288 @@
+//! From the configuration to the settings of each room.
+
+use std::{collections::HashMap, sync::Arc};
+
+use super::StartError;
+use crate::{
+    accounts::{self, Accounts, Limit, Password, Row},
+    config::{self, Config},
+    dispatch::{
+        self,
+        lane::{self, Lane},
+        policy::OnUnsure,
+    },
+    doors::{http, mail as mail_door},
+    gateway::{self, Gateway, handset},
+    ground::{AccountName, GatewayId},
+    inbound, mailbox, outbound, report,
+    smtp::session,
+};
+
+pub fn accounts(config: &Config) -> Result<Accounts, StartError> {
+    let mut rows: HashMap<AccountName, Row> = HashMap::new();
+    for declared in &config.accounts {
+        rows.insert(declared.user.clone(), row(declared)?);
+    }
+    Ok(Accounts::new(rows, config.sms.numbering.region, config.sms.max_parts))
+}
+
+fn row(declared: &config::Account) -> Result<Row, StartError> {
+    let password = declared.password.clone().map(Password::new).transpose().map_err(|_| {
+        let user = &declared.user;
+        StartError::new(78, format!("account {user}: its password begins like an Argon2 hash and is none"))
+    })?;
+    Ok(Row {
+        active: declared.active,
+        expires: declared.expires,
+        password,
+        monthly_max: declared.monthly_max.map(|max| match max {
+            config::Monthly::AtMost(max) => Limit::AtMost(max),
+            config::Monthly::Unlimited => Limit::Unlimited,
+        }),
+        count: declared.count.map(|count| match count {
+            config::Count::Segments => accounts::Count::Segments,
+            config::Count::Messages => accounts::Count::Messages,
+        }),
+        shared: declared.shared,
+        max_parts: declared.max_parts,
+        regions: declared.regions.clone(),
+        short_codes: declared.short_codes,
+        premium: None,
+        senders: declared.senders.clone(),
+        phone: declared.phone.clone(),
+        addresses: (!declared.addresses.is_empty()).then(|| declared.addresses.clone()),
+        reply: declared.reply.clone(),
+        gateway: declared.gateway.clone(),
+        value: declared.value,
+    })
+}
+
+pub fn outbound(config: &Config) -> outbound::Settings {
+    let (sms, queue) = (&config.sms, &config.queue);
+    outbound::Settings {
+        hostname: config.hostname.clone(),
+        postmaster: config.mailbox.postmaster.clone(),
+        choices: sms.choices.clone(),
+        transliterate: sms.transliterate,
+        overflow: match sms.overflow {
+            config::Overflow::Truncate => outbound::Overflow::Truncate,
+            config::Overflow::Reject => outbound::Overflow::Reject,
+            config::Overflow::Separate => outbound::Overflow::Separate,
+            config::Overflow::Pass => outbound::Overflow::Pass,
+        },
+        placeholder: sms.placeholder.clone(),
+        expire: queue.expire,
+        warn_after: queue.warn_after,
+        dedupe_window: queue.dedupe_window,
+        bounce_size: usize::try_from(queue.bounce_size).unwrap_or(usize::MAX),
+        zone: config.zone.clone(),
+        hops: 50,
+        send_auto_replied: false,
+        send_auto_generated: true,
+        send_lists: true,
+    }
+}
+
+pub fn inbound(config: &Config) -> inbound::Settings {
+    let given = &config.inbound;
+    inbound::Settings {
+        hostname: config.hostname.clone(),
+        sms_domain: config.domains.first().cloned().unwrap_or_else(|| config.hostname.clone()),
+        domains: given.domains.clone(),
+        tags: given.tags,
+        call_log: given.call_log,
+        default: given.default.clone(),
+        postmaster: config.mailbox.postmaster.clone(),
+        assemble_for: given.assemble_for,
+        conflict_wait: given.conflict_wait,
+        conflict_text: given.conflict_text.clone(),
+        empty_text: given.empty_text.clone(),
+        region: config.sms.numbering.region,
+        originators: crate::address::originator::Originators::Auto,
+        expire: config.queue.expire,
+        zone: config.zone.clone(),
+        from: config.gateways.iter().filter_map(|g| Some((g.id.clone(), g.from.as_ref()?.pattern()))).collect(),
+    }
+}
+
+pub fn report(config: &Config) -> report::Settings {
+    report::Settings {
+        hostname: config.hostname.clone(),
+        from: config.mailbox.postmaster.clone(),
+        report_text: config.queue.report_text,
+        expire: config.queue.expire,
+    }
+}
+
+pub fn dispatch(config: &Config) -> dispatch::Settings {
+    dispatch::Settings {
+        backoff: config.queue.retry,
+        receipt_wait: config.queue.receipt_wait,
+        keep_links: config.inbound.keep,
+        call_log: config.inbound.call_log,
+        mail_window: config.mailbox.window,
+    }
+}
+
+pub fn lanes(config: &Config, gateways: &[Gateway]) -> HashMap<GatewayId, Arc<Lane>> {
+    let declared = |id: &GatewayId| config.gateways.iter().find(|g| g.id == *id);
+    gateways
+        .iter()
+        .filter_map(|gateway| {
+            let declared = declared(&gateway.id)?;
+            let settings = lane::Settings {
+                priority: u32::from(declared.priority),
+                weight: u32::from(declared.weight),
+                on_unsure: match declared.on_unsure {
+                    config::OnUnsure::Report => OnUnsure::Report,
+                    config::OnUnsure::Retry => OnUnsure::Retry,
+                    config::OnUnsure::Hold => OnUnsure::Hold,
+                },
+                number: declared.number.as_ref().map(|n| n.as_str().to_owned()),
+            };
+            Some((gateway.id.clone(), Arc::new(Lane::new(gateway, settings))))
+        })
+        .collect()
+}
+
+pub fn mailbox(config: &Config) -> mailbox::Client {
+    mailbox::Client::new(mailbox::Settings {
+        url: config.mailbox.url.clone(),
+        hostname: config.hostname.clone(),
+        timeout: config.mailbox.timeout,
+    })
+}
+
+pub fn bind(at: &config::Bind) -> mail_door::Bind {
+    match at {
+        config::Bind::Tcp(addr) => mail_door::Bind::Tcp(*addr),
+        config::Bind::Unix { path, mode, group } => {
+            mail_door::Bind::Unix { path: path.clone(), mode: *mode, group: group.clone() }
+        }
+    }
+}
+
+pub fn listener(declared: &config::Listener, name: &str) -> outbound::Listener {
+    outbound::Listener {
+        name: name.to_owned(),
+        lmtp: declared.protocol == config::Protocol::Lmtp,
+        identity: declared.identity.clone(),
+        mta_names: declared.mta_names.clone(),
+        login_domain: declared.login_domain.clone(),
+        trust: declared.trust.clone(),
+    }
+}
+
+pub fn mail_door(config: &Config) -> mail_door::Settings {
+    let limits = config.limits;
+    let defaults = mail_door::Settings::default();
+    mail_door::Settings {
+        session: session::Settings {
+            hostname: config.hostname.clone(),
+            max_size: limits.size,
+            max_recipients: limits.recipients,
+            max_errors: limits.errors,
+            ..defaults.session
+        },
+        max_connections: limits.connections,
+        max_per_peer: limits.per_peer,
+        idle: limits.idle,
+        whole: limits.session,
+        ..defaults
+    }
+}
+
+pub fn http_door(config: &Config) -> http::Settings {
+    let declared = config.http.as_ref();
+    http::Settings {
+        numbering: config.sms.numbering,
+        max_body: declared.map_or(0, |h| usize::try_from(h.max_body).unwrap_or(usize::MAX)),
+        max_connections: declared.map_or(0, |h| h.connections),
+        timeout: declared.map_or(std::time::Duration::ZERO, |h| h.timeout),
+        hosts: declared.map(|h| h.hosts.clone()).unwrap_or_default(),
+        gateways: config
+            .gateways
+            .iter()
+            .map(|g| {
+                let deliverer = http::Deliverer {
+                    password: g.password.clone(),
+                    receives: g.active && g.receive,
+                    number: g.number.as_ref().map(|n| n.as_str().to_owned()),
+                };
+                (g.id.clone(), deliverer)
+            })
+            .collect(),
+    }
+}
+
+/// The kind of a gateway with its templates read; an error says where in the file.
+pub fn kind(declared: &config::Gateway) -> Result<gateway::Kind, StartError> {
+    match &declared.kind {
+        config::Kind::Handset => {
+            let mut settings = handset::Settings::default();
+            settings.traits.window = declared.window;
+            Ok(gateway::Kind::Handset(settings))
+        }
+        config::Kind::Http(http) => {
+            let mut settings = http_gateway(http).map_err(|error| StartError::new(78, error.to_string()))?;
+            settings.traits.window = declared.window;
+            settings.password = declared.password.clone();
+            Ok(gateway::Kind::Http(settings))
+        }
+    }
+}
+
+/// Reads the templates; an error names the place in the file.
+pub fn http_gateway(declared: &config::HttpGateway) -> Result<gateway::http::Settings, config::Error> {
+    use gateway::http::{Method, Patterns, Settings, Template, TemplateError, Templates};
+    let place = |written: &config::Written, error: TemplateError| {
+        Config::error_at(written, error.column.saturating_sub(1), error.why)
+    };
+    let text = |written: &config::Written| written.text.expose().clone();
+    let url = Template::url(&text(&declared.url)).map_err(|error| place(&declared.url, error))?;
+    let mut headers = Vec::new();
+    for (name, written) in &declared.headers {
+        let value = Template::header(&text(written)).map_err(|error| place(written, error))?;
+        let name = reqwest::header::HeaderName::from_bytes(name.as_bytes())
+            .map_err(|_| Config::error_at(written, 0, format!("`{name}` is no name of a header")))?;
+        headers.push((name, value));
+    }
+    let format = format_of(declared);
+    let method = match (&declared.method, &declared.body) {
+        (config::Method::Get, _) => Method::Get,
+        (config::Method::Post, None) => Method::Post(None),
+        (config::Method::Post, Some(written)) => {
+            let body = Template::body(&text(written), format).map_err(|error| place(written, error))?;
+            Method::Post(Some((body, format)))
+        }
+    };
+    let mut settings = Settings::new(Templates { url, method, headers });
+    settings.timeout = declared.timeout;
+    settings.connect_timeout = declared.connect_timeout;
+    settings.traits.split = declared.split;
+    let answer = &declared.answer;
+    settings.answer = Patterns {
+        success: answer.success.clone(),
+        permanent: answer.permanent.clone(),
+        temporary: answer.temporary.clone(),
+        throttled: answer.throttled.clone(),
+        id: answer.id.clone(),
+    };
+    settings.ca.clone_from(&declared.ca);
+    settings.identity = declared.client_cert.clone().map(|(cert, key)| (cert.clone(), key.unwrap_or(cert)));
+    settings.proxy = declared.proxy.as_ref().map(|written| written.text.clone());
+    Ok(settings)
+}
+
+/// What a body is written in, by the Content-Type that the configuration gives it.
+fn format_of(declared: &config::HttpGateway) -> gateway::http::Format {
+    use gateway::http::Format;
+    let given = declared.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+    let kind = given.map(|(_, written)| written.text.expose().to_ascii_lowercase()).unwrap_or_default();
+    match kind.split(';').next().unwrap_or_default().trim() {
+        "" | "application/x-www-form-urlencoded" => Format::Form,
+        json if json.ends_with("json") => Format::Json,
+        xml if xml.ends_with("xml") => Format::Xml,
+        _ => Format::Plain,
+    }
+}

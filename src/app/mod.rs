@@ -1,0 +1,262 @@
+//! The application: builds every room from the configuration, binds the sockets, starts, waits, and stops in order.
+//!
+//! Sockets are bound before anything starts. What an earlier run left behind is settled before the lanes begin. What can
+//! go wrong at start is told with what to do next, and nothing is left running.
+
+mod build;
+mod voice;
+
+use std::{net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
+
+use tokio::{net::TcpListener, task::JoinSet};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use self::voice::DoorVoice;
+use crate::{
+    config::Config,
+    dispatch,
+    doors::{http, mail},
+    gateway::{self, Gateway, handset},
+    ground::Clock,
+    inbound::Inbound,
+    observe,
+    outbound::{Listener, Outbound},
+    report::Reporter,
+    store::Store,
+};
+
+/// How long doors may finish what they have, and attempts may take to end.
+const DRAIN: Duration = Duration::from_secs(20);
+const ATTEMPTS: Duration = Duration::from_secs(70);
+
+/// A Martlet that runs.
+pub struct Running {
+    /// What was bound, as `lmtp 127.0.0.1:2424`.
+    pub bound: Vec<String>,
+    /// What the handsets keep, for whoever looks at them.
+    pub shelves: Vec<handset::Shelf>,
+    pub store: Store,
+    stop: Stop,
+    doors: JoinSet<()>,
+    loops: JoinSet<()>,
+    tasks: TaskTracker,
+    gateways: Vec<Gateway>,
+}
+
+/// The order of stopping, as tokens.
+#[derive(Clone, Default)]
+struct Stop {
+    doors: CancellationToken,
+    lanes: CancellationToken,
+    inbound: CancellationToken,
+}
+
+/// Why it could not start: one line with what to do next, and the exit code (sysexits).
+#[derive(Debug)]
+pub struct StartError {
+    pub words: String,
+    pub exit: u8,
+}
+
+impl StartError {
+    fn new(exit: u8, words: impl Into<String>) -> Self {
+        Self { words: words.into(), exit }
+    }
+}
+
+/// `martlet serve`: runs until SIGTERM or SIGINT.
+pub async fn run(config: Config) -> ExitCode {
+    voice::install(&config.log);
+    for warning in &config.warnings {
+        observe::log::oddity("configuration", warning);
+    }
+    let running = match start(config, Clock::system()).await {
+        Ok(running) => running,
+        Err(error) => {
+            observe::log::cannot_start(&error.words);
+            return ExitCode::from(error.exit);
+        }
+    };
+    voice::ready(&running.bound);
+    let why = signalled().await;
+    observe::log::phase(why);
+    running.stop().await;
+    ExitCode::SUCCESS
+}
+
+/// Builds, binds and starts everything.
+pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
+    let bound = bind(&config).await?;
+    let store = Store::open(config.store.clone(), clock.clone()).await.map_err(|down| {
+        let path = config.store.path.display();
+        StartError::new(74, format!("the store {path} cannot be opened: {down}"))
+    })?;
+    let stop = Stop::default();
+    let tasks = TaskTracker::new();
+    let (gateways, shelves) = gateways(&config)?;
+    let accounts = build::accounts(&config)?;
+    let known = config.gateways.iter().map(|g| g.id.clone()).collect();
+    let outbound = Outbound::new(
+        store.clone(),
+        clock.clone(),
+        config.addresses(),
+        accounts.clone(),
+        known,
+        build::outbound(&config),
+    );
+    let inbound = Inbound::new(store.clone(), clock.clone(), accounts, build::inbound(&config));
+    let reporter = Reporter::new(store.clone(), clock.clone(), build::report(&config), crate::mail::Words::default());
+    let shared = Arc::new(dispatch::Shared {
+        store: store.clone(),
+        clock: clock.clone(),
+        settings: build::dispatch(&config),
+        lanes: build::lanes(&config, &gateways),
+        reporter,
+        mailbox: build::mailbox(&config),
+        freed: tokio::sync::Notify::new(),
+        tasks: tasks.clone(),
+        stop: stop.lanes.clone(),
+    });
+    let recovered = dispatch::sweep::recover(&shared).await.map_err(|down| StartError::new(74, down.to_string()))?;
+    if recovered > 0 {
+        observe::log::phase("settled what an earlier run left under way");
+    }
+    let mut loops = JoinSet::new();
+    loops.spawn(shared.clone().run());
+    loops.spawn(dispatch::mails::run(shared.clone()));
+    loops.spawn(dispatch::sweep::run(shared));
+    loops.spawn(inbound.clone().run(stop.inbound.clone()));
+    let names = bound.names();
+    let doors = open(bound, &config, &clock, &store, outbound, inbound, &stop);
+    Ok(Running { bound: names, shelves, store, stop, doors, loops, tasks, gateways })
+}
+
+impl Running {
+    /// Doors close → lanes begin nothing new → attempts finish → mails and texts in hand end → the store closes.
+    pub async fn stop(mut self) {
+        observe::log::phase("closing the doors");
+        self.stop.doors.cancel();
+        joined(&mut self.doors, DRAIN + Duration::from_secs(5), "doors").await;
+        observe::log::phase("finishing attempts");
+        self.stop.lanes.cancel();
+        self.stop.inbound.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(ATTEMPTS, self.tasks.wait()).await.is_err() {
+            observe::log::oddity("stop", "attempts were still under way; they will be found unsure");
+        }
+        joined(&mut self.loops, Duration::from_secs(5), "lanes").await;
+        for gateway in self.gateways {
+            drop(gateway.jobs);
+            let _ = tokio::time::timeout(Duration::from_secs(5), gateway.task).await;
+        }
+        observe::log::phase("closing the store");
+        self.store.close().await;
+    }
+}
+
+async fn joined(set: &mut JoinSet<()>, limit: Duration, what: &str) {
+    let all = async { while set.join_next().await.is_some() {} };
+    if tokio::time::timeout(limit, all).await.is_err() {
+        observe::log::oddity("stop", format_args!("{what} did not end in time"));
+        set.abort_all();
+    }
+}
+
+/// Sockets that are bound and not served yet.
+struct Bound {
+    mail: Vec<mail::Bound>,
+    http: Option<(TcpListener, SocketAddr)>,
+}
+
+impl Bound {
+    fn names(&self) -> Vec<String> {
+        let mail = self.mail.iter().map(|bound| format!("lmtp {}", bound.name()));
+        let http = self.http.iter().map(|(_, addr)| format!("http {addr}"));
+        mail.chain(http).collect()
+    }
+}
+
+async fn bind(config: &Config) -> Result<Bound, StartError> {
+    let mut bound = Bound { mail: Vec::new(), http: None };
+    for listener in &config.listeners {
+        let at = build::bind(&listener.bind);
+        let door = mail::Bound::bind(&at).await.map_err(|error| StartError::new(71, error.to_string()))?;
+        bound.mail.push(door);
+    }
+    if let Some(http) = &config.http {
+        let failed = |error: std::io::Error| {
+            StartError::new(71, format!("http.bind {}: {error}; is another program listening there?", http.bind))
+        };
+        let listener = TcpListener::bind(http.bind).await.map_err(failed)?;
+        let addr = listener.local_addr().map_err(failed)?;
+        bound.http = Some((listener, addr));
+    }
+    Ok(bound)
+}
+
+fn open(
+    bound: Bound,
+    config: &Config,
+    clock: &Clock,
+    store: &Store,
+    outbound: Outbound,
+    inbound: Inbound,
+    stop: &Stop,
+) -> JoinSet<()> {
+    let mut doors = JoinSet::new();
+    let settings = build::mail_door(config);
+    for (door, declared) in bound.mail.into_iter().zip(&config.listeners) {
+        let listener: Arc<Listener> = Arc::new(build::listener(declared, door.name()));
+        let served = mail::serve(
+            door,
+            listener,
+            outbound.clone(),
+            settings.clone(),
+            clock.clone(),
+            DoorVoice,
+            stop.doors.clone(),
+        );
+        doors.spawn(served);
+    }
+    if let Some((listener, addr)) = bound.http {
+        let shared = Arc::new(http::Shared {
+            outbound,
+            inbound,
+            store: store.clone(),
+            clock: clock.clone(),
+            settings: build::http_door(config),
+            loopback: http::is_loopback(&addr),
+            stopping: stop.doors.clone(),
+        });
+        doors.spawn(http::serve(listener, shared, stop.doors.clone(), DRAIN));
+    }
+    doors
+}
+
+fn gateways(config: &Config) -> Result<(Vec<Gateway>, Vec<handset::Shelf>), StartError> {
+    let mut started = Vec::new();
+    let mut shelves = Vec::new();
+    for declared in config.gateways.iter().filter(|g| g.active && g.send) {
+        let kind = build::kind(declared)?;
+        if let gateway::Kind::Handset(settings) = &kind {
+            shelves.push(settings.shelf.clone());
+        }
+        let gateway = gateway::start(declared.id.clone(), kind)
+            .map_err(|error| StartError::new(78, format!("gateway {}: {}", declared.id, error.0)))?;
+        started.push(gateway);
+    }
+    Ok((started, shelves))
+}
+
+/// Why the process was asked to stop.
+async fn signalled() -> &'static str {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        // Without handlers the default action ends the process.
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = term.recv() => "stopping: SIGTERM",
+        _ = int.recv() => "stopping: SIGINT",
+    }
+}

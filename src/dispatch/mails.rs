@@ -1,0 +1,187 @@
+//! The mail lane: replies and reports on their way into mailboxes.
+//!
+//! A refusal for good sends a reply to the next step of its ladder, at last to the dead letters; never a bounce.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::sync::Semaphore;
+
+use super::{Shared, fastrand};
+use crate::{
+    ground::{Enhanced, Fault, Outcome, Scope},
+    observe::{self, METRICS, metrics::Metrics},
+    store::{About, Begin, Closed, DeadLetter, Item, Key, Mail, Next, SegmentState, Settle},
+};
+
+/// Hands over what is due until stopped.
+pub async fn run(shared: Arc<Shared>) {
+    let window = Arc::new(Semaphore::new(shared.settings.mail_window));
+    let keys = [Key::Mailbox];
+    loop {
+        let changed = shared.store.changed();
+        let now = shared.clock.now();
+        let permit = tokio::select! {
+            permit = window.clone().acquire_owned() => permit,
+            () = shared.stop.cancelled() => return,
+        };
+        let Ok(first) = permit else { return };
+        let limit = 1 + window.available_permits();
+        let items = match shared.store.lease(&keys, limit, now).await {
+            Ok(items) => items,
+            Err(down) => {
+                observe::log::store_down("lease", down);
+                shared.clock.sleep(Duration::from_secs(1)).await;
+                continue;
+            }
+        };
+        let mut permit = Some(first);
+        let found = items.len();
+        for item in items {
+            let permit = match permit.take() {
+                Some(permit) => permit,
+                None => match window.clone().acquire_owned().await {
+                    Ok(permit) => permit,
+                    Err(_) => return,
+                },
+            };
+            let task = shared.clone();
+            shared.tasks.spawn(async move {
+                step(&task, item).await;
+                drop(permit);
+            });
+        }
+        drop(permit);
+        if found == limit {
+            continue;
+        }
+        let due = shared.store.next_due(&keys).await.ok().flatten().filter(|due| *due > now);
+        let wake = due.map_or(super::LOOK_AGAIN, |due| due.since(now)).min(super::LOOK_AGAIN);
+        tokio::select! {
+            () = changed => {}
+            () = shared.clock.sleep(wake) => {}
+            () = shared.stop.cancelled() => return,
+        }
+    }
+}
+
+async fn step(shared: &Shared, item: Item) {
+    let begin = Begin { id: item.id, gateway: None, parts: 0..1, frozen: None, link: None };
+    let attempt = match shared.store.begin(vec![begin]).await {
+        Ok(begun) => match begun.first() {
+            Some(Some(attempt)) => *attempt,
+            Some(None) | None => return,
+        },
+        Err(down) => {
+            observe::log::store_down("begin", down);
+            shared.clock.sleep(Duration::from_secs(1)).await;
+            return shared.store.give_back(&[item.id]);
+        }
+    };
+    let Some(mail) = item.payload.mail() else { return };
+    let outcome = shared.mailbox.deliver(mail.from.as_deref(), &mail.to, &mail.data).await;
+    let (word, fault) = match &outcome {
+        Outcome::Sent(_) => ("delivered", None),
+        Outcome::Later(fault) | Outcome::Unsure(fault) => ("deferred", Some(fault)),
+        Outcome::Never(fault) => ("refused", Some(fault)),
+    };
+    observe::log::mail_outcome(item.id, attempt, word, fault);
+    Metrics::count(&METRICS.mails, word);
+    settle(shared, &item, mail, attempt, outcome).await;
+}
+
+async fn settle(shared: &Shared, item: &Item, mail: &Mail, attempt: u32, outcome: Outcome) {
+    let now = shared.clock.now();
+    let mut settlement = Settle {
+        id: item.id,
+        attempt,
+        segments: vec![(0, SegmentState::Sent, None)],
+        next: Next::Closed(Closed::Relayed),
+        fault: None,
+        event: "sent",
+        errands: Vec::new(),
+        refund: None,
+        unlink: false,
+        dead: None,
+        withdraw: false,
+    };
+    match outcome {
+        Outcome::Sent(_) => {}
+        Outcome::Later(fault) | Outcome::Unsure(fault) => {
+            let pause = shared.settings.backoff.at_least(fault.after, attempt, fastrand());
+            settlement.segments = vec![(0, SegmentState::Waiting, None)];
+            settlement.next = Next::Waiting { at: now + pause, pin: None };
+            settlement.fault = Some(fault);
+            settlement.event = "deferred";
+        }
+        Outcome::Never(fault) => refused(&mut settlement, item, mail, fault, now),
+    }
+    shared.store.settle(settlement).await;
+}
+
+/// The next step of the ladder, or the dead letters.
+fn refused(settlement: &mut Settle, item: &Item, mail: &Mail, fault: Fault, now: crate::ground::Timestamp) {
+    settlement.event = "failed";
+    let mut steps = mail.ladder.iter().filter(|step| **step != mail.to).cloned();
+    if let Some(to) = steps.next() {
+        settlement.segments = vec![(0, SegmentState::Waiting, None)];
+        settlement.next = Next::Redirect { to, ladder: steps.collect(), at: now };
+    } else {
+        settlement.segments = vec![(0, SegmentState::Failed, None)];
+        settlement.next = Next::Closed(Closed::Failed);
+        settlement.dead = Some(dead(item, mail, "refused", &fault.to_string()));
+    }
+    settlement.fault = Some(fault);
+}
+
+fn dead(item: &Item, mail: &Mail, kind: &'static str, cause: &str) -> DeadLetter {
+    let about = match mail.about {
+        About::Report(about) => about,
+        About::Reply => Some(item.id),
+    };
+    DeadLetter { kind, about, cause: cause.to_owned(), data: mail.data.to_vec() }
+}
+
+/// A mail that could not be handed over in its time.
+pub async fn expire(shared: &Shared, item: &Item) {
+    let Some(mail) = item.payload.mail() else { return };
+    let why = item.cause.clone().unwrap_or_else(|| "the mail server did not take it in time".to_owned());
+    let fault = Fault::new(Scope::Message, Enhanced::new(5, 4, 7), &why);
+    shared
+        .store
+        .settle(Settle {
+            id: item.id,
+            attempt: 0,
+            segments: Vec::new(),
+            next: Next::Closed(Closed::Expired),
+            fault: Some(fault),
+            event: "expired",
+            errands: Vec::new(),
+            refund: None,
+            unlink: false,
+            dead: Some(dead(item, mail, "expired", &why)),
+            withdraw: false,
+        })
+        .await;
+}
+
+/// A mail whose hand-over was under way when an earlier run ended goes again: its Message-ID is stable, so a second
+/// copy is recognisable, and a lost one would not be.
+pub async fn interrupted(shared: &Shared, item: &Item) {
+    let fault = Fault::new(Scope::Message, Enhanced::new(4, 4, 2), "the daemon stopped before the answer came");
+    shared
+        .store
+        .settle(Settle {
+            id: item.id,
+            attempt: item.attempts,
+            segments: vec![(0, SegmentState::Waiting, None)],
+            next: Next::Waiting { at: shared.clock.now(), pin: None },
+            fault: Some(fault),
+            event: "deferred",
+            errands: Vec::new(),
+            refund: None,
+            unlink: false,
+            dead: None,
+            withdraw: false,
+        })
+        .await;
+}

@@ -1,0 +1,281 @@
+//! One attempt at one text: begin ══▶ job → judge → settle with its report ══▶
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::sync::oneshot;
+
+use super::{
+    Shared, fastrand,
+    lane::Lane,
+    policy::{Circumstances, Tell, Verdict, judge, judge_interrupted, was_sent},
+};
+use crate::{
+    gateway::{Attempt, Job, Split},
+    ground::{Enhanced, Fault, Outcome, Scope},
+    observe,
+    report::Kind,
+    sms::{
+        Segment,
+        split::{self, Reference},
+    },
+    store::{Begin, Closed, Item, NewLink, Next, SegmentState, Settle, Text},
+};
+
+/// Carries out one attempt from a lease to its settlement.
+pub async fn step(shared: &Shared, lane: &Lane, item: Item) {
+    let now = shared.clock.now();
+    let Some(text) = item.payload.text() else { return shared.store.give_back(&[item.id]) };
+    if item.expires <= now {
+        super::sweep::expire(shared, &item).await;
+        return shared.store.give_back(&[item.id]);
+    }
+    let segments = match segments_of(&item, text, lane) {
+        Ok(segments) => segments,
+        Err(fault) => return fail(shared, &item, fault).await,
+    };
+    let requests = lane.requests(segments.len());
+    let Some(n) = next_segment(&item, requests) else {
+        // Everything was sent already: only a receipt or its time can be missing.
+        return finish(shared, lane, &item, requests).await;
+    };
+    let begin = Begin {
+        id: item.id,
+        gateway: Some(lane.id.clone()),
+        parts: n..n + 1,
+        frozen: (requests > 1 && item.frozen.is_none())
+            .then(|| serde_json::to_string(&segments).expect("segments are plain data: strings and octets")),
+        link: link_of(shared, lane, text),
+    };
+    let attempt = match shared.store.begin(vec![begin]).await {
+        Ok(begun) => match begun.first() {
+            Some(Some(attempt)) => *attempt,
+            // Held, cancelled or closed meanwhile.
+            Some(None) | None => return,
+        },
+        Err(down) => {
+            observe::log::store_down("begin", down);
+            shared.clock.sleep(Duration::from_secs(1)).await;
+            return shared.store.give_back(&[item.id]);
+        }
+    };
+    let outcomes = run(lane, &item, text, segments, n, attempt, item.expires.since(now)).await;
+    let begun = Item { attempts: attempt, ..item };
+    settle(shared, lane, &begun, &outcomes, requests).await;
+}
+
+/// What this gateway is to be given, frozen from the first attempt of a message in parts.
+fn segments_of(item: &Item, text: &Text, lane: &Lane) -> Result<Vec<Segment>, Fault> {
+    if let Some(frozen) = &item.frozen {
+        return serde_json::from_str(frozen)
+            .map_err(|_| Fault::new(Scope::Message, Enhanced::new(5, 3, 5), "its stored segments cannot be read"));
+    }
+    let whole = || vec![Segment { body: text.content.body.clone(), udh: text.content.udh.clone() }];
+    let cut = match lane.traits().split {
+        Split::Provider if !needs_parts(text) => Ok(whole()),
+        Split::Provider | Split::Udh => split::split(&text.content, Reference::Eight(text.reference)),
+        Split::Separate => split::separate(&text.content),
+    };
+    cut.map_err(|_| {
+        Fault::new(Scope::Message, Enhanced::new(5, 3, 4), "the text takes more segments than a message may have")
+    })
+}
+
+/// Binary over one segment always goes in parts with its header, whatever the gateway does with words.
+fn needs_parts(text: &Text) -> bool {
+    matches!(text.content.body, crate::sms::Body::Binary(_)) && text.parts > 1
+}
+
+/// The first segment (from 0) that was not sent yet.
+fn next_segment(item: &Item, requests: u8) -> Option<u8> {
+    (0..requests).find(|n| !item.segments.iter().any(|s| s.n == n + 1 && was_sent(s.state)))
+}
+
+fn link_of(shared: &Shared, lane: &Lane, text: &Text) -> Option<NewLink> {
+    let mailbox = text.origin.reply_to.clone().filter(|_| shared.settings.call_log)?;
+    Some(NewLink {
+        phone: text.to.as_str().to_owned(),
+        gateway: lane.id.clone(),
+        number: lane.settings.number.clone(),
+        mailbox,
+        expires: shared.clock.now() + shared.settings.keep_links,
+    })
+}
+
+async fn run(
+    lane: &Lane,
+    item: &Item,
+    text: &Text,
+    segments: Vec<Segment>,
+    n: u8,
+    attempt: u32,
+    validity: Duration,
+) -> Vec<(u8, Outcome)> {
+    let attempt = Attempt {
+        id: item.id,
+        n: attempt,
+        to: text.to.clone(),
+        content: text.content.clone(),
+        segments,
+        parts: text.parts,
+        sender: text.sender.clone(),
+        sender_phone: text.sender_phone.clone(),
+        pid: text.pid,
+        dcs: text.dcs,
+        value: text.value.clone(),
+        validity,
+    };
+    let (reply, answer) = oneshot::channel();
+    let job = Job { attempt: Arc::new(attempt), parts: n..n + 1, reply };
+    if lane.jobs().send(job).await.is_err() {
+        let fault = Fault::new(Scope::Gateway, Enhanced::new(4, 3, 2), "the gateway is not running");
+        return vec![(n, Outcome::Later(fault))];
+    }
+    let mut outcomes = answer.await.unwrap_or_default();
+    if !outcomes.iter().any(|(part, _)| *part == n) {
+        let fault = Fault::new(Scope::Message, Enhanced::new(4, 4, 2), "the gateway gave no answer");
+        outcomes.push((n, Outcome::Unsure(fault)));
+    }
+    outcomes
+}
+
+async fn settle(shared: &Shared, lane: &Lane, item: &Item, outcomes: &[(u8, Outcome)], requests: u8) {
+    for (_, outcome) in outcomes {
+        let (word, fault) = words_of(outcome);
+        observe::log::outcome(item.id, &lane.id, item.attempts, word, fault);
+        observe::METRICS.attempt(lane.id.as_str(), word);
+    }
+    let at = circumstances(shared, lane, item, requests);
+    let verdict = judge(item, outcomes, &at);
+    match &verdict.pause {
+        Some(fault) => lane.pause(fault, at.backoff, at.jitter, at.now),
+        None if matches!(outcomes, [(_, Outcome::Sent(_)), ..]) => lane.recovered(),
+        None => {}
+    }
+    conclude(shared, item, item.attempts, verdict, Some(lane)).await;
+}
+
+fn circumstances(shared: &Shared, lane: &Lane, item: &Item, requests: u8) -> Circumstances {
+    let now = shared.clock.now();
+    let elsewhere = item.key == crate::store::Key::Any
+        && shared.lanes.values().any(|other| other.id != lane.id && other.rests_until(now).is_none());
+    Circumstances {
+        now,
+        gateway: lane.id.clone(),
+        on_unsure: lane.settings.on_unsure,
+        backoff: shared.settings.backoff,
+        jitter: fastrand(),
+        receipt_wait: lane.traits().receipts.then_some(shared.settings.receipt_wait),
+        requests,
+        elsewhere,
+    }
+}
+
+/// Writes a verdict with its report in one transaction.
+async fn conclude(shared: &Shared, item: &Item, attempt: u32, verdict: Verdict, lane: Option<&Lane>) {
+    let kind = match verdict.tell {
+        Tell::Nothing => None,
+        Tell::Failed => Some(Kind::Failed),
+        Tell::Unsure => Some(Kind::Unsure),
+        Tell::Relayed => Some(Kind::Relayed),
+    };
+    let gateway = lane.map(|lane| &lane.id);
+    let mut told = crate::report::Told::default();
+    if let Some(kind) = kind {
+        let sent = sent_segments(item, &verdict);
+        told = shared.reporter.tell(item, kind, verdict.fault.as_ref(), gateway, sent).await;
+    }
+    let refund = item.payload.text().and_then(|text| text.charged.clone()).filter(|_| verdict.refund);
+    let settlement = Settle {
+        id: item.id,
+        attempt,
+        segments: verdict.segments,
+        next: verdict.next,
+        fault: verdict.fault,
+        event: verdict.event,
+        errands: told.errand.into_iter().collect(),
+        refund,
+        unlink: verdict.unlink,
+        dead: told.dead,
+        withdraw: false,
+    };
+    if !shared.store.settle(settlement).await {
+        observe::log::oddity("settle", "a later attempt exists; this outcome is kept in the history only");
+    }
+}
+
+fn sent_segments(item: &Item, verdict: &Verdict) -> usize {
+    let before =
+        item.segments.iter().filter(|s| matches!(s.state, SegmentState::Sent | SegmentState::Delivered)).count();
+    before + verdict.segments.iter().filter(|(_, state, _)| *state == SegmentState::Sent).count()
+}
+
+/// Closes a message that no gateway can ever carry.
+pub async fn cannot_carry(shared: &Shared, item: &Item) {
+    fail(
+        shared,
+        item,
+        Fault::new(Scope::Message, Enhanced::new(5, 4, 4), "no gateway can carry a message of this kind"),
+    )
+    .await;
+}
+
+async fn fail(shared: &Shared, item: &Item, fault: Fault) {
+    let verdict = Verdict {
+        segments: Vec::new(),
+        next: Next::Closed(Closed::Failed),
+        event: "failed",
+        fault: Some(fault),
+        tell: Tell::Failed,
+        refund: !item.segments.iter().any(|s| was_sent(s.state)),
+        unlink: false,
+        pause: None,
+    };
+    conclude(shared, item, 0, verdict, None).await;
+    shared.store.give_back(&[item.id]);
+}
+
+/// All segments were sent, but the message is still open: it closes now.
+async fn finish(shared: &Shared, lane: &Lane, item: &Item, requests: u8) {
+    let at = circumstances(shared, lane, item, requests);
+    let verdict = judge(item, &[], &at);
+    conclude(shared, item, 0, verdict, Some(lane)).await;
+    shared.store.give_back(&[item.id]);
+}
+
+/// Follows `on_unsure` for an attempt of an earlier run.
+pub async fn interrupted(shared: &Shared, item: &Item) {
+    let lane = item.gateway.as_ref().and_then(|id| shared.lanes.get(id));
+    let segments = item.payload.text().map_or(1, |text| usize::from(text.parts));
+    let at = match lane {
+        Some(lane) => circumstances(shared, lane, item, lane.requests(segments)),
+        None => orphaned(shared, item),
+    };
+    let choice = at.on_unsure.word();
+    observe::log::interrupted(item.id, item.gateway.as_ref(), choice);
+    let verdict = judge_interrupted(item, &at);
+    conclude(shared, item, item.attempts, verdict, lane.map(AsRef::as_ref)).await;
+}
+
+/// The gateway of the attempt is not configured any more: the careful choice.
+fn orphaned(shared: &Shared, item: &Item) -> Circumstances {
+    Circumstances {
+        now: shared.clock.now(),
+        gateway: item.gateway.clone().unwrap_or_else(|| "gone".parse().expect("a sound id")),
+        on_unsure: super::policy::OnUnsure::Report,
+        backoff: shared.settings.backoff,
+        jitter: fastrand(),
+        receipt_wait: None,
+        requests: 1,
+        elsewhere: false,
+    }
+}
+
+/// The word of an outcome in logs and metrics.
+fn words_of(outcome: &Outcome) -> (&'static str, Option<&Fault>) {
+    match outcome {
+        Outcome::Sent(_) => ("sent", None),
+        Outcome::Later(fault) => ("later", Some(fault)),
+        Outcome::Never(fault) => ("never", Some(fault)),
+        Outcome::Unsure(fault) => ("unsure", Some(fault)),
+    }
+}

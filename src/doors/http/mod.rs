@@ -1,0 +1,122 @@
+//! The HTTP door: the classic calls `/sms/` and `/sms/deliver.html`, and what monitors ask.
+//!
+//! Own accept loop: a permit before each connection, header and body time-outs, graceful drain. What can go wrong is
+//! answered in the words of the classic call (`ERR <code> <text>`) with a fitting status.
+
+mod classic;
+mod guard;
+mod monitor;
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::{Router, routing::get};
+use hyper::server::conn::http1::Builder;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulShutdown,
+    service::TowerToHyperService,
+};
+use tokio::{net::TcpListener, sync::Semaphore};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    address::Numbering,
+    ground::{Clock, GatewayId, Secret},
+    inbound::Inbound,
+    observe,
+    outbound::Outbound,
+    store::Store,
+};
+
+/// What the door goes by.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub numbering: Numbering,
+    /// Largest request body, octets.
+    pub max_body: usize,
+    pub max_connections: usize,
+    /// For headers and body together, and for an idle connection.
+    pub timeout: Duration,
+    /// Names under which it is called, beside its address and `localhost`; others are refused on a loopback bind.
+    pub hosts: Vec<String>,
+    /// Gateways that deliver by `/sms/deliver.html`: id → password, region, our number.
+    pub gateways: std::collections::HashMap<GatewayId, Deliverer>,
+}
+
+/// A gateway that may deliver by HTTP.
+#[derive(Debug, Clone)]
+pub struct Deliverer {
+    /// `None`: the call is refused for this gateway.
+    pub password: Option<Secret<String>>,
+    /// `receive`, `active`.
+    pub receives: bool,
+    pub number: Option<String>,
+}
+
+/// What handlers reach.
+pub struct Shared {
+    pub outbound: Outbound,
+    pub inbound: Inbound,
+    pub store: Store,
+    pub clock: Clock,
+    pub settings: Settings,
+    pub loopback: bool,
+    pub stopping: CancellationToken,
+}
+
+/// Serves one bound listener until `stop`, then lets requests under way finish, at most `drain` long.
+pub async fn serve(listener: TcpListener, shared: Arc<Shared>, stop: CancellationToken, drain: Duration) {
+    let permits = Arc::new(Semaphore::new(shared.settings.max_connections));
+    let app = router(shared.clone());
+    let graceful = GracefulShutdown::new();
+    let mut builder = Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(shared.settings.timeout);
+    loop {
+        let permit = tokio::select! {
+            permit = permits.clone().acquire_owned() => permit,
+            () = stop.cancelled() => break,
+        };
+        let Ok(permit) = permit else { break };
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = stop.cancelled() => break,
+        };
+        let Ok((stream, _)) = accepted else {
+            // Out of descriptors: give those who finish a moment.
+            shared.clock.sleep(Duration::from_millis(100)).await;
+            continue;
+        };
+        let _ = stream.set_nodelay(true);
+        let service = TowerToHyperService::new(app.clone());
+        let connection = builder.serve_connection(TokioIo::new(stream), service);
+        let connection = graceful.watch(connection);
+        tokio::spawn(async move {
+            // A broken connection is the client's affair; what was committed is in the store.
+            let _ = connection.await;
+            drop(permit);
+        });
+    }
+    drop(listener);
+    if tokio::time::timeout(drain, graceful.shutdown()).await.is_err() {
+        observe::log::oddity("http", "requests were still under way when the time for stopping was over");
+    }
+}
+
+fn router(shared: Arc<Shared>) -> Router {
+    let classic = Router::new()
+        .route("/sms/", get(classic::send).post(classic::send))
+        .route("/sms", get(classic::send).post(classic::send))
+        .route("/sms/deliver.html", get(classic::deliver).post(classic::deliver))
+        .layer(axum::middleware::from_fn_with_state(shared.clone(), guard::guard));
+    Router::new()
+        .route("/healthz", get(monitor::health))
+        .route("/readyz", get(monitor::ready))
+        .route("/metrics", get(monitor::metrics))
+        .merge(classic)
+        .with_state(shared)
+}
+
+/// The address that was bound, for `ready`.
+pub fn is_loopback(addr: &SocketAddr) -> bool {
+    addr.ip().is_loopback()
+}

@@ -1,0 +1,160 @@
+//! Accepting connections, and closing the door.
+
+use std::{io, net::IpAddr, sync::Arc, time::Duration};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt},
+    sync::Semaphore,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    ground::{Clock, Enhanced},
+    mail::received,
+    outbound::{Accept, Listener, Peer},
+    smtp::Reply,
+};
+
+use super::{Bound, End, Settings, Voice, bind::Socket, limits::Limits, talk};
+
+/// Connections beyond the limit that are told so at once; further ones wait in the socket's queue.
+const SPARE: usize = 16;
+
+/// What all connections of a door share.
+pub(super) struct Shared<A, V> {
+    pub listener: Arc<Listener>,
+    pub accept: A,
+    pub settings: Settings,
+    pub session: Arc<crate::smtp::session::Settings>,
+    pub clock: Clock,
+    pub voice: V,
+    /// The door closes.
+    pub stop: CancellationToken,
+    /// The time for mails in progress is over.
+    pub hard: CancellationToken,
+    limits: Limits,
+}
+
+/// Serves a socket until `stop`, then lets mails in progress end within `settings.drain` and returns when the last
+/// connection is closed. A mail that was handed to `accept` is always waited for.
+pub async fn serve<A: Accept, V: Voice>(
+    bound: Bound,
+    listener: Arc<Listener>,
+    accept: A,
+    settings: Settings,
+    clock: Clock,
+    voice: V,
+    stop: CancellationToken,
+) {
+    let (socket, file) = bound.into_parts();
+    let permits = Arc::new(Semaphore::new(settings.max_connections.saturating_add(SPARE).min(Semaphore::MAX_PERMITS)));
+    let tracker = TaskTracker::new();
+    let drain = settings.drain;
+    let hard = CancellationToken::new();
+    let shared = Arc::new(Shared {
+        limits: Limits::new(settings.max_connections, settings.max_per_peer),
+        session: Arc::new(settings.session.clone()),
+        listener,
+        accept,
+        settings,
+        clock: clock.clone(),
+        voice,
+        stop: stop.clone(),
+        hard: hard.clone(),
+    });
+    loop {
+        // The permit comes first: a connection that cannot be served is not taken from the queue.
+        let permit = tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            permit = permits.clone().acquire_owned() => permit,
+        };
+        let Ok(permit) = permit else { break };
+        let taken = tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            taken = socket.accept() => taken,
+        };
+        match taken {
+            Ok((stream, addr)) => {
+                let shared = shared.clone();
+                tracker.spawn(async move {
+                    connection(&shared, stream, addr).await;
+                    drop(permit);
+                });
+            }
+            Err(error) => {
+                shared.voice.accept_failed(&shared.listener, &error);
+                // Out of descriptors, mostly: one comes free when a connection ends.
+                tokio::select! {
+                    () = stop.cancelled() => break,
+                    () = clock.sleep(Duration::from_millis(100)) => {}
+                }
+            }
+        }
+    }
+    drop(socket);
+    drop(file);
+    tracker.close();
+    tokio::select! {
+        () = tracker.wait() => return,
+        () = clock.sleep(drain) => hard.cancel(),
+    }
+    tracker.wait().await;
+}
+
+/// A stream of either kind.
+enum Stream {
+    Tcp(tokio::net::TcpStream),
+    Unix(tokio::net::UnixStream),
+}
+
+impl Socket {
+    async fn accept(&self) -> io::Result<(Stream, Option<IpAddr>)> {
+        match self {
+            Self::Tcp(listener) => {
+                let (stream, addr) = listener.accept().await?;
+                Ok((Stream::Tcp(stream), Some(addr.ip().to_canonical())))
+            }
+            Self::Unix(listener) => Ok((Stream::Unix(listener.accept().await?.0), None)),
+        }
+    }
+}
+
+async fn connection<A: Accept, V: Voice>(shared: &Shared<A, V>, stream: Stream, addr: Option<IpAddr>) {
+    let trusted = addr.is_none_or(|addr| received::within(&shared.listener.trust, addr));
+    let peer = Peer { addr, trusted };
+    shared.voice.opened(&shared.listener, &peer);
+    let (end, mails) = match stream {
+        Stream::Tcp(stream) => {
+            // Replies are written whole; waiting for more to send would only add delay.
+            let _ = stream.set_nodelay(true);
+            admit(shared, &peer, stream).await
+        }
+        Stream::Unix(stream) => admit(shared, &peer, stream).await,
+    };
+    shared.voice.closed(&shared.listener, &peer, &end, mails);
+}
+
+async fn admit<A: Accept, V: Voice, S>(shared: &Shared<A, V>, peer: &Peer, mut stream: S) -> (End, u64)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    match shared.limits.take(peer.addr) {
+        Ok(_place) => talk::talk(shared, peer, stream).await,
+        Err(end) => {
+            let words = match end {
+                End::TooManyFromPeer => "Too many connections from your address; try again later",
+                _ => "Too many connections; try again later",
+            };
+            let mut out = Vec::new();
+            Reply::new(421, Enhanced::new(4, 7, 0), words).write(&mut out);
+            tokio::select! {
+                () = shared.clock.sleep(Duration::from_secs(5)) => {}
+                () = shared.stop.cancelled() => {}
+                _ = async { stream.write_all(&out).await?; stream.shutdown().await } => {}
+            }
+            (end, 0)
+        }
+    }
+}

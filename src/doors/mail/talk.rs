@@ -1,0 +1,173 @@
+//! One connection: bytes between its socket and the session, answers from the journey behind the door.
+
+use std::{io, sync::Arc, time::Duration};
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+use crate::{
+    ground::Enhanced,
+    outbound::{Accept, Handed, Peer},
+    smtp::{Mail, Protocol, Reply, Session, Step, session::Closed},
+};
+
+use super::{End, Voice, serve::Shared};
+
+/// Octets of one read.
+const READ: usize = 16 * 1024;
+
+/// Speaks with one peer to the end. Returns why it ended and how many mails were taken.
+pub(super) async fn talk<A, V, S>(shared: &Shared<A, V>, peer: &Peer, stream: S) -> (End, u64)
+where
+    A: Accept,
+    V: Voice,
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let protocol = if shared.listener.lmtp { Protocol::Lmtp } else { Protocol::Smtp };
+    let session = Session::new(shared.session.clone(), protocol, peer.trusted);
+    let mut talk = Talk { shared, peer, stream, session, slowed: 0 };
+    let mut whole = Box::pin(shared.clock.sleep(shared.settings.whole));
+    let mut buffer = vec![0; READ];
+    let mut filled = 0;
+    let end = loop {
+        if let Err(end) = talk.digest(&buffer[..filled]).await {
+            break end;
+        }
+        if shared.stop.is_cancelled() && !talk.session.in_transaction() {
+            break talk.hang_up(End::Stopped).await;
+        }
+        let draining = talk.session.in_transaction();
+        tokio::select! {
+            biased;
+            () = shared.hard.cancelled() => break talk.hang_up(End::Stopped).await,
+            () = shared.stop.cancelled(), if !draining => break talk.hang_up(End::Stopped).await,
+            read = talk.stream.read(&mut buffer) => match read {
+                Ok(0) => break End::Gone { mid_mail: talk.session.in_transaction() },
+                Ok(n) => filled = n,
+                Err(error) => break failed(&error, talk.session.in_transaction()),
+            },
+            () = &mut whole => break talk.hang_up(End::Overlong).await,
+            () = shared.clock.sleep(shared.settings.idle) => break talk.hang_up(End::Idle).await,
+        }
+    };
+    (end, talk.session.mails())
+}
+
+struct Talk<'a, A, V, S> {
+    shared: &'a Shared<A, V>,
+    peer: &'a Peer,
+    stream: S,
+    session: Session,
+    /// Errors that were slowed down already.
+    slowed: u32,
+}
+
+impl<A: Accept, V: Voice, S: AsyncRead + AsyncWrite + Unpin> Talk<'_, A, V, S> {
+    /// Takes in what was read and writes the replies to it.
+    async fn digest(&mut self, mut input: &[u8]) -> Result<(), End> {
+        loop {
+            match self.session.step(&mut input) {
+                Step::More => return self.flush().await,
+                Step::Flush => self.flush().await?,
+                Step::AskRecipient { envelope, recipient } => {
+                    let shared = self.shared;
+                    let reply = shared.accept.recipient(&shared.listener, self.peer, envelope, recipient).await;
+                    self.session.answer(&reply);
+                }
+                Step::Mail(mail) => self.hand_over(*mail).await,
+                Step::Close(why) => {
+                    self.flush().await?;
+                    self.part(why != Closed::Quit).await;
+                    return Err(End::Session(why));
+                }
+            }
+        }
+    }
+
+    async fn hand_over(&mut self, mail: Mail) {
+        let Mail { envelope, recipients, data } = mail;
+        let handed =
+            Handed { listener: Arc::clone(&self.shared.listener), peer: self.peer.clone(), envelope, recipients, data };
+        let replies = self.shared.accept.mail(handed).await;
+        self.session.answers(replies);
+    }
+
+    /// Writes what waits. Further errors beyond `tarpit_after` are answered slowly.
+    async fn flush(&mut self) -> Result<(), End> {
+        let settings = &self.shared.settings;
+        let errors = self.session.errors();
+        if errors < self.slowed {
+            self.slowed = 0;
+        }
+        if errors > self.slowed && errors >= settings.tarpit_after {
+            tokio::select! {
+                () = self.shared.clock.sleep(settings.tarpit) => {}
+                () = self.shared.stop.cancelled() => {}
+            }
+        }
+        self.slowed = errors;
+        self.write(settings.idle).await
+    }
+
+    async fn write(&mut self, patience: Duration) -> Result<(), End> {
+        if self.session.replies().is_empty() {
+            return Ok(());
+        }
+        let wrote = tokio::select! {
+            biased;
+            wrote = self.stream.write_all(self.session.replies()) => wrote,
+            () = self.shared.hard.cancelled() => return Err(End::Stopped),
+            () = self.shared.clock.sleep(patience) => return Err(End::Idle),
+        };
+        self.session.written();
+        wrote.map_err(|error| failed(&error, self.session.in_transaction()))
+    }
+
+    /// Closes our direction. Where the peer may still be sending, its bytes are read away for a moment: closing a
+    /// socket with unread bytes makes the system throw away the last reply.
+    async fn part(&mut self, still_sending: bool) {
+        // The peer may have closed already: there is nothing left to say.
+        let _ = self.stream.shutdown().await;
+        if !still_sending {
+            return;
+        }
+        let stream = &mut self.stream;
+        let read_away = async move {
+            let mut scrap = [0; 1024];
+            for _ in 0..64 {
+                if !stream.read(&mut scrap).await.is_ok_and(|n| n > 0) {
+                    break;
+                }
+            }
+        };
+        tokio::select! {
+            () = read_away => {}
+            () = self.shared.stop.cancelled() => {}
+            () = self.shared.clock.sleep(Duration::from_secs(1)) => {}
+        }
+    }
+
+    /// The last words, as far as the peer takes them at once.
+    async fn hang_up(&mut self, end: End) -> End {
+        let (code, words) = match end {
+            End::Stopped => (Enhanced::new(4, 3, 2), "Closing down; try again soon"),
+            End::Overlong => (Enhanced::new(4, 4, 2), "This session is too long"),
+            _ => (Enhanced::new(4, 4, 2), "Silent for too long"),
+        };
+        self.session.hang_up(&Reply::new(421, code, words));
+        tokio::select! {
+            biased;
+            _ = async { self.stream.write_all(self.session.replies()).await?; self.stream.shutdown().await } => {}
+            () = self.shared.clock.sleep(Duration::from_secs(1)) => {}
+        }
+        end
+    }
+}
+
+fn failed(error: &io::Error, mid_mail: bool) -> End {
+    match error.kind() {
+        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionAborted => {
+            End::Gone { mid_mail }
+        }
+        kind => End::Failed(kind),
+    }
+}

@@ -1,0 +1,219 @@
+//! Several people wrote to one phone and it answers: it is asked whom it means.
+//!
+//! At most one question per phone and hour. What waits goes to the choice that is answered, or to the default mailbox
+//! when nobody answers in time; nothing waits for ever.
+
+use super::{Inner, assemble::Assembled, compose::Delivery};
+use crate::{
+    accounts::Limit,
+    address::{Destination, Mailbox, Originator},
+    ground::{AccountName, GatewayId, MessageId, Timestamp},
+    observe,
+    sms::{
+        Content,
+        split::{self, Reference},
+    },
+    smtp::Notify,
+    store::{Charge, Conflict, Down, InboundStep, Key, Link, Month, New, Origin, Payload, Priority, Text},
+};
+
+/// At most one conflict text per phone in this time.
+const ASK_EVERY: std::time::Duration = std::time::Duration::from_secs(3600);
+
+impl Inner {
+    /// Opens a conflict, or adds a text to the open one.
+    pub(super) async fn ask(
+        &self,
+        set: &Assembled,
+        phone: &str,
+        links: &[Link],
+        open: Option<Conflict>,
+        now: Timestamp,
+    ) -> Result<InboundStep, Down> {
+        let gateway = &set.first().mo.gateway;
+        let ids: Vec<MessageId> = set.segments.iter().map(|s| s.id).collect();
+        let mut choices: Vec<Mailbox> = Vec::new();
+        for link in links {
+            if !choices.contains(&link.mailbox) {
+                choices.push(link.mailbox.clone());
+            }
+        }
+        let asked_lately = open.as_ref().is_some_and(|c| c.asked + ASK_EVERY > now);
+        let mut conflict = match open {
+            Some(open) if open.open => open,
+            earlier => Conflict {
+                id: MessageId::new(),
+                phone: phone.to_owned(),
+                gateway: gateway.clone(),
+                choices,
+                waiting: Vec::new(),
+                until: now + self.settings.conflict_wait,
+                asked: earlier.map_or(Timestamp(0), |c| c.asked),
+                open: true,
+            },
+        };
+        let mut errands = Vec::new();
+        if !asked_lately
+            && let Some(question) = self.question(&set.first().mo.from, gateway, &conflict.choices, now).await?
+        {
+            conflict.asked = now;
+            errands.push(question);
+        }
+        observe::log::routed(set.id, gateway, "conflict", if errands.is_empty() { "waits" } else { "asked" });
+        let cause = format!("{} people wrote to this phone", conflict.choices.len());
+        Ok(InboundStep {
+            parked: ids,
+            errands,
+            conflict: Some(conflict),
+            events: vec![(set.id, "conflict", cause)],
+            ..InboundStep::default()
+        })
+    }
+
+    /// The conflict text: leaves by the gateway the text came in on, charged to the global account within its limits.
+    /// No global account, no room, or no number to send to: no question; the text waits for the default mailbox.
+    async fn question(
+        &self,
+        phone: &Originator,
+        gateway: &GatewayId,
+        choices: &[Mailbox],
+        now: Timestamp,
+    ) -> Result<Option<New>, Down> {
+        let global: AccountName = "*".parse().expect("a star is a sound name");
+        let (Some(number), Ok(allowance)) = (phone.number(), self.accounts.allowance(&global, now)) else {
+            return Ok(None);
+        };
+        if !number.region().is_some_and(|region| allowance.regions.contains(&region)) {
+            return Ok(None);
+        }
+        let content = Content::text(self.conflict_words(choices));
+        let Ok(measure) = split::measure(&content, Reference::Eight(0)) else { return Ok(None) };
+        let parts = u8::try_from(measure.segments).unwrap_or(u8::MAX);
+        let month = Month(month_of(now, &self.settings.zone));
+        let limit = match allowance.limit {
+            Limit::AtMost(limit) => Some(limit),
+            Limit::Unlimited => None,
+        };
+        if let Some(limit) = limit
+            && self.store.usage(&allowance.pool, month).await? + u64::from(parts) > limit
+        {
+            return Ok(None);
+        }
+        let id = MessageId::new();
+        Ok(Some(New {
+            id,
+            key: Key::Gateway(gateway.clone()),
+            priority: Priority::Urgent,
+            due: now,
+            expires: now + self.settings.conflict_wait,
+            warn_at: None,
+            payload: Payload::Text(Box::new(Text {
+                to: Destination::Number(number.clone()),
+                content,
+                parts,
+                reference: id.to_string().bytes().fold(0, |a, b| a.wrapping_mul(31).wrapping_add(b)),
+                sender: None,
+                sender_phone: None,
+                pid: None,
+                dcs: None,
+                value: Vec::new(),
+                account: global,
+                charged: None,
+                origin: silent(number.as_str(), now),
+            })),
+            charge: Some(Charge { pool: allowance.pool, month, amount: u64::from(parts), limit }),
+            fingerprint: None,
+            original: None,
+        }))
+    }
+
+    fn conflict_words(&self, choices: &[Mailbox]) -> String {
+        let list: Vec<String> =
+            choices.iter().enumerate().map(|(i, m)| format!("#{}# for {}", i + 1, m.as_str())).collect();
+        self.settings.conflict_text.replace("{choices}", &list.join(" or "))
+    }
+
+    /// What waits for the answer goes to the mailbox that was chosen, together with the answer itself.
+    pub(super) async fn answered(
+        &self,
+        set: &Assembled,
+        conflict: Conflict,
+        choice: usize,
+        rest: String,
+        now: Timestamp,
+    ) -> Result<InboundStep, Down> {
+        let Some(mailbox) = conflict.choices.get(choice - 1).cloned() else {
+            return self.to_ladder(set, None, "default", now).await;
+        };
+        // The mail that the chosen person wrote last is the one this answers.
+        let link = self.store.links(&conflict.phone, now).await?.into_iter().find(|link| link.mailbox == mailbox);
+        let mut step = InboundStep { settled: Some(conflict.id), ..InboundStep::default() };
+        for waiting in super::assemble::assemble(conflict.waiting, now, std::time::Duration::ZERO) {
+            self.deliver(
+                &waiting,
+                Delivery { words: None, to: Some(mailbox.clone()), link: link.as_ref(), why: "choice" },
+                now,
+                &mut step,
+            )
+            .await?;
+        }
+        let ids = set.segments.iter().map(|s| s.id);
+        if rest.is_empty() {
+            step.done.extend(ids);
+            step.events.push((set.id, "choice", "an answer without further words".to_owned()));
+        } else {
+            self.deliver(
+                set,
+                Delivery { words: Some(rest), to: Some(mailbox), link: link.as_ref(), why: "choice" },
+                now,
+                &mut step,
+            )
+            .await?;
+        }
+        Ok(step)
+    }
+
+    /// Conflicts nobody answered: their texts go to the default mailbox.
+    pub(super) async fn stale_conflicts(&self, now: Timestamp) -> Result<bool, Down> {
+        let stale = self.store.stale_conflicts(now, 100).await?;
+        let any = !stale.is_empty();
+        for conflict in stale {
+            let mut step = InboundStep { settled: Some(conflict.id), ..InboundStep::default() };
+            for waiting in super::assemble::assemble(conflict.waiting, now, std::time::Duration::ZERO) {
+                self.deliver(
+                    &waiting,
+                    Delivery { words: None, to: None, link: None, why: "unanswered" },
+                    now,
+                    &mut step,
+                )
+                .await?;
+            }
+            self.store.resolve(step).await?;
+        }
+        Ok(any)
+    }
+}
+
+/// The origin of a text that Martlet itself writes: nobody is told of its fate, and no reply is expected by name.
+fn silent(to: &str, now: Timestamp) -> Origin {
+    Origin {
+        report_to: None,
+        reply_to: None,
+        notify: Notify::NEVER,
+        ret: None,
+        envid: None,
+        orcpt: None,
+        written: format!("sms:{to}"),
+        auto_replied: true,
+        arrived: now,
+        message_id: None,
+        references: Vec::new(),
+        subject: None,
+        original: None,
+    }
+}
+
+fn month_of(now: Timestamp, zone: &jiff::tz::TimeZone) -> u32 {
+    let date = now.utc().with_time_zone(zone.clone()).date();
+    u32::try_from(date.year()).unwrap_or(0) * 12 + u32::from(date.month().unsigned_abs()) - 1
+}

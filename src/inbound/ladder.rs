@@ -1,0 +1,138 @@
+//! Which mailbox gets a phone's text: the tag in it, else who wrote to the phone, else the default mailbox.
+//!
+//! Each step leaves an event, so that "why did it go there?" has an answer. A mailbox that refuses for good sends the
+//! mail to the next step, then to the postmaster, at last to the dead letters.
+
+use super::{
+    Inner,
+    assemble::Assembled,
+    compose::Delivery,
+    tags::{self, Tag},
+};
+use crate::{
+    address::{Mailbox, Originator},
+    ground::{GatewayId, Timestamp},
+    observe::{self, METRICS, metrics::Metrics},
+    store::{Conflict, Down, InboundStep, Link},
+};
+
+impl Inner {
+    /// The whole decision for one text.
+    pub(super) async fn decide(&self, set: &Assembled, now: Timestamp) -> Result<InboundStep, Down> {
+        if let Some(step) = self.without_words(set) {
+            return Ok(step);
+        }
+        let gateway = &set.first().mo.gateway;
+        let phone = phone_of(&set.first().mo.from);
+        let open = match &phone {
+            Some(phone) => self.store.conflict(phone, gateway).await?,
+            None => None,
+        };
+        if self.settings.tags
+            && let Some(words) = set.words()
+        {
+            let choices = open.as_ref().filter(|c| c.open && c.until > now).map_or(0, |c| c.choices.len());
+            if let Some(tagged) = tags::find(words, &self.settings.domains, choices) {
+                return match (tagged.tag, open) {
+                    (Tag::Choice(n), Some(conflict)) => self.answered(set, conflict, n, tagged.rest, now).await,
+                    (Tag::Choice(_), None) => self.to_ladder(set, None, "default", now).await,
+                    (Tag::Mailbox(mailbox), _) => self.tagged(set, mailbox, tagged.rest, now).await,
+                };
+            }
+        }
+        match phone.filter(|_| self.settings.call_log) {
+            Some(phone) => self.by_call_log(set, phone, open, now).await,
+            None => self.to_ladder(set, None, "default", now).await,
+        }
+    }
+
+    async fn tagged(
+        &self,
+        set: &Assembled,
+        mailbox: Mailbox,
+        rest: String,
+        now: Timestamp,
+    ) -> Result<InboundStep, Down> {
+        let mut step = InboundStep::default();
+        self.deliver(set, Delivery { words: Some(rest), to: Some(mailbox), link: None, why: "tag" }, now, &mut step)
+            .await?;
+        Ok(step)
+    }
+
+    async fn by_call_log(
+        &self,
+        set: &Assembled,
+        phone: &str,
+        open: Option<Conflict>,
+        now: Timestamp,
+    ) -> Result<InboundStep, Down> {
+        let links = self.candidates(set, phone, now).await?;
+        match links.as_slice() {
+            [] => self.to_ladder(set, None, "default", now).await,
+            [link] => self.to_ladder(set, Some(link), "call log", now).await,
+            several => {
+                let still = open.filter(|c| c.open && c.until > now || !c.open);
+                self.ask(set, phone, several, still, now).await
+            }
+        }
+    }
+
+    /// Live links: those of the same gateway or number first; if none of these is live, any of that phone. One per
+    /// mailbox, the latest.
+    async fn candidates(&self, set: &Assembled, phone: &str, now: Timestamp) -> Result<Vec<Link>, Down> {
+        let mo = &set.first().mo;
+        let all = self.store.links(phone, now).await?;
+        let here = |link: &&Link| match (&mo.number, &link.number) {
+            (Some(dialled), Some(ours)) => dialled == ours,
+            _ => link.gateway == mo.gateway,
+        };
+        let near: Vec<Link> = all.iter().filter(here).cloned().collect();
+        let mut chosen: Vec<Link> = Vec::new();
+        for link in if near.is_empty() { all } else { near } {
+            if !chosen.iter().any(|have| have.mailbox == link.mailbox) {
+                chosen.push(link);
+            }
+        }
+        Ok(chosen)
+    }
+
+    pub(super) async fn to_ladder(
+        &self,
+        set: &Assembled,
+        link: Option<&Link>,
+        why: &'static str,
+        now: Timestamp,
+    ) -> Result<InboundStep, Down> {
+        let mut step = InboundStep::default();
+        let to = link.map(|link| link.mailbox.clone());
+        self.deliver(set, Delivery { words: None, to, link, why }, now, &mut step).await?;
+        Ok(step)
+    }
+
+    /// Texts without words are discarded, or delivered with the configured ones.
+    fn without_words(&self, set: &Assembled) -> Option<InboundStep> {
+        let empty = set.words().is_some_and(|words| words.trim().is_empty());
+        if !empty || self.settings.empty_text.is_some() {
+            return None;
+        }
+        self.voice(set, &set.first().mo.gateway, "empty", "discarded");
+        Some(InboundStep {
+            done: set.segments.iter().map(|s| s.id).collect(),
+            events: vec![(set.id, "discarded", "the text was empty".to_owned())],
+            ..InboundStep::default()
+        })
+    }
+
+    pub(super) fn voice(&self, set: &Assembled, gateway: &GatewayId, step: &str, outcome: &str) {
+        observe::log::routed(set.id, gateway, step, outcome);
+        Metrics::count(&METRICS.inbound, step);
+    }
+}
+
+/// What the call log knows the phone by; names have no links.
+fn phone_of(from: &Originator) -> Option<&str> {
+    match from {
+        Originator::Number(_) | Originator::Digits(_) => Some(from.as_str()),
+        Originator::Name(_) => None,
+    }
+}

@@ -1,0 +1,115 @@
+//! Metrics in Prometheus' text form, each with its help text.
+
+use std::sync::{
+    LazyLock,
+    atomic::{AtomicI64, AtomicU64},
+};
+
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text::encode},
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
+    registry::Registry,
+};
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Door {
+    pub door: String,
+    /// `accepted`, `again`, or why it was refused.
+    pub result: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Attempts {
+    pub gateway: String,
+    /// `sent`, `later`, `never`, `unsure`.
+    pub outcome: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Kind {
+    pub kind: String,
+}
+
+/// Every metric of this process.
+pub struct Metrics {
+    registry: Registry,
+    pub doors: Family<Door, Counter<u64, AtomicU64>>,
+    pub attempts: Family<Attempts, Counter<u64, AtomicU64>>,
+    pub mails: Family<Kind, Counter<u64, AtomicU64>>,
+    pub reports: Family<Kind, Counter<u64, AtomicU64>>,
+    pub inbound: Family<Kind, Counter<u64, AtomicU64>>,
+    pub queue: Family<Kind, Gauge<i64, AtomicI64>>,
+    pub oldest: Gauge<i64, AtomicI64>,
+    pub gateway_up: Family<Kind, Gauge<i64, AtomicI64>>,
+}
+
+/// The one registry: metrics are counted from everywhere and read at `/metrics`.
+pub static METRICS: LazyLock<Metrics> = LazyLock::new(Metrics::new);
+
+impl Metrics {
+    fn new() -> Self {
+        let mut registry = Registry::with_prefix("martlet");
+        let doors = Family::default();
+        registry.register("messages", "Texts handed over at a door, by what became of them", doors.clone());
+        let attempts = Family::default();
+        registry.register("attempts", "Attempts to send, by gateway and outcome", attempts.clone());
+        let mails = Family::default();
+        registry.register("mails", "Attempts to hand a mail to the mail server, by outcome", mails.clone());
+        let reports = Family::default();
+        registry.register("reports", "Reports by kind: failure, delay, success, withheld", reports.clone());
+        let inbound = Family::default();
+        registry.register("inbound", "Texts from phones, by the step that found their mailbox", inbound.clone());
+        let queue = Family::default();
+        registry.register("queue_depth", "Items in the store, by state", queue.clone());
+        let oldest = Gauge::default();
+        registry.register("queue_oldest_seconds", "Age of the oldest waiting item", oldest.clone());
+        let gateway_up = Family::default();
+        registry.register("gateway_up", "1 while the gateway is used, 0 while it is paused", gateway_up.clone());
+        Self { registry, doors, attempts, mails, reports, inbound, queue, oldest, gateway_up }
+    }
+
+    /// Counts one text at a door.
+    pub fn door(&self, door: &str, result: &str) {
+        self.doors.get_or_create(&Door { door: door.to_owned(), result: result.to_owned() }).inc();
+    }
+
+    /// Counts one attempt.
+    pub fn attempt(&self, gateway: &str, outcome: &str) {
+        self.attempts.get_or_create(&Attempts { gateway: gateway.to_owned(), outcome: outcome.to_owned() }).inc();
+    }
+
+    /// Counts in a family with one label.
+    pub fn count(family: &Family<Kind, Counter<u64, AtomicU64>>, kind: &str) {
+        family.get_or_create(&Kind { kind: kind.to_owned() }).inc();
+    }
+
+    /// Sets a gauge of a family with one label.
+    pub fn set(family: &Family<Kind, Gauge<i64, AtomicI64>>, kind: &str, value: i64) {
+        family.get_or_create(&Kind { kind: kind.to_owned() }).set(value);
+    }
+
+    /// The text of `/metrics`.
+    pub fn text(&self) -> String {
+        let mut out = String::new();
+        // Writing to a String cannot fail.
+        let _ = encode(&mut out, &self.registry);
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_metric_has_a_help_text() {
+        METRICS.door("lmtp", "accepted");
+        METRICS.attempt("main", "sent");
+        let text = METRICS.text();
+        assert!(text.contains("martlet_messages_total{door=\"lmtp\",result=\"accepted\"}"));
+        for line in text.lines().filter_map(|l| l.strip_prefix("# TYPE ")) {
+            let name = line.split(' ').next().expect("a name");
+            assert!(text.lines().any(|l| l.starts_with(&format!("# HELP {name} ")) && l.len() > name.len() + 20));
+        }
+    }
+}

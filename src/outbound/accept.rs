@@ -1,0 +1,340 @@
+//! DATA: the whole mail, one answer per recipient. 250 means that the store has it.
+
+use std::sync::Arc;
+
+use super::{
+    Accept, Handed, Inner, Listener, Outbound, Peer,
+    entry::{Made, fingerprint},
+    identify::identify,
+    rcpt::{Phones, Refusal, Resolved, check, credentials, refuse},
+    shape::Shaped,
+};
+use crate::{
+    accounts::{Allowance, Wish},
+    address::{Mailbox, ReversePath, mask},
+    ground::{AccountName, Enhanced, MessageId, Timestamp},
+    mail::{self, AutoSubmitted, Mail},
+    observe,
+    smtp::{Envelope, Recipient, Reply},
+    store::{About, Key, New, Origin, Original, OriginalId, Payload, Placed, Priority},
+};
+
+impl Accept for Outbound {
+    async fn recipient(&self, listener: &Listener, peer: &Peer, envelope: &Envelope, recipient: &Recipient) -> Reply {
+        match self.0.rcpt(listener, peer, envelope, recipient).await {
+            Ok(()) => Reply::new(250, Enhanced::new(2, 1, 5), "ok"),
+            Err(refusal) => refusal.voiced(door(listener)),
+        }
+    }
+
+    async fn mail(&self, handed: Handed) -> Vec<Reply> {
+        self.0.accept(handed).await
+    }
+}
+
+fn door(listener: &Listener) -> &'static str {
+    if listener.lmtp { "lmtp" } else { "smtp" }
+}
+
+/// What is the same for every recipient of a mail.
+struct Common<'a> {
+    handed: &'a Handed,
+    mail: &'a Mail<'a>,
+    now: Timestamp,
+    /// By the listener's evidence, credentials aside.
+    proved: Option<AccountName>,
+    /// Octets of every credential's password in any recipient, in all their forms: masked wherever the mail is kept.
+    secrets: Vec<Vec<u8>>,
+    sender: Option<Mailbox>,
+    author: Option<Mailbox>,
+    original: Arc<Original>,
+}
+
+impl Inner {
+    async fn accept(&self, handed: Handed) -> Vec<Reply> {
+        let door = door(&handed.listener);
+        let count = handed.recipients.len();
+        let same = |refusal: Refusal| vec![refusal.voiced(door); count];
+        let mail = match mail::read(&handed.data) {
+            Ok(mail) => mail,
+            Err(error) => return same(refuse(554, (5, 6, 0), error.to_string(), "unreadable")),
+        };
+        if let Err(refusal) = self.loops(&mail) {
+            return same(refusal);
+        }
+        let (replies, groups) = self.sort(&handed, &mail).await;
+        let placed = self.put(groups, door).await;
+        answers(replies, placed, door)
+    }
+
+    /// Decides each recipient up to the put: a reply at once, or the entries to be queued.
+    async fn sort(&self, handed: &Handed, mail: &Mail<'_>) -> (Vec<Option<Reply>>, Vec<Vec<New>>) {
+        let door = door(&handed.listener);
+        let mut replies = Vec::with_capacity(handed.recipients.len());
+        let mut groups = Vec::new();
+        let resolved: Vec<_> = handed.recipients.iter().map(|r| self.resolve(r)).collect();
+        let common = self.common(handed, mail, &resolved);
+        let mut words = None;
+        for (recipient, resolved) in handed.recipients.iter().zip(resolved) {
+            let entries = match resolved {
+                Err(refusal) => Err(refusal),
+                Ok(Resolved::Postmaster) => Ok(vec![self.to_postmaster(&common)]),
+                Ok(Resolved::Phones(_)) if handed.envelope.from == ReversePath::Null => {
+                    match self.bounce(handed).await {
+                        Ok(()) => {
+                            replies.push(Some(Reply::new(250, Enhanced::new(2, 0, 0), "kept as a dead letter")));
+                            continue;
+                        }
+                        Err(refusal) => Err(refusal),
+                    }
+                }
+                Ok(Resolved::Phones(phones)) => self.to_phones(&common, recipient, &phones, &mut words).await,
+            };
+            match entries {
+                Ok(entries) => {
+                    replies.push(None);
+                    groups.push(entries);
+                }
+                Err(refusal) => replies.push(Some(refusal.voiced(door))),
+            }
+        }
+        (replies, groups)
+    }
+
+    fn common<'a>(&self, handed: &'a Handed, mail: &'a Mail<'a>, resolved: &[Result<Resolved, Refusal>]) -> Common<'a> {
+        let (headers, body) = mail::header_block(&handed.data);
+        let mut secrets = Vec::new();
+        for (recipient, resolved) in handed.recipients.iter().zip(resolved) {
+            if matches!(resolved, Ok(Resolved::Phones(phones)) if credentials(phones).is_some()) {
+                secrets.extend(mask::masks(&recipient.path.local));
+            }
+        }
+        let masked = if secrets.is_empty() { headers.to_vec() } else { mail::mask(headers, &secrets) };
+        let kept = (body.len() <= self.settings.bounce_size).then(|| Arc::from(body));
+        Common {
+            proved: identify(&handed.listener, &handed.peer, &handed.envelope, Some(headers)),
+            sender: match &handed.envelope.from {
+                ReversePath::Null => None,
+                ReversePath::Path(path) => path.to_wire().parse().ok(),
+            },
+            author: mail.from.as_ref().and_then(|person| person.address.parse().ok()),
+            original: Arc::new(Original { id: OriginalId(MessageId::new()), headers: masked.into(), body: kept }),
+            now: self.clock.now(),
+            handed,
+            mail,
+
+            secrets,
+        }
+    }
+
+    /// Mails that go round in circles, and machines that answer machines.
+    fn loops(&self, mail: &Mail<'_>) -> Result<(), Refusal> {
+        let hostname = &self.settings.hostname;
+        if mail.hops > self.settings.hops || mail.trace.iter().any(|host| host.eq_ignore_ascii_case(hostname)) {
+            return Err(refuse(554, (5, 4, 6), "mail loop: it went through too many hosts, or came from here", "loop"));
+        }
+        Ok(())
+    }
+
+    /// Which machines may write to phones.
+    fn automatic(&self, mail: &Mail<'_>) -> Result<(), Refusal> {
+        let replied = mail.is_mdn || mail.auto_submitted == AutoSubmitted::AutoReplied;
+        let generated = matches!(mail.auto_submitted, AutoSubmitted::AutoGenerated | AutoSubmitted::Other);
+        let refused = replied && !self.settings.send_auto_replied
+            || generated && !self.settings.send_auto_generated
+            || mail.is_list && !self.settings.send_lists;
+        if refused {
+            Err(refuse(550, (5, 7, 1), "automatic mails of this kind are not sent to phones", "automatic"))
+        } else {
+            Ok(())
+        }
+    }
+
+    async fn to_phones(
+        &self,
+        common: &Common<'_>,
+        recipient: &Recipient,
+        phones: &Phones,
+        words: &mut Option<Result<String, Refusal>>,
+    ) -> Result<Vec<New>, Refusal> {
+        self.automatic(common.mail)?;
+        let who = match credentials(phones) {
+            Some(given) => self.log_in(given).await?,
+            None => common.proved.clone().ok_or_else(|| {
+                refuse(550, (5, 7, 1), "this server does not know who sends: log in at your mail server", "no identity")
+            })?,
+        };
+        let payer = self.payer(phones, &who)?;
+        let allowance = self.allowance(&payer)?;
+        // A helper's account pays; whose words they are decides where reports and replies go.
+        let author = if payer == who { allowance.clone() } else { self.author(&who, &allowance) };
+        let mut entries = Vec::new();
+        for target in &phones.targets {
+            if target.params.authenticated {
+                observe::log::authenticated_ignored(door(&common.handed.listener));
+            }
+            for to in &target.to {
+                check(&allowance, Wish { to, params: &target.params })?;
+                let words = words.get_or_insert_with(|| self.words(common.mail)).clone()?;
+                let shaped = if target.params.binary {
+                    self.shape_binary(&words, &target.params, allowance.max_parts)?
+                } else {
+                    self.shape_text(&words, &target.params, allowance.max_parts)?
+                };
+                for (piece, shaped) in shaped.into_iter().enumerate() {
+                    entries.push(self.made(common, recipient, &author, &allowance, to, &target.params, shaped, piece));
+                }
+            }
+        }
+        Ok(entries)
+    }
+
+    /// The addresses of somebody who writes through a helper and may have no account himself.
+    fn author(&self, who: &AccountName, payer: &Allowance) -> Allowance {
+        let addresses = who.as_str().parse().ok().into_iter().collect();
+        Allowance { who: who.clone(), addresses, ..payer.clone() }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one text is what all of these make together, and only here")]
+    fn made(
+        &self,
+        common: &Common<'_>,
+        recipient: &Recipient,
+        author: &Allowance,
+        payer: &Allowance,
+        to: &crate::address::Destination,
+        params: &crate::address::Params,
+        shaped: Shaped,
+        piece: usize,
+    ) -> New {
+        let (report_to, own_reply) = self.addresses(author, common.sender.as_ref(), common.author.as_ref());
+        let reply_to = params.reply.clone().or(own_reply);
+        let hide = |written: String| hidden(&written, &common.secrets);
+        let origin = Origin {
+            report_to,
+            reply_to,
+            notify: recipient.notify.unwrap_or_default(),
+            ret: common.handed.envelope.dsn.ret,
+            envid: common.handed.envelope.dsn.envid.clone(),
+            orcpt: recipient.orcpt.clone().map(hide),
+            written: hide(recipient.path.to_wire()),
+            auto_replied: common.mail.auto_submitted == AutoSubmitted::AutoReplied,
+            arrived: common.now,
+            message_id: common.mail.message_id.clone(),
+            references: references(common.mail),
+            subject: (!common.mail.subject.is_empty()).then(|| common.mail.subject.clone()),
+            original: Some(common.original.id),
+        };
+        let fingerprint = self.mail_fingerprint(common, recipient, to.as_str(), piece);
+        let made =
+            Made { to, params, shaped, allowance: payer, origin, fingerprint, original: Some(common.original.clone()) };
+        self.entry(made, common.now)
+    }
+
+    /// The same mail handed over again: peer, sender, recipient, the whole DATA, and the MTA's queue id if it told.
+    fn mail_fingerprint(
+        &self,
+        common: &Common<'_>,
+        recipient: &Recipient,
+        to: &str,
+        piece: usize,
+    ) -> Option<crate::store::Fingerprint> {
+        let handed = common.handed;
+        let peer = handed.peer.addr.map_or_else(|| "unix".to_owned(), |addr| addr.to_string());
+        let from = match &handed.envelope.from {
+            ReversePath::Null => String::new(),
+            ReversePath::Path(path) => path.to_wire(),
+        };
+        let ident = handed.envelope.xforward.ident.as_deref().unwrap_or_default();
+        let pieces: [&[u8]; 7] = [
+            peer.as_bytes(),
+            from.as_bytes(),
+            recipient.path.local.as_bytes(),
+            to.as_bytes(),
+            &handed.data,
+            ident.as_bytes(),
+            &piece.to_be_bytes(),
+        ];
+        Some(fingerprint(&pieces, common.now + self.settings.dedupe_window))
+    }
+
+    /// Mail to `postmaster@` or `abuse@` of an SMS domain: passed on with our Received line.
+    fn to_postmaster(&self, common: &Common<'_>) -> New {
+        let id = MessageId::new();
+        let hostname = &self.settings.hostname;
+        let protocol = if common.handed.listener.lmtp { "LMTP" } else { "ESMTP" };
+        let mut data =
+            format!("Received: by {hostname} (Martlet) with {protocol} id {id};\r\n\t{}\r\n", common.now.rfc5322())
+                .into_bytes();
+        data.extend_from_slice(&common.handed.data);
+        let from = match &common.handed.envelope.from {
+            ReversePath::Null => None,
+            ReversePath::Path(path) => Some(path.to_wire()),
+        };
+        let peer = common.handed.peer.addr.map_or_else(|| "unix".to_owned(), |addr| addr.to_string());
+        let pieces: [&[u8]; 4] =
+            [b"postmaster", peer.as_bytes(), from.as_deref().unwrap_or_default().as_bytes(), &common.handed.data];
+        let fingerprint = fingerprint(&pieces, common.now + self.settings.dedupe_window);
+        New {
+            id,
+            key: Key::Mailbox,
+            priority: Priority::Normal,
+            due: common.now,
+            expires: common.now + self.settings.expire,
+            warn_at: None,
+            payload: Payload::Mail(Box::new(crate::store::Mail {
+                from,
+                to: self.settings.postmaster.clone(),
+                ladder: Vec::new(),
+                message_id: common.mail.message_id.clone().unwrap_or_else(|| format!("{id}@{hostname}")),
+                data: data.into(),
+                about: About::Report(None),
+            })),
+            charge: None,
+            fingerprint: Some(fingerprint),
+            original: None,
+        }
+    }
+}
+
+/// Replies in the order of the recipients: those decided before the put, and those the put decided.
+fn answers(early: Vec<Option<Reply>>, placed: Vec<Result<Vec<Placed>, Refusal>>, door: &str) -> Vec<Reply> {
+    let mut placed = placed.into_iter();
+    let queued = |placed: &[Placed]| {
+        let ids: Vec<String> = placed.iter().map(|p| id_of(*p).to_string()).collect();
+        Reply::new(250, Enhanced::new(2, 0, 0), format!("queued as {}", ids.join(",")))
+    };
+    early
+        .into_iter()
+        .map(|reply| match reply {
+            Some(reply) => reply,
+            None => match placed.next() {
+                Some(Ok(placed)) => queued(&placed),
+                Some(Err(refusal)) => refusal.voiced(door),
+                // `put` gives one result per group; without one nothing is promised.
+                None => refuse(451, (4, 3, 0), "not queued, try again later", "broken").voiced(door),
+            },
+        })
+        .collect()
+}
+
+/// The id under which an entry is known.
+pub fn id_of(placed: Placed) -> MessageId {
+    match placed {
+        Placed::New(id) | Placed::Before(id) => id,
+    }
+}
+
+/// The thread that the mail belongs to, its own id last and left out: the store keeps that by itself.
+fn references(mail: &Mail<'_>) -> Vec<String> {
+    if mail.references.is_empty() { mail.in_reply_to.iter().cloned().collect() } else { mail.references.clone() }
+}
+
+/// Every form of every secret replaced.
+fn hidden(written: &str, secrets: &[Vec<u8>]) -> String {
+    let mut secrets: Vec<&str> =
+        secrets.iter().filter_map(|s| std::str::from_utf8(s).ok()).filter(|s| !s.is_empty()).collect();
+    // The longest form first, so that no rest of it stays.
+    secrets.sort_by_key(|s| std::cmp::Reverse(s.len()));
+    secrets.iter().fold(written.to_owned(), |text, secret| text.replace(secret, "***"))
+}

@@ -1,0 +1,135 @@
+//! The classic HTTP call: one request, one text to each number, all or nothing.
+
+use base64::Engine as _;
+
+use super::{
+    Outbound,
+    accept::id_of,
+    entry::{Made, fingerprint},
+    rcpt::{Refusal, check, over_quota, refuse},
+};
+use crate::{
+    accounts::{Limit, Wish},
+    address::{Credentials, uri::Call},
+    ground::{MessageId, Timestamp},
+    smtp::Notify,
+    store::Origin,
+};
+
+/// What became of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Called {
+    Queued(Vec<MessageId>),
+    /// `dry_run`: it would have been.
+    WouldQueue,
+}
+
+/// The most numbers of one call.
+const MOST_NUMBERS: usize = 1_000;
+
+impl Outbound {
+    /// Allows, shapes and queues one call. `basic`: credentials of basic authentication; those among the parameters
+    /// go before them.
+    pub async fn call(&self, call: Call, basic: Option<Credentials>) -> Result<Called, Refusal> {
+        let inner = &*self.0;
+        let Call { target, data, dry_run } = call;
+        let data = data.unwrap_or_default();
+        let params = &target.params;
+        if target.to.is_empty() || target.to.len() > MOST_NUMBERS {
+            return Err(refuse(550, (5, 5, 3), format!("give 1 to {MOST_NUMBERS} numbers"), "numbers"));
+        }
+        inner.known_gateway(params)?;
+        let given = params.credentials.as_ref().or(basic.as_ref());
+        let given = given
+            .ok_or_else(|| refuse(550, (5, 7, 8), "give user and pass, or basic authentication", "no identity"))?;
+        let who = inner.log_in(given).await?;
+        let allowance = inner.allowance(&who)?;
+        if params.authenticated {
+            crate::observe::log::authenticated_ignored("http");
+        }
+        for to in &target.to {
+            check(&allowance, Wish { to, params })?;
+        }
+        let shaped = if params.binary {
+            let data = data.trim().to_owned();
+            inner.shape_binary(&url_safe(&data), params, allowance.max_parts)?
+        } else {
+            inner.shape_call(&data, params, allowance.max_parts, inner.accounts.caps_parts(&who))?
+        };
+        let now = inner.clock.now();
+        let (report_to, reply_to) = inner.addresses(&allowance, params.reply.as_ref(), params.reply.as_ref());
+        let mut entries = Vec::new();
+        for to in &target.to {
+            for (piece, shaped) in shaped.iter().cloned().enumerate() {
+                let fingerprint = params.msgid.as_ref().map(|msgid| {
+                    let pieces: [&[u8]; 4] = [
+                        allowance.who.as_str().as_bytes(),
+                        msgid.as_bytes(),
+                        to.as_str().as_bytes(),
+                        &piece.to_be_bytes(),
+                    ];
+                    fingerprint(&pieces, now + inner.settings.dedupe_window.max(MSGID_KEPT))
+                });
+                let origin = origin(&report_to, &reply_to, to.as_str(), now);
+                let made = Made { to, params, shaped, allowance: &allowance, origin, fingerprint, original: None };
+                entries.push(inner.entry(made, now));
+            }
+        }
+        if dry_run {
+            let amount: u64 = entries.iter().filter_map(|e| e.charge.as_ref()).map(|c| c.amount).sum();
+            return inner.would_fit(&allowance, amount, now).await;
+        }
+        let placed = inner.put(vec![entries], "http").await.pop();
+        let placed = placed.unwrap_or_else(|| Err(refuse(451, (4, 3, 0), "not queued, try again later", "broken")))?;
+        Ok(Called::Queued(placed.into_iter().map(id_of).collect()))
+    }
+}
+
+/// A caller's own id is remembered this long: a relay may try again for days.
+const MSGID_KEPT: std::time::Duration = std::time::Duration::from_secs(7 * 86_400);
+
+impl super::Inner {
+    async fn would_fit(
+        &self,
+        allowance: &crate::accounts::Allowance,
+        amount: u64,
+        now: Timestamp,
+    ) -> Result<Called, Refusal> {
+        let Limit::AtMost(limit) = allowance.limit else { return Ok(Called::WouldQueue) };
+        let month = super::month(now, &self.settings.zone);
+        let used = self.store.usage(&allowance.pool, month).await.unwrap_or(0);
+        if used.saturating_add(amount) > limit { Err(over_quota(limit, month)) } else { Ok(Called::WouldQueue) }
+    }
+}
+
+fn origin(
+    report_to: &Option<crate::address::Mailbox>,
+    reply_to: &Option<crate::address::Mailbox>,
+    to: &str,
+    now: Timestamp,
+) -> Origin {
+    Origin {
+        report_to: report_to.clone(),
+        reply_to: reply_to.clone(),
+        notify: Notify::default(),
+        ret: None,
+        envid: None,
+        orcpt: None,
+        written: format!("sms:{to}"),
+        auto_replied: false,
+        arrived: now,
+        message_id: None,
+        references: Vec::new(),
+        subject: None,
+        original: None,
+    }
+}
+
+/// Base64 of queries comes in both alphabets, and with blanks where `+` was not escaped.
+fn url_safe(data: &str) -> String {
+    let standard = data.replace('-', "+").replace('_', "/").replace(' ', "+");
+    let padding = (4 - standard.trim_end_matches('=').len() % 4) % 4;
+    let bare = standard.trim_end_matches('=');
+    let padded = format!("{bare}{}", "=".repeat(padding));
+    if base64::engine::general_purpose::STANDARD.decode(&padded).is_ok() { padded } else { data.to_owned() }
+}

@@ -1,0 +1,171 @@
+//! From a shaped message to an entry of the queue: what it costs, who is told, where replies go.
+
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use super::{
+    Inner, month,
+    rcpt::{Refusal, over_quota, refuse},
+    shape::Shaped,
+};
+use crate::{
+    accounts::{Allowance, Count, Limit},
+    address::{Destination, Mailbox, Params},
+    ground::{MessageId, Timestamp},
+    observe,
+    store::{Charge, Fingerprint, Key, New, Origin, Original, Payload, Placed, Priority, Refund, Refused, Text},
+};
+
+/// What one entry is made of.
+pub struct Made<'a> {
+    pub to: &'a Destination,
+    pub params: &'a Params,
+    pub shaped: Shaped,
+    pub allowance: &'a Allowance,
+    pub origin: Origin,
+    pub fingerprint: Option<Fingerprint>,
+    pub original: Option<Arc<Original>>,
+}
+
+impl Inner {
+    /// One entry for the queue.
+    pub fn entry(&self, made: Made<'_>, now: Timestamp) -> New {
+        let Made { to, params, shaped, allowance, origin, fingerprint, original } = made;
+        let amount = match allowance.count {
+            Count::Segments => u64::from(shaped.parts),
+            Count::Messages => 1,
+        };
+        let limit = match allowance.limit {
+            Limit::AtMost(limit) => Some(limit),
+            Limit::Unlimited => None,
+        };
+        let (pool, month) = (allowance.pool.clone(), month(now, &self.settings.zone));
+        let charged = Some(Refund { pool: pool.clone(), month, amount });
+        let pinned = params.id.clone().or_else(|| allowance.gateway.clone());
+        New {
+            id: MessageId::new(),
+            key: pinned.map_or(Key::Any, Key::Gateway),
+            priority: Priority::Normal,
+            due: now,
+            expires: now + self.settings.expire,
+            warn_at: Some(now + self.settings.warn_after),
+            payload: Payload::Text(Box::new(Text {
+                to: to.clone(),
+                parts: shaped.parts,
+                content: shaped.content,
+                reference: self.references.next(to.as_str()),
+                sender: params.sender.clone(),
+                sender_phone: allowance.phone.as_ref().map(|phone| phone.as_str().to_owned()),
+                pid: params.pid,
+                dcs: params.dcs,
+                value: params.value.clone(),
+                account: allowance.who.clone(),
+                charged,
+                origin,
+            })),
+            charge: Some(Charge { pool, month, amount, limit }),
+            fingerprint,
+            original,
+        }
+    }
+
+    /// Queues entries, those of one recipient together or not at all, and logs each. One result per group.
+    pub async fn put(&self, groups: Vec<Vec<New>>, door: &str) -> Vec<Result<Vec<Placed>, Refusal>> {
+        // Most mails have one message per recipient: these share one put, and so one transaction.
+        if groups.iter().all(|group| group.len() == 1) {
+            let flat: Vec<New> = groups.into_iter().flatten().collect();
+            let count = flat.len();
+            return match self.put_all(flat, false, door).await {
+                Ok(results) => results.into_iter().map(|result| result.map(|placed| vec![placed])).collect(),
+                Err(refusal) => vec![Err(refusal); count],
+            };
+        }
+        let mut results = Vec::with_capacity(groups.len());
+        for group in groups {
+            let placed = self.put_all(group, true, door).await;
+            results.push(placed.and_then(|all| all.into_iter().collect()));
+        }
+        results
+    }
+
+    async fn put_all(&self, entries: Vec<New>, all: bool, door: &str) -> Result<Vec<Result<Placed, Refusal>>, Refusal> {
+        let spoken: Vec<_> = entries.iter().filter_map(Spoken::of).collect();
+        let month = month(self.clock.now(), &self.settings.zone);
+        let results = self.store.put(entries, all).await.map_err(|down| {
+            observe::log::store_down("put", &down);
+            match down {
+                crate::store::Down::Full => refuse(452, (4, 3, 1), "no disk space left here, try again later", "full"),
+                crate::store::Down::Broken(_) => {
+                    refuse(451, (4, 3, 0), "the queue cannot be written, try again later", "broken")
+                }
+            }
+        })?;
+        let mut answers = Vec::with_capacity(results.len());
+        // `all`: the entry that has its own reason speaks for the others.
+        let speaker = results.iter().find_map(|r| match r {
+            Err(Refused::Quota { limit, .. }) => Some(*limit),
+            _ => None,
+        });
+        for (result, spoken) in results.into_iter().zip(&spoken) {
+            answers.push(match result {
+                Ok(placed) => {
+                    spoken.voice(placed, door);
+                    Ok(placed)
+                }
+                Err(Refused::Quota { limit, .. }) => Err(over_quota(limit, month)),
+                Err(Refused::WithOthers) => Err(over_quota(speaker.unwrap_or_default(), month)),
+            });
+        }
+        Ok(answers)
+    }
+
+    /// The text's origin: whom to tell and where replies go. Only the account's own addresses; else its main one.
+    pub fn addresses(
+        &self,
+        allowance: &Allowance,
+        sender: Option<&Mailbox>,
+        author: Option<&Mailbox>,
+    ) -> (Option<Mailbox>, Option<Mailbox>) {
+        let own =
+            |wished: Option<&Mailbox>| wished.filter(|w| allowance.owns(w)).or_else(|| allowance.address()).cloned();
+        (own(sender), own(author.or(sender)))
+    }
+}
+
+/// What is said of an entry once it is durable.
+struct Spoken {
+    to: String,
+    account: crate::ground::AccountName,
+    parts: u8,
+}
+
+impl Spoken {
+    fn of(new: &New) -> Option<Self> {
+        let text = new.payload.text()?;
+        Some(Self { to: text.to.masked(), account: text.account.clone(), parts: text.parts })
+    }
+
+    fn voice(&self, placed: Placed, door: &str) {
+        match placed {
+            Placed::New(id) => {
+                observe::log::accepted(id, &self.to, &self.account, self.parts, door);
+                observe::METRICS.door(door, "accepted");
+            }
+            Placed::Before(id) => {
+                observe::log::handed_over_again(id, door);
+                observe::METRICS.door(door, "again");
+            }
+        }
+    }
+}
+
+/// A fingerprint over named pieces; lengths keep the pieces apart.
+pub fn fingerprint(pieces: &[&[u8]], until: Timestamp) -> Fingerprint {
+    let mut hash = Sha256::new();
+    for piece in pieces {
+        hash.update((piece.len() as u64).to_be_bytes());
+        hash.update(piece);
+    }
+    Fingerprint { hash: hash.finalize().into(), until }
+}

@@ -1,0 +1,172 @@
+//! RCPT: refuse as early as can be. By address alone first; by the sender when he is known by then.
+
+use super::{Inner, Listener, Peer, identify::identify, month, reset_date};
+use crate::{
+    accounts::{Allowance, Limit, Wish},
+    address::{AddressError, Credentials, Helper, Params, Resolution, ReversePath, Target},
+    ground::{AccountName, Enhanced},
+    observe::{self, METRICS},
+    smtp::{Envelope, Recipient, Reply},
+};
+
+/// A refusal with its word for the metric.
+#[derive(Debug, Clone)]
+pub struct Refusal {
+    pub reply: Reply,
+    pub reason: &'static str,
+}
+
+impl Refusal {
+    pub fn new(code: u16, enhanced: Enhanced, words: impl AsRef<str>, reason: &'static str) -> Self {
+        Self { reply: Reply::new(code, enhanced, words), reason }
+    }
+
+    /// Counts and logs it, and gives the reply.
+    pub fn voiced(self, door: &str) -> Reply {
+        let code = self.reply.enhanced().map_or_else(String::new, |e| e.to_string());
+        observe::log::refused(door, code, self.reason);
+        METRICS.door(door, self.reason);
+        self.reply
+    }
+}
+
+pub fn refuse(code: u16, enhanced: (u8, u16, u16), words: impl AsRef<str>, reason: &'static str) -> Refusal {
+    Refusal::new(code, Enhanced::new(enhanced.0, enhanced.1, enhanced.2), words, reason)
+}
+
+/// What an address of ours means.
+pub enum Resolved {
+    /// `postmaster@` and `abuse@`: a person, not a phone.
+    Postmaster,
+    Phones(Phones),
+}
+
+/// The phones of one address.
+pub struct Phones {
+    pub targets: Vec<Target>,
+    /// The helper address by which they were found.
+    pub helper: Option<Helper>,
+}
+
+impl Inner {
+    /// The answer to one RCPT.
+    pub async fn rcpt(
+        &self,
+        listener: &Listener,
+        peer: &Peer,
+        envelope: &Envelope,
+        recipient: &Recipient,
+    ) -> Result<(), Refusal> {
+        let resolved = match self.resolve(recipient)? {
+            Resolved::Postmaster => return Ok(()),
+            Resolved::Phones(resolved) => resolved,
+        };
+        if envelope.from == ReversePath::Null {
+            // Bounces and address probes: what is decided here would be remembered against every phone.
+            return Ok(());
+        }
+        let proved = match credentials(&resolved) {
+            Some(given) => Some(self.log_in(given).await?),
+            None => identify(listener, peer, envelope, None),
+        };
+        let Some(who) = proved else { return Ok(()) };
+        let payer = self.payer(&resolved, &who)?;
+        let allowance = self.allowance(&payer)?;
+        for target in &resolved.targets {
+            for to in &target.to {
+                check(&allowance, Wish { to, params: &target.params })?;
+            }
+        }
+        self.has_quota(&allowance).await
+    }
+
+    /// From an address to phones; unknown domains, bad numbers and parameters, unknown gateways end here.
+    pub fn resolve(&self, recipient: &Recipient) -> Result<Resolved, Refusal> {
+        match self.domains.resolve(&recipient.path) {
+            Resolution::Foreign => {
+                Err(refuse(550, (5, 1, 2), "no such domain here: this server only sends texts", "domain"))
+            }
+            Resolution::Refused(error) => Err(bad_address(&error)),
+            Resolution::Postmaster => Ok(Resolved::Postmaster),
+            Resolution::Phones { targets, helper } => {
+                for target in &targets {
+                    self.known_gateway(&target.params)?;
+                }
+                let helper = helper.and_then(|_| self.domains.helper(&recipient.path)).cloned();
+                Ok(Resolved::Phones(Phones { targets, helper }))
+            }
+        }
+    }
+
+    pub fn known_gateway(&self, params: &Params) -> Result<(), Refusal> {
+        match &params.id {
+            Some(id) if !self.gateways.contains(id) => {
+                Err(refuse(550, (5, 1, 3), "parameter id: there is no gateway of that name", "gateway"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Credentials decide alone. One answer, one time, whether the user or the password is wrong.
+    pub async fn log_in(&self, given: &Credentials) -> Result<AccountName, Refusal> {
+        self.accounts
+            .verify(&given.users, given.pass.expose().as_bytes())
+            .await
+            .ok_or_else(|| refuse(550, (5, 7, 8), "user or password is wrong", "credentials"))
+    }
+
+    /// Who is charged: the helper address's account if the sender may use it, else the sender.
+    pub fn payer(&self, resolved: &Phones, who: &AccountName) -> Result<AccountName, Refusal> {
+        match &resolved.helper {
+            None => Ok(who.clone()),
+            Some(helper) if admits(helper, who) => Ok(helper.account.clone()),
+            Some(_) => Err(refuse(550, (5, 7, 1), "you may not use this address", "helper")),
+        }
+    }
+
+    pub fn allowance(&self, who: &AccountName) -> Result<Allowance, Refusal> {
+        let now = self.clock.now();
+        self.accounts
+            .allowance(who, now)
+            .map_err(|denied| Refusal::new(550, denied.code(), denied.to_string(), "account"))
+    }
+
+    /// Is anything left this month? What is counted exactly is decided with the put.
+    async fn has_quota(&self, allowance: &Allowance) -> Result<(), Refusal> {
+        let Limit::AtMost(limit) = allowance.limit else { return Ok(()) };
+        let month = month(self.clock.now(), &self.settings.zone);
+        // A store that cannot be read is no reason to refuse for good: DATA will tell.
+        let used = self.store.usage(&allowance.pool, month).await.unwrap_or(0);
+        if used >= limit { Err(over_quota(limit, month)) } else { Ok(()) }
+    }
+}
+
+/// The account itself, and the senders that the entry names: addresses or `@domain`.
+fn admits(helper: &Helper, who: &AccountName) -> bool {
+    let domain = who.as_str().rsplit_once('@').map(|(_, domain)| format!("@{domain}"));
+    let named = |from: &String| {
+        from.eq_ignore_ascii_case(who.as_str()) || domain.as_ref().is_some_and(|d| d.eq_ignore_ascii_case(from))
+    };
+    helper.account == *who || helper.from.iter().any(named)
+}
+
+pub fn over_quota(limit: u64, month: crate::store::Month) -> Refusal {
+    let words = format!("monthly limit of {limit} reached; it starts anew on {}", reset_date(month));
+    refuse(550, (5, 7, 1), words, "quota")
+}
+
+pub fn check(allowance: &Allowance, wish: Wish<'_>) -> Result<(), Refusal> {
+    allowance.check(wish).map_err(|denied| Refusal::new(550, denied.code(), denied.to_string(), "denied"))
+}
+
+pub fn credentials(resolved: &Phones) -> Option<&Credentials> {
+    resolved.targets.iter().find_map(|target: &Target| target.params.credentials.as_ref())
+}
+
+pub fn bad_address(error: &AddressError) -> Refusal {
+    let code = match error {
+        AddressError::Parameter { name, .. } if name == "sender" => Enhanced::new(5, 7, 1),
+        _ => Enhanced::new(5, 1, 3),
+    };
+    Refusal::new(550, code, error.to_string(), "address")
+}

@@ -1,0 +1,76 @@
+//! What goes into a session and what comes out of it: its limits, the steps that its door takes, and its end.
+
+use super::{Envelope, Recipient};
+
+/// The limits of a session, and its name.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// In the greeting and in the answer to EHLO or LHLO.
+    pub hostname: String,
+    /// Octets of one mail.
+    pub max_size: u64,
+    /// Accepted recipients of one mail.
+    pub max_recipients: usize,
+    /// Errors before 421: commands that are wrong, and refused recipients of a peer that is not trusted. An
+    /// accepted mail starts the count over.
+    pub max_errors: u32,
+    /// `Received:` fields of one mail (RFC 5321 6.3).
+    pub max_hops: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            hostname: "localhost".into(),
+            max_size: 10 * 1024 * 1024,
+            max_recipients: 1000,
+            max_errors: 20,
+            max_hops: 50,
+        }
+    }
+}
+
+/// Which of the two is spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    Lmtp,
+    Smtp,
+}
+
+/// A mail whose end was seen.
+pub struct Mail {
+    pub envelope: Envelope,
+    /// In the order of their RCPT.
+    pub recipients: Vec<Recipient>,
+    /// CRLF line ends, dot-stuffing removed.
+    pub data: Vec<u8>,
+}
+
+/// Why the session is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Closed {
+    /// The client said QUIT.
+    Quit,
+    TooManyErrors,
+    /// A bare CR or LF among the commands.
+    BareLineEnd,
+    /// An HTTP request.
+    Http,
+    /// The journey behind the door answered 421, or [`Session::hang_up`](super::Session::hang_up) was called.
+    HungUp,
+}
+
+/// What the door does next.
+#[must_use]
+pub enum Step<'a> {
+    /// Write the replies, then read more.
+    More,
+    /// Write the replies, then go on with the same input.
+    Flush,
+    /// Find the answer to one RCPT and hand it to [`Session::answer`](super::Session::answer).
+    AskRecipient { envelope: &'a Envelope, recipient: &'a Recipient },
+    /// Find one answer per recipient and hand them to [`Session::answers`](super::Session::answers).
+    Mail(Box<Mail>),
+    /// Write the replies and close.
+    Close(Closed),
+}

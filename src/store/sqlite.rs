@@ -1,2 +1,0 @@
-//! SQLite behind the contract.
-pub(super) struct Sqlite;

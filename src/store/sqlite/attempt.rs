@@ -1,0 +1,233 @@
+//! Attempts: written down before they are made, settled once, answered late.
+//!
+//! An attempt begins only from the very row that was leased: whatever touched the item since has raised its version.
+//! A settlement counts for the last attempt alone; after an unsure one, its real outcome may still come and wins.
+
+use super::{
+    load::Need,
+    put,
+    receipt::{self, norm},
+    row::{Row, Stage},
+    work::{Place, Work},
+    write::Table,
+};
+use crate::{
+    ground::{MessageId, RemoteId},
+    store::{Begin, Closed, Next, Payload, SegmentState, Settle, Why},
+};
+
+/// Writes attempts down; `None` where the item can no longer begin.
+pub fn begin(work: &mut Work<'_>, batch: &[Begin]) -> Vec<Option<u32>> {
+    batch.iter().map(|begin| begin_one(work, begin)).collect()
+}
+
+fn begin_one(work: &mut Work<'_>, begin: &Begin) -> Option<u32> {
+    let leased = work.shared.leases().version(begin.id)?;
+    let row = work.row(begin.id)?;
+    if !row.is_waiting() || row.version != leased {
+        return None;
+    }
+    let epoch = work.shared.epoch;
+    work.change(begin.id, |row| {
+        row.stage = Stage::Trying;
+        row.epoch = epoch;
+        row.attempts += 1;
+        row.unsure = false;
+        row.begun = Some((begin.parts.start, begin.parts.end));
+        if begin.gateway.is_some() {
+            row.gateway.clone_from(&begin.gateway);
+        }
+        row.reach(begin.parts.end);
+        for n in begin.parts.clone() {
+            let segment = &mut row.segments[usize::from(n)];
+            if !matches!(segment.state, SegmentState::Sent | SegmentState::Delivered | SegmentState::Failed) {
+                segment.state = SegmentState::Trying;
+            }
+        }
+    });
+    if let Some(frozen) = &begin.frozen {
+        work.writes.push(Table::Frozen, &(begin.id, frozen));
+    }
+    let segment = (begin.parts.len() == 1).then(|| begin.parts.start.saturating_add(1));
+    work.event(begin.id, "begun", begin.gateway.as_ref(), segment, None);
+    if let Some(link) = &begin.link {
+        let number = link.number.as_deref().unwrap_or("");
+        let line = (&link.phone, &link.gateway, number, &link.mailbox, begin.id, work.now, link.expires);
+        work.writes.push(Table::Link, &line);
+    }
+    work.row(begin.id).map(|row| row.attempts)
+}
+
+/// What must be known to settle this.
+pub fn need(settle: &Settle, need: &mut Need, careful: bool) {
+    need.rows.insert(settle.id);
+    if settle.withdraw {
+        need.about.insert(settle.id);
+    }
+    need.payloads |= matches!(settle.next, Next::Redirect { .. });
+    need.parked.extend(settle.segments.iter().filter_map(|(_, _, id)| id.as_ref()).map(norm));
+    if let Some(refund) = &settle.refund {
+        need.pools.insert((refund.pool.as_str().to_owned(), refund.month.0));
+    }
+    put::need(&settle.errands, need, careful);
+}
+
+/// Whether a settlement counts, and whether it comes late.
+fn counts(row: &Row, place: Place, settle: &Settle) -> Option<bool> {
+    if settle.attempt == 0 {
+        return (!matches!(row.stage, Stage::Trying | Stage::Closed)).then_some(false);
+    }
+    if settle.attempt != row.attempts {
+        return None;
+    }
+    if row.stage == Stage::Trying {
+        return Some(false);
+    }
+    let kept = place != (Place::Closed { texts: false });
+    (row.unsure && kept && settle.event != "unsure").then_some(true)
+}
+
+/// Writes an outcome and everything that follows from it; `false` where the attempt is not the last one any more.
+pub fn settle(work: &mut Work<'_>, settle: &Settle) -> bool {
+    let entry = work.rows.get(&settle.id);
+    let Some(late) = entry.and_then(|entry| counts(&entry.row, entry.place, settle)) else {
+        return false;
+    };
+    if late {
+        work.event(settle.id, "late", None, None, None);
+    }
+    if late || settle.withdraw {
+        withdraw(work, settle.id);
+    }
+    segments(work, settle);
+    advance(work, settle);
+
+    let gateway = work.row(settle.id).and_then(|row| row.gateway.clone()).filter(|_| settle.attempt > 0);
+    let segment = match settle.segments.as_slice() {
+        [(n, ..)] => Some(n.saturating_add(1)),
+        _ => None,
+    };
+    let cause = settle.fault.as_ref().map(ToString::to_string);
+    work.event(settle.id, settle.event, gateway.as_ref(), segment, cause.as_deref());
+    receipt::overtook(work, settle, gateway.as_ref());
+
+    if let Some(refund) = &settle.refund {
+        let used = work.used(refund.pool.as_str(), refund.month.0);
+        work.set_used(refund.pool.as_str(), refund.month.0, used.saturating_sub(refund.amount));
+    }
+    if settle.unlink {
+        let phone = work.row(settle.id).map(|row| row.to.clone()).unwrap_or_default();
+        work.writes.push(Table::LinkGone, &(phone, settle.id));
+    }
+    if let Some(letter) = &settle.dead {
+        work.bury(letter);
+    }
+    put::errands(work, &settle.errands);
+    true
+}
+
+/// Takes reports about a message back, as far as nobody has begun to send them.
+pub fn withdraw(work: &mut Work<'_>, about: MessageId) {
+    for report in work.reports.get(&about).cloned().unwrap_or_default() {
+        if work.row(report).is_some_and(|row| row.is_open_for_hands() && row.attempts == 0) {
+            work.change(report, |row| close(row, Closed::Cancelled));
+            work.event(report, "withdrawn", None, None, None);
+        }
+    }
+}
+
+/// Writes the outcome of each segment; a segment that the network has taken never goes back.
+fn segments(work: &mut Work<'_>, settle: &Settle) {
+    let rest = match (&settle.next, settle.event) {
+        (_, "unsure") | (Next::Held(Why::Unsure), _) => SegmentState::Unsure,
+        (Next::Sent { .. } | Next::Closed(Closed::Delivered | Closed::Relayed), _) => SegmentState::Sent,
+        (Next::Closed(_), _) => SegmentState::Failed,
+        _ => SegmentState::Waiting,
+    };
+    let mut refs: Vec<(u8, &RemoteId)> = Vec::new();
+    work.change(settle.id, |row| {
+        for (n, state, id) in &settle.segments {
+            row.reach(n.saturating_add(1));
+            let segment = &mut row.segments[usize::from(*n)];
+            if goes(segment.state, *state) {
+                segment.state = *state;
+            }
+            if let Some(id) = id {
+                segment.reference = Some(id.as_str().to_owned());
+                refs.push((*n, id));
+            }
+        }
+        let tried = row.segments.iter_mut().filter(|segment| segment.state == SegmentState::Trying);
+        tried.for_each(|segment| segment.state = rest);
+    });
+    let gateway = work.row(settle.id).and_then(|row| row.gateway.clone());
+    for (n, id) in refs {
+        if let Some(gateway) = &gateway {
+            let key = (gateway.as_str().to_owned(), norm(id));
+            work.writes.push(Table::Ref, &(&key.0, &key.1, settle.id, n));
+            work.refs.insert(key, (settle.id, n));
+        }
+    }
+}
+
+fn goes(from: SegmentState, to: SegmentState) -> bool {
+    match from {
+        SegmentState::Delivered => false,
+        SegmentState::Sent => matches!(to, SegmentState::Delivered | SegmentState::Failed),
+        _ => true,
+    }
+}
+
+pub fn close(row: &mut Row, result: Closed) {
+    row.stage = Stage::Closed;
+    row.result = Some(result);
+    row.why = None;
+}
+
+/// Moves the item to its next state.
+fn advance(work: &mut Work<'_>, settle: &Settle) {
+    let now = work.now;
+    work.change(settle.id, |row| {
+        row.begun = None;
+        row.result = None;
+        row.unsure = settle.attempt > 0 && settle.event == "unsure";
+        if settle.attempt > 0 || settle.fault.is_some() {
+            row.fault.clone_from(&settle.fault);
+        }
+        match &settle.next {
+            Next::Waiting { at, pin } => {
+                if let Some(pin) = pin {
+                    row.key = super::row::lane_of(&crate::store::Key::Gateway(pin.clone()));
+                }
+                row.wait(*at, now);
+            }
+            Next::Held(why) => {
+                row.stage = Stage::Held;
+                row.why = Some(*why);
+            }
+            Next::Sent { until } => {
+                // Receipts for all of it may have come while the last segment was under way.
+                let answered = row.is_answered();
+                row.stage = if answered { Stage::Answered } else { Stage::Sent };
+                row.next = if answered { now } else { *until };
+            }
+            Next::Closed(result) => close(row, *result),
+            Next::Redirect { to, at, .. } => {
+                row.attempts = 0;
+                row.segments.clear();
+                row.to = to.as_str().to_owned();
+                row.wait(*at, now);
+            }
+        }
+    });
+    if let Next::Redirect { to, ladder, .. } = &settle.next {
+        let payload = work.rows.get_mut(&settle.id).and_then(|entry| entry.payload.as_mut());
+        if let Some(Payload::Mail(mail)) = payload {
+            mail.to = to.clone();
+            mail.ladder.clone_from(ladder);
+            let payload = Payload::Mail(mail.clone());
+            let at = work.writes.json(&payload);
+            work.writes.push(Table::BodySave, &(settle.id, at.from, at.len));
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Prefetch: which items go next. In memory only, so that a crash gives them back.
+//!
+//! One index serves every question: (lane, stage, priority, ord). Of each lane, ready items come by rank and those
+//! that have fallen due since by their moment; the two are merged one by one, so neither starves the other.
+
+use std::collections::HashMap;
+
+use sqlx::{AssertSqlSafe, Row as _, SqliteConnection};
+
+use super::{
+    Shared,
+    load::{decode, id, payload},
+    row::{Kind, Row, lane_of},
+};
+use crate::{
+    ground::{MessageId, Timestamp},
+    store::{Item, Key},
+};
+
+/// Items given out, with the version of the row they were given out from.
+#[derive(Default)]
+pub struct Leases(HashMap<MessageId, u32>);
+
+impl Leases {
+    pub fn version(&self, id: MessageId) -> Option<u32> {
+        self.0.get(&id).copied()
+    }
+
+    pub fn end<'a>(&mut self, ids: impl IntoIterator<Item = &'a MessageId>) {
+        for id in ids {
+            self.0.remove(id);
+        }
+    }
+}
+
+/// Candidates of one lane: `$n` its name, `$1` now, `$2` how many.
+const LANE: &str = "\
+    SELECT * FROM (SELECT id, 0, priority, ord FROM queue \
+    WHERE lane = $N AND stage = 0 AND expires > $1 ORDER BY priority, ord LIMIT $2) UNION ALL \
+    SELECT * FROM (SELECT id, 1, priority, ord FROM queue \
+    WHERE lane = $N AND stage = 1 AND priority = 0 AND ord <= $1 AND expires > $1 ORDER BY ord LIMIT $2) UNION ALL \
+    SELECT * FROM (SELECT id, 1, priority, ord FROM queue \
+    WHERE lane = $N AND stage = 1 AND priority = 1 AND ord <= $1 AND expires > $1 ORDER BY ord LIMIT $2) UNION ALL \
+    SELECT * FROM (SELECT id, 1, priority, ord FROM queue \
+    WHERE lane = $N AND stage = 1 AND priority = 2 AND ord <= $1 AND expires > $1 ORDER BY ord LIMIT $2)";
+
+/// The statement for this many lanes.
+pub fn candidates_sql(lanes: usize) -> String {
+    (0..lanes).map(|n| LANE.replace("$N", &format!("${}", n + 3))).collect::<Vec<_>>().join(" UNION ALL ")
+}
+
+const FULL: &str = "SELECT 0, q.row, b.payload, f.segments FROM queue q JOIN body b ON b.id = q.id \
+    LEFT JOIN frozen f ON f.id = q.id WHERE q.id IN (SELECT value FROM json_each($1))";
+
+struct Candidate {
+    id: MessageId,
+    deferred: bool,
+    priority: i64,
+    ord: i64,
+}
+
+/// Leases up to `limit` items that are due.
+pub async fn lease(
+    shared: &Shared,
+    conn: &mut SqliteConnection,
+    keys: &[Key],
+    limit: usize,
+    now: Timestamp,
+) -> Result<Vec<Item>, sqlx::Error> {
+    if keys.is_empty() || limit == 0 {
+        return Ok(Vec::new());
+    }
+    let out = shared.leases().0.len();
+    let mut query = sqlx::query(AssertSqlSafe(candidates_sql(keys.len())))
+        .bind(now.0)
+        .bind(i64::try_from(limit.saturating_add(out)).unwrap_or(i64::MAX));
+    for key in keys {
+        query = query.bind(lane_of(key));
+    }
+    let mut found = Vec::new();
+    for row in query.fetch_all(&mut *conn).await? {
+        let deferred = row.try_get::<i64, _>(1)? == 1;
+        found.push(Candidate { id: id(&row, 0)?, deferred, priority: row.try_get(2)?, ord: row.try_get(3)? });
+    }
+    let chosen: Vec<_> = {
+        let leases = shared.leases();
+        found.retain(|candidate| !leases.0.contains_key(&candidate.id));
+        merge(found).into_iter().take(limit).map(|candidate| candidate.id).collect()
+    };
+    if chosen.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids = serde_json::to_string(&chosen).expect("invariant: ids are strings");
+    let mut items = HashMap::with_capacity(chosen.len());
+    for row in sqlx::query(FULL).bind(ids).fetch_all(conn).await? {
+        let stored = decode(&row, 1)?;
+        if let Some(payload) = payload(&row)? {
+            items.insert(stored.id, (stored, payload, row.try_get::<Option<String>, _>(3)?));
+        }
+    }
+    let mut leased = Vec::with_capacity(chosen.len());
+    let mut served: HashMap<(String, u8), i64> = HashMap::new();
+    let mut leases = shared.leases();
+    for id in chosen {
+        let Some((row, payload, frozen)) = items.remove(&id).filter(|(row, ..)| is_due(row, now)) else { continue };
+        let rank = served.entry((row.key.clone(), row.priority as u8)).or_default();
+        *rank = row.rank.max(*rank);
+        leases.0.insert(id, row.version);
+        leased.push(row.item(payload, frozen));
+    }
+    drop(leases);
+    let mut fair = shared.fair();
+    for ((lane, priority), rank) in served {
+        fair.served(&lane, priority, rank);
+    }
+    Ok(leased)
+}
+
+fn is_due(row: &Row, now: Timestamp) -> bool {
+    row.is_waiting() && row.next <= now && row.kind != Kind::Segment
+}
+
+/// By priority; within one, ready and fallen-due items in turn.
+fn merge(found: Vec<Candidate>) -> Vec<Candidate> {
+    let (mut due, mut ready): (Vec<_>, Vec<_>) = found.into_iter().partition(|candidate| candidate.deferred);
+    let mut merged: Vec<(i64, usize, bool, Candidate)> = Vec::with_capacity(due.len() + ready.len());
+    for list in [&mut due, &mut ready] {
+        list.sort_by_key(|candidate| (candidate.priority, candidate.ord));
+        let (mut place, mut priority) = (0, -1);
+        for candidate in list.drain(..) {
+            place = if candidate.priority == priority { place + 1 } else { 0 };
+            priority = candidate.priority;
+            merged.push((priority, place, candidate.deferred, candidate));
+        }
+    }
+    merged.sort_by_key(|(priority, place, deferred, _)| (*priority, *place, !*deferred));
+    merged.into_iter().map(|(.., candidate)| candidate).collect()
+}
+
+/// When the next item that nobody has leased falls due; for one that is due already, the moment it was due at.
+pub async fn next_due(
+    shared: &Shared,
+    conn: &mut SqliteConnection,
+    keys: &[Key],
+) -> Result<Option<Timestamp>, sqlx::Error> {
+    let leased: Vec<MessageId> = shared.leases().0.keys().copied().collect();
+    let limit = i64::try_from(leased.len() + 1).unwrap_or(i64::MAX);
+    let leased = serde_json::to_string(&leased).expect("invariant: ids are strings");
+    let mut next: Option<Timestamp> = None;
+    for key in keys {
+        let rows = sqlx::query(NEXT).bind(lane_of(key)).bind(limit).bind(&leased).fetch_all(&mut *conn).await?;
+        for row in rows {
+            let due = decode(&row, 1)?.next;
+            next = Some(next.map_or(due, |next| next.min(due)));
+        }
+    }
+    Ok(next)
+}
+
+/// The head of each list of a lane that nobody has leased; `$2` is one more than are leased.
+const NEXT: &str = "\
+    SELECT 0, q.row FROM queue q WHERE q.id IN (\
+    SELECT id FROM (SELECT id FROM (SELECT id FROM queue WHERE lane = $1 AND stage = 0 ORDER BY priority, ord LIMIT $2) \
+    WHERE id NOT IN (SELECT value FROM json_each($3)) LIMIT 1) UNION ALL \
+    SELECT id FROM (SELECT id FROM (SELECT id FROM queue WHERE lane = $1 AND stage = 1 AND priority = 0 ORDER BY ord LIMIT $2) \
+    WHERE id NOT IN (SELECT value FROM json_each($3)) LIMIT 1) UNION ALL \
+    SELECT id FROM (SELECT id FROM (SELECT id FROM queue WHERE lane = $1 AND stage = 1 AND priority = 1 ORDER BY ord LIMIT $2) \
+    WHERE id NOT IN (SELECT value FROM json_each($3)) LIMIT 1) UNION ALL \
+    SELECT id FROM (SELECT id FROM (SELECT id FROM queue WHERE lane = $1 AND stage = 1 AND priority = 2 ORDER BY ord LIMIT $2) \
+    WHERE id NOT IN (SELECT value FROM json_each($3)) LIMIT 1))";

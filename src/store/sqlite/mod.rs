@@ -1,0 +1,209 @@
+//! SQLite behind the contract: one writer, a few readers, checkpoints beside them.
+//!
+//! [`writer`] gathers operations ([`ops`]) into transactions: [`load`] what they must know, decide them in memory
+//! ([`work`]: [`put`], [`attempt`], [`receipt`], [`hand`], [`inbound`]), [`write`] it, one call each. What can go wrong is in
+//! [`files`] (another daemon, a full disk) and [`schema`] (tables of a newer version, errors of the database).
+
+mod attempt;
+mod checkpoint;
+mod fair;
+mod files;
+mod hand;
+mod inbound;
+mod lease;
+mod load;
+mod ops;
+mod purge;
+mod put;
+mod read;
+mod receipt;
+mod row;
+mod schema;
+#[cfg(test)]
+mod tests;
+mod work;
+mod write;
+mod writer;
+
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicI64, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use sqlx::{Row as _, Sqlite as Engine, SqliteConnection, SqlitePool, pool::PoolConnection};
+use tokio::sync::{Notify, mpsc, oneshot};
+
+use self::{
+    fair::Fair,
+    files::Room,
+    lease::Leases,
+    ops::{Answer, Job, Op},
+    writer::{Message, Writer},
+};
+use super::{Down, Item, Key, Settings};
+use crate::ground::{Clock, MessageId, Timestamp};
+
+/// Operations that may wait for the writer; behind them callers wait in line.
+const WAITING: usize = 1024;
+
+/// What the writer, the readers and the checkpoints share.
+pub struct Shared {
+    pub settings: Settings,
+    pub clock: Clock,
+    pub epoch: i64,
+    pub readers: SqlitePool,
+    pub changed: Arc<Notify>,
+    /// The writer holds it during a transaction.
+    pub gate: tokio::sync::Mutex<()>,
+    pub written: AtomicUsize,
+    pub log_grew: Notify,
+    events: AtomicI64,
+    leases: Mutex<Leases>,
+    fair: Mutex<Fair>,
+}
+
+impl Shared {
+    /// The next number of an event: unique, and later ones are higher, across restarts too.
+    pub fn event_number(&self) -> i64 {
+        self.events.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub fn leases(&self) -> MutexGuard<'_, Leases> {
+        self.leases.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn fair(&self) -> MutexGuard<'_, Fair> {
+        self.fair.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+pub struct Sqlite {
+    pub shared: Arc<Shared>,
+    room: Room,
+    /// None: opened for reading only.
+    writer: Option<mpsc::Sender<Message>>,
+    leasing: tokio::sync::Mutex<()>,
+}
+
+impl Sqlite {
+    pub async fn open(settings: Settings, clock: Clock) -> Result<Self, Down> {
+        let path = settings.path.clone();
+        files::make(&path)?;
+        let lock = files::lock(&path)?;
+        let mut conn = schema::writer(&path).await.map_err(|e| down(&e))?;
+        schema::migrate(&mut conn).await?;
+        let epoch = next_epoch(&mut conn).await.map_err(|e| down(&e))?;
+        let fair = Fair::read(&mut conn).await.map_err(|e| down(&e))?;
+        let checkpoints = schema::writer(&path).await.map_err(|e| down(&e))?;
+        let readers = schema::readers(&path).await.map_err(|e| down(&e))?;
+
+        let shared = Arc::new(Shared::new(settings, clock, epoch, readers, fair));
+        let (stop, stopped) = oneshot::channel();
+        let task = tokio::spawn(checkpoint::run(shared.clone(), checkpoints, stopped));
+        let (outbox, inbox) = mpsc::channel(WAITING);
+        let writer = Writer {
+            shared: shared.clone(),
+            conn,
+            inbox,
+            lock,
+            checkpoints: (stop, task),
+            unwritten: Vec::new(),
+            pause: Duration::from_millis(100),
+            texts: write::Texts::default(),
+            cursors: purge::Cursors::default(),
+            sweep_cursor: String::new(),
+        };
+        tokio::spawn(writer.run());
+        Ok(Self::new(shared, Some(outbox)))
+    }
+
+    pub async fn open_readonly(settings: Settings, clock: Clock) -> Result<Self, Down> {
+        if !settings.path.is_file() {
+            return Err(Down::Broken(format!("there is no store at {}", settings.path.display())));
+        }
+        let readers = schema::readers(&settings.path).await.map_err(|e| down(&e))?;
+        let shared = Arc::new(Shared::new(settings, clock, i64::MAX, readers, Fair::default()));
+        Ok(Self::new(shared, None))
+    }
+
+    fn new(shared: Arc<Shared>, writer: Option<mpsc::Sender<Message>>) -> Self {
+        let room = Room::new(&shared.settings.path, shared.settings.min_free);
+        Self { shared, room, writer, leasing: tokio::sync::Mutex::new(()) }
+    }
+
+    pub async fn close(&self) {
+        match &self.writer {
+            Some(writer) => {
+                let (done, closed) = oneshot::channel();
+                if writer.send(Message::Close(done)).await.is_ok() {
+                    let _ = closed.await;
+                }
+            }
+            None => self.shared.readers.close().await,
+        }
+    }
+
+    /// Something new is accepted only while there is room for it.
+    pub async fn room(&self) -> Result<(), Down> {
+        self.room.check().await
+    }
+
+    /// Hands an operation to the writer and waits for its answer.
+    pub async fn write(&self, op: Op) -> Result<Answer, Down> {
+        let Some(writer) = &self.writer else {
+            return Err(Down::Broken("it is opened for reading only".to_owned()));
+        };
+        let (reply, answer) = oneshot::channel();
+        let closing = || Down::Broken("it is closing".to_owned());
+        writer.send(Message::Do(Job { op, reply, careful: false })).await.map_err(|_| closing())?;
+        answer.await.map_err(|_| closing())?
+    }
+
+    /// A connection for a short read.
+    pub async fn reader(&self) -> Result<PoolConnection<Engine>, Down> {
+        self.shared.readers.acquire().await.map_err(|e| down(&e))
+    }
+
+    pub async fn lease(&self, keys: &[Key], limit: usize, now: Timestamp) -> Result<Vec<Item>, Down> {
+        let _one_at_a_time = self.leasing.lock().await;
+        let mut conn = self.reader().await?;
+        lease::lease(&self.shared, &mut conn, keys, limit, now).await.map_err(|e| down(&e))
+    }
+
+    pub fn give_back(&self, ids: &[MessageId]) {
+        self.shared.leases().end(ids);
+        self.shared.changed.notify_waiters();
+    }
+}
+
+impl Shared {
+    fn new(settings: Settings, clock: Clock, epoch: i64, readers: SqlitePool, fair: Fair) -> Self {
+        Self {
+            settings,
+            clock,
+            epoch,
+            readers,
+            changed: Arc::new(Notify::new()),
+            gate: tokio::sync::Mutex::new(()),
+            written: AtomicUsize::new(0),
+            log_grew: Notify::new(),
+            // Seventeen million million events in each of half a million epochs.
+            events: AtomicI64::new(epoch.wrapping_shl(44)),
+            leases: Mutex::default(),
+            fair: Mutex::new(fair),
+        }
+    }
+}
+
+async fn next_epoch(conn: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
+    let sql = "UPDATE meta SET v = v + 1 WHERE k = 'epoch' RETURNING v";
+    sqlx::query(sql).fetch_one(conn).await?.try_get(0)
+}
+
+pub use self::schema::down;
+pub use lease::next_due;
+pub use ops::{Answer as Answered, Op as Operation};
+pub use read::*;

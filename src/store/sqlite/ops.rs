@@ -1,0 +1,117 @@
+//! The closed set of operations that write, and their order within one transaction.
+
+use tokio::sync::oneshot;
+
+use super::{attempt, hand, inbound, load::Need, put, receipt, work::Work};
+use crate::{
+    ground::{MessageId, Timestamp},
+    store::{
+        Begin, DeadLetter, Down, Hand, InboundStep, Item, MoSegment, New, Placed, Receipt, Refused, Settle, Taken,
+    },
+};
+
+pub enum Op {
+    Put { batch: Vec<New>, all: bool },
+    Begin(Vec<Begin>),
+    Settle(Box<Settle>),
+    Warn { id: MessageId, warning: Option<Box<New>> },
+    Receipt(Box<Receipt>),
+    Sweep(Timestamp),
+    Hand { id: MessageId, hand: Hand },
+    Bury(Box<DeadLetter>),
+    Take(Vec<MoSegment>),
+    Resolve(Box<InboundStep>),
+    Purge(Timestamp),
+}
+
+pub enum Answer {
+    Placed(Vec<Result<Placed, Refused>>),
+    Begun(Vec<Option<u32>>),
+    Yes(bool),
+    Items(Vec<Item>),
+    Taken(Vec<Taken>),
+    Done,
+    Gone(u64),
+}
+
+/// An operation, and who waits for its answer.
+pub struct Job {
+    pub op: Op,
+    pub reply: oneshot::Sender<Result<Answer, Down>>,
+    /// It failed alone before: look first whether what it adds is there already.
+    pub careful: bool,
+}
+
+impl Op {
+    /// Settlements first: what else is in the batch sees their outcome.
+    pub fn order(&self) -> u8 {
+        match self {
+            Self::Settle(_) => 0,
+            Self::Put { .. } => 1,
+            Self::Resolve(_) => 2,
+            Self::Take(_) => 3,
+            Self::Begin(_) => 4,
+            Self::Receipt(_) => 5,
+            Self::Hand { .. } => 6,
+            Self::Warn { .. } => 7,
+            Self::Bury(_) => 8,
+            Self::Sweep(_) => 9,
+            Self::Purge(_) => 10,
+        }
+    }
+
+    /// How many lines it is worth, so that batches stay bounded.
+    pub fn weight(&self) -> usize {
+        match self {
+            Self::Put { batch, .. } => batch.len(),
+            Self::Begin(batch) => batch.len(),
+            Self::Take(segments) => segments.len(),
+            Self::Sweep(_) | Self::Purge(_) => 500,
+            _ => 1,
+        }
+    }
+
+    pub fn need(&self, need: &mut Need, careful: bool, cursor: &str) {
+        match self {
+            Self::Put { batch, .. } => put::need(batch, need, careful),
+            Self::Begin(batch) => need.rows.extend(batch.iter().map(|begin| begin.id)),
+            Self::Settle(settle) => attempt::need(settle, need, careful),
+            Self::Warn { id, warning } => {
+                need.rows.insert(*id);
+                put::need(warning.as_deref(), need, careful);
+            }
+            Self::Receipt(receipt) => receipt::need(receipt, need),
+            Self::Sweep(now) => {
+                need.sweep = Some((cursor.to_owned(), *now));
+                need.payloads = true;
+            }
+            Self::Hand { id, .. } => drop(need.rows.insert(*id)),
+            Self::Take(segments) => inbound::need_take(segments, need),
+            Self::Resolve(step) => inbound::need_resolve(step, need, careful),
+            Self::Bury(_) | Self::Purge(_) => {}
+        }
+    }
+
+    /// Decides the operation. [`Op::Purge`] is the writer's own: it runs statements.
+    pub fn apply(&self, work: &mut Work<'_>) -> Answer {
+        match self {
+            Self::Put { batch, all } => Answer::Placed(put::put(work, batch, *all)),
+            Self::Begin(batch) => Answer::Begun(attempt::begin(work, batch)),
+            Self::Settle(settle) => Answer::Yes(attempt::settle(work, settle)),
+            Self::Warn { id, warning } => Answer::Yes(hand::warn(work, *id, warning.as_deref())),
+            Self::Receipt(receipt) => Answer::Items(receipt::receipt(work, receipt).into_iter().collect()),
+            Self::Sweep(now) => Answer::Items(receipt::sweep(work, *now)),
+            Self::Hand { id, hand } => Answer::Yes(hand::hand(work, *id, *hand)),
+            Self::Bury(letter) => {
+                work.bury(letter);
+                Answer::Done
+            }
+            Self::Take(segments) => Answer::Taken(inbound::take(work, segments)),
+            Self::Resolve(step) => {
+                inbound::resolve(work, step);
+                Answer::Done
+            }
+            Self::Purge(_) => Answer::Done,
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Receipts: matched by (gateway, the network's id), parked when they overtake the answer, never backwards.
+//!
+//! A receipt changes segments only. When the network's word on the whole message is final, the item is *answered*: the
+//! caller settles it (attempt 0), reports included. Until then the sweep gives it out again, so that neither a crash
+//! nor a receipt that overtook its settlement loses the answer.
+
+use std::time::Duration;
+
+use super::{
+    attempt,
+    load::Need,
+    row::{Stage, Tally},
+    work::{Entry, Work},
+    write::Table,
+};
+use crate::{
+    ground::{GatewayId, MessageId, RemoteId, Timestamp},
+    store::{Closed, Item, Receipt, SegmentState, Settle},
+};
+
+/// Receipts that may wait for their message.
+const PARKED: i64 = 100_000;
+/// How long the caller of a receipt has to settle an answered item before the sweep gives it out again.
+const SETTLE_WITHIN: Duration = Duration::from_secs(60);
+
+/// A network's id in normal form: hexadecimal ones differ in case and in leading zeros between answer and receipt.
+pub fn norm(id: &RemoteId) -> String {
+    let id = id.as_str().trim();
+    if id.len() <= 32 && id.bytes().all(|b| b.is_ascii_hexdigit()) {
+        let short = id.trim_start_matches('0');
+        return if short.is_empty() { "0".to_owned() } else { short.to_ascii_lowercase() };
+    }
+    id.to_owned()
+}
+
+/// What must be known to take this receipt.
+pub fn need(receipt: &Receipt, need: &mut Need) {
+    need.refs.insert((receipt.gateway.as_str().to_owned(), norm(&receipt.reference)));
+    need.parked.insert(norm(&receipt.reference));
+    need.payloads = true;
+    need.parked_count = true;
+}
+
+/// Takes a receipt; the item if it changed one of its segments.
+pub fn receipt(work: &mut Work<'_>, receipt: &Receipt) -> Option<Item> {
+    let key = (receipt.gateway.as_str().to_owned(), norm(&receipt.reference));
+    if let Some((id, n)) = work.refs.get(&key).copied() {
+        return apply(work, id, n, receipt, SETTLE_WITHIN).then(|| item(work, id)).flatten();
+    }
+    let known = work.parked.entry(key.clone()).or_default();
+    if known.iter().any(|parked| parked.state == receipt.state) {
+        return None;
+    }
+    if work.parked_count >= PARKED {
+        work.count(Tally::Dropped, 1);
+        return None;
+    }
+    known.push(receipt.clone());
+    work.parked_count += 1;
+    work.count(Tally::Parked, 1);
+    let fault = receipt.fault.as_ref().and_then(|fault| serde_json::to_string(fault).ok());
+    work.writes.push(Table::Parked, &(&key.1, &key.0, receipt.state, receipt.at, fault));
+    None
+}
+
+/// Applies the receipts that came before the settlement which names their ids.
+pub fn overtook(work: &mut Work<'_>, settle: &Settle, gateway: Option<&GatewayId>) {
+    let Some(gateway) = gateway else { return };
+    for (n, _, id) in &settle.segments {
+        if let Some(id) = id {
+            unpark(work, &(gateway.as_str().to_owned(), norm(id)), settle.id, *n);
+        }
+    }
+}
+
+/// Applies what is parked under `key`; whether it changed anything.
+fn unpark(work: &mut Work<'_>, key: &(String, String), id: MessageId, n: u8) -> bool {
+    let mut changed = false;
+    for receipt in work.parked.remove(key).unwrap_or_default() {
+        changed |= apply(work, id, n, &receipt, Duration::ZERO);
+        work.writes.push(Table::ParkedGone, &(&key.1, &key.0, receipt.state));
+        work.count(Tally::Parked, -1);
+    }
+    changed
+}
+
+/// One page of the sweep: parked receipts matched again, and answered items that nobody settled.
+pub fn sweep(work: &mut Work<'_>, now: Timestamp) -> Vec<Item> {
+    let mut ids = work.unsettled.clone();
+    let matched: Vec<_> = work.refs.iter().map(|(key, at)| (key.clone(), *at)).collect();
+    for (key, (id, n)) in matched {
+        if unpark(work, &key, id, n) && !ids.contains(&id) {
+            ids.push(id);
+        }
+    }
+    for id in work.unsettled.clone() {
+        let again = now + SETTLE_WITHIN;
+        work.change(id, |row| row.next = again);
+    }
+    if work.parked_old > 0 {
+        let cut = now - super::load::PARKED_FOR;
+        work.writes.push(Table::ParkedOld, &(cut,));
+        work.count(Tally::Parked, -work.parked_old);
+    }
+    ids.into_iter().filter_map(|id| item(work, id)).collect()
+}
+
+/// The item with its payload, if that is still kept.
+fn item(work: &Work<'_>, id: MessageId) -> Option<Item> {
+    let Entry { row, payload, .. } = work.rows.get(&id)?;
+    payload.clone().map(|payload| row.item(payload, None))
+}
+
+fn goes(from: SegmentState, to: SegmentState) -> bool {
+    match to {
+        SegmentState::Delivered | SegmentState::Failed => {
+            !matches!(from, SegmentState::Delivered | SegmentState::Failed)
+        }
+        SegmentState::Sent => {
+            matches!(from, SegmentState::Waiting | SegmentState::Trying | SegmentState::Unsure)
+        }
+        SegmentState::Waiting | SegmentState::Trying | SegmentState::Unsure => false,
+    }
+}
+
+fn apply(work: &mut Work<'_>, id: MessageId, n: u8, receipt: &Receipt, within: Duration) -> bool {
+    let at = work.now + within;
+    let Some(row) = work.row(id) else { return false };
+    let state = row.segments.get(usize::from(n)).map_or(SegmentState::Waiting, |segment| segment.state);
+    // A closed item keeps its end, but a word of delivery is better than what was known.
+    let closed = row.stage == Stage::Closed;
+    let better = match row.result {
+        Some(Closed::Relayed) => true,
+        Some(Closed::Failed) => row.unsure || state == SegmentState::Unsure,
+        _ => false,
+    };
+    let delivered = receipt.state == SegmentState::Delivered;
+    if (!goes(state, receipt.state) && !(closed && better && delivered)) || (closed && !(better && delivered)) {
+        return false;
+    }
+    work.change(id, |row| {
+        row.reach(n.saturating_add(1));
+        row.segments[usize::from(n)].state = receipt.state;
+        if receipt.fault.is_some() {
+            row.fault.clone_from(&receipt.fault);
+        }
+        if row.stage == Stage::Sent && row.is_answered() {
+            row.stage = Stage::Answered;
+            row.next = at;
+        }
+        if closed && row.segments.iter().all(|segment| segment.state == SegmentState::Delivered) {
+            row.result = Some(Closed::Delivered);
+            row.unsure = false;
+        }
+    });
+    let word = match receipt.state {
+        SegmentState::Delivered => "delivered",
+        SegmentState::Failed => "failed",
+        _ => "on its way",
+    };
+    let cause = receipt.fault.as_ref().map_or_else(|| word.to_owned(), ToString::to_string);
+    work.event(id, "receipt", Some(&receipt.gateway), Some(n.saturating_add(1)), Some(&cause));
+    if closed {
+        attempt::withdraw(work, id);
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_have_a_normal_form() {
+        for (given, expected) in
+            [("00A1b2", "a1b2"), ("0", "0"), ("000", "0"), ("SM12ab", "SM12ab"), ("x-0A", "x-0A"), ("42", "42")]
+        {
+            assert_eq!(norm(&RemoteId::new(given).expect("an id")), expected, "{given}");
+        }
+    }
+
+    #[test]
+    fn receipts_never_go_backwards() {
+        use SegmentState::*;
+        assert!(goes(Sent, Delivered) && goes(Unsure, Sent) && goes(Trying, Failed));
+        for (from, to) in [(Delivered, Sent), (Delivered, Failed), (Failed, Delivered), (Sent, Sent), (Sent, Waiting)] {
+            assert!(!goes(from, to), "{from:?} → {to:?}");
+        }
+    }
+}

@@ -1,0 +1,316 @@
+//! One item as the database keeps it: its state, its moments, and where indexes find it.
+//!
+//! The row is pure: the operations change it in memory and the writer saves it whole. Its payload stands in a table
+//! of its own that is written once. A row of an unknown shape (a newer version's) is an error, never a guess.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    address::Destination,
+    ground::{AccountName, Fault, GatewayId, MessageId, Timestamp},
+    store::{About, Closed, Item, Key, New, Payload, Priority, SegmentRow, SegmentState, State, Why},
+};
+
+/// Where an item stands, finer than [`State`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    /// Waiting, and due when it was written: in order of rank.
+    Ready,
+    /// Waiting for its moment: in order of that.
+    Deferred,
+    Held,
+    Trying,
+    Sent,
+    /// Sent, and the network's word on it is final, but nobody has settled it yet.
+    Answered,
+    Closed,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    Text,
+    Mail,
+    /// A segment from a phone that is done with; kept for its history.
+    Segment,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Row {
+    pub id: MessageId,
+    pub kind: Kind,
+    /// As in the `lane` column: [`lane_of`].
+    pub key: String,
+    pub priority: Priority,
+    pub stage: Stage,
+    pub rank: i64,
+    /// Waiting: due. Sent: a receipt may come until then. Answered: who has not settled it by then failed.
+    pub next: Timestamp,
+    pub expires: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warn_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub warned: bool,
+    pub created: Timestamp,
+    /// Phone or mailbox.
+    pub to: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<AccountName>,
+    /// A report about this message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<MessageId>,
+    /// Message-ID of a mail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mid: Option<String>,
+    pub attempts: u32,
+    /// Of the node that made the last attempt.
+    pub epoch: i64,
+    /// Counts writes, so that a lease notices what changed since.
+    pub version: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateway: Option<GatewayId>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub segments: Vec<SegmentRow>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begun: Option<(u8, u8)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<Fault>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<Why>,
+    /// The last attempt was settled as unsure: its real outcome may still come.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub unsure: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result: Option<Closed>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape that serde asks for")]
+fn is_false(b: &bool) -> bool {
+    !b
+}
+
+/// The `lane` of a key. Keys of gateways cannot meet the others: they begin with `g:`.
+pub fn lane_of(key: &Key) -> String {
+    match key {
+        Key::Any => "*".to_owned(),
+        Key::Mailbox => "@".to_owned(),
+        Key::Gateway(id) => format!("g:{id}"),
+    }
+}
+
+/// The lane of what is tried in an epoch; sorts by epoch, below every other lane.
+pub fn trying_lane(epoch: i64) -> String {
+    format!("!{epoch:020}")
+}
+
+/// The lane of what is answered and not settled.
+pub const ANSWERED: &str = "?";
+
+impl Row {
+    /// A new item.
+    pub fn new(new: &New, now: Timestamp, rank: i64) -> Self {
+        let (kind, to, account, about, mid) = match &new.payload {
+            Payload::Text(text) => (Kind::Text, text.to.as_str().to_owned(), Some(text.account.clone()), None, None),
+            Payload::Mail(mail) => {
+                let about = match mail.about {
+                    About::Report(about) => about,
+                    About::Reply => None,
+                };
+                (Kind::Mail, mail.to.as_str().to_owned(), None, about, Some(mail.message_id.clone()))
+            }
+        };
+        let mut row = Self {
+            id: new.id,
+            kind,
+            key: lane_of(&new.key),
+            priority: new.priority,
+            stage: Stage::Ready,
+            rank,
+            next: new.due,
+            expires: new.expires,
+            warn_at: new.warn_at,
+            warned: false,
+            created: now,
+            to,
+            account,
+            about,
+            mid,
+            attempts: 0,
+            epoch: 0,
+            version: 0,
+            gateway: None,
+            segments: Vec::new(),
+            begun: None,
+            fault: None,
+            why: None,
+            unsure: false,
+            result: None,
+        };
+        row.wait(new.due, now);
+        row
+    }
+
+    /// Waiting until `at`.
+    pub fn wait(&mut self, at: Timestamp, now: Timestamp) {
+        self.stage = if at <= now { Stage::Ready } else { Stage::Deferred };
+        self.next = at;
+        self.why = None;
+    }
+
+    pub fn is_waiting(&self) -> bool {
+        matches!(self.stage, Stage::Ready | Stage::Deferred)
+    }
+
+    pub fn is_open_for_hands(&self) -> bool {
+        self.is_waiting() || self.stage == Stage::Held
+    }
+
+    /// Makes room for segments up to `end` (exclusive).
+    pub fn reach(&mut self, end: u8) {
+        while self.segments.len() < usize::from(end) {
+            let n = u8::try_from(self.segments.len() + 1).unwrap_or(u8::MAX);
+            self.segments.push(SegmentRow { n, state: SegmentState::Waiting, reference: None });
+        }
+    }
+
+    /// Is the network's word on the whole message final? Delivered when all segments are; failed when one is.
+    pub fn is_answered(&self) -> bool {
+        let segments = &self.segments;
+        !segments.is_empty()
+            && (segments.iter().all(|s| s.state == SegmentState::Delivered)
+                || segments.iter().any(|s| s.state == SegmentState::Failed))
+    }
+
+    pub fn lane(&self) -> Option<String> {
+        match self.stage {
+            Stage::Ready | Stage::Deferred => Some(self.key.clone()),
+            Stage::Trying => Some(trying_lane(self.epoch)),
+            Stage::Answered => Some(ANSWERED.to_owned()),
+            Stage::Held | Stage::Sent | Stage::Closed => None,
+        }
+    }
+
+    pub fn ord(&self) -> i64 {
+        if self.stage == Stage::Ready { self.rank } else { self.next.0 }
+    }
+
+    /// When a sweeper must look at it.
+    pub fn wake(&self) -> Option<Timestamp> {
+        match self.stage {
+            Stage::Ready | Stage::Deferred | Stage::Held => {
+                Some(self.expires.min(self.warning().unwrap_or(Timestamp::NEVER)))
+            }
+            Stage::Sent => Some(self.next),
+            Stage::Trying | Stage::Answered | Stage::Closed => None,
+        }
+    }
+
+    /// The delay warning that is still to be sent.
+    pub fn warning(&self) -> Option<Timestamp> {
+        self.warn_at.filter(|_| !self.warned)
+    }
+
+    pub fn state(&self) -> State {
+        match self.stage {
+            Stage::Ready | Stage::Deferred => State::Waiting,
+            Stage::Held => State::Held,
+            Stage::Trying => State::Trying,
+            Stage::Sent | Stage::Answered => State::Sent,
+            Stage::Closed => State::Closed,
+        }
+    }
+
+    /// Which depth it counts in.
+    pub fn tally(&self) -> Option<Tally> {
+        match self.stage {
+            Stage::Ready | Stage::Deferred if self.kind == Kind::Mail => Some(Tally::Mails),
+            Stage::Ready | Stage::Deferred => Some(Tally::Waiting),
+            Stage::Held => Some(Tally::Held),
+            Stage::Trying => Some(Tally::Trying),
+            Stage::Sent | Stage::Answered => Some(Tally::Sent),
+            Stage::Closed => None,
+        }
+    }
+
+    /// The recipient as people may see it without asking for more.
+    pub fn masked(&self) -> String {
+        match self.kind {
+            Kind::Text | Kind::Segment => {
+                Destination::try_from(self.to.clone()).map_or_else(|_| "***".to_owned(), |to| to.masked())
+            }
+            Kind::Mail => {
+                let (local, domain) = self.to.rsplit_once('@').unwrap_or((&self.to, ""));
+                let first = local.chars().next().unwrap_or('*');
+                format!("{first}***@{domain}")
+            }
+        }
+    }
+
+    /// The item as lanes and sweepers see it.
+    pub fn item(&self, payload: Payload, frozen: Option<String>) -> Item {
+        Item {
+            id: self.id,
+            key: match self.key.as_str() {
+                "@" => Key::Mailbox,
+                key => key.strip_prefix("g:").and_then(|id| id.parse().ok()).map_or(Key::Any, Key::Gateway),
+            },
+            priority: self.priority,
+            state: self.state(),
+            attempts: self.attempts,
+            created: self.created,
+            expires: self.expires,
+            payload,
+            gateway: self.gateway.clone(),
+            frozen,
+            segments: self.segments.clone(),
+            begun: self.begun.map(|(from, to)| from..to),
+            cause: self.fault.as_ref().map(|fault| fault.text.clone()),
+            fault: self.fault.clone(),
+            warned: self.warned,
+        }
+    }
+}
+
+/// Depths that are counted as they change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tally {
+    Waiting,
+    Held,
+    Trying,
+    Sent,
+    Mails,
+    Unassembled,
+    Dead,
+    Parked,
+    /// Receipts that found no room.
+    Dropped,
+}
+
+impl Tally {
+    pub const ALL: [Self; 9] = [
+        Self::Waiting,
+        Self::Held,
+        Self::Trying,
+        Self::Sent,
+        Self::Mails,
+        Self::Unassembled,
+        Self::Dead,
+        Self::Parked,
+        Self::Dropped,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Held => "held",
+            Self::Trying => "trying",
+            Self::Sent => "sent",
+            Self::Mails => "mails",
+            Self::Unassembled => "unassembled",
+            Self::Dead => "dead",
+            Self::Parked => "parked",
+            Self::Dropped => "dropped",
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! The one writer: gathers what is waiting into one transaction, so that one sync serves all of it.
+//!
+//! There is no timer: while one transaction is written the next batch gathers. If the database refuses a batch, each
+//! of its operations runs once alone. A settlement that cannot be written stays here and is tried again until it is;
+//! nothing new begins meanwhile.
+
+use std::{
+    fs::File,
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, Instant},
+};
+
+use sqlx::{Connection as _, SqliteConnection};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{
+    Shared, checkpoint,
+    load::Need,
+    ops::{Answer, Job, Op},
+    purge,
+    schema::down,
+    work::Work,
+    write::Texts,
+};
+use crate::store::Down;
+
+/// Lines in one transaction at the most, about.
+const BATCH: usize = 1024;
+/// Pauses between two tries of settlements that could not be written.
+const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+/// How long closing waits for them.
+const LAST_TRIES: Duration = Duration::from_secs(5);
+
+pub enum Message {
+    Do(Job),
+    Close(oneshot::Sender<()>),
+}
+
+pub struct Writer {
+    pub shared: Arc<Shared>,
+    pub conn: SqliteConnection,
+    pub inbox: mpsc::Receiver<Message>,
+    /// Held for as long as anything can be written.
+    pub lock: File,
+    pub checkpoints: (oneshot::Sender<()>, tokio::task::JoinHandle<()>),
+    pub unwritten: Vec<Job>,
+    pub pause: Duration,
+    pub texts: Texts,
+    pub cursors: purge::Cursors,
+    pub sweep_cursor: String,
+}
+
+enum Failure {
+    /// The transaction did not even begin: trying each operation alone would not help.
+    Closed(Down),
+    Refused(Down),
+}
+
+impl Writer {
+    pub async fn run(mut self) {
+        let mut closing = Vec::new();
+        loop {
+            let first = tokio::select! {
+                first = self.inbox.recv() => match first {
+                    Some(first) => Some(first),
+                    None => break,
+                },
+                () = tokio::time::sleep(self.pause), if !self.unwritten.is_empty() => None,
+            };
+            if first.is_none() {
+                self.try_again().await;
+                continue;
+            }
+            let mut jobs = Vec::new();
+            let mut weight = 0;
+            let mut next = first;
+            while let Some(message) = next {
+                match message {
+                    Message::Do(job) => {
+                        weight += job.op.weight();
+                        jobs.push(job);
+                    }
+                    Message::Close(done) => {
+                        closing.push(done);
+                        self.inbox.close();
+                    }
+                }
+                next = if weight < BATCH { self.inbox.try_recv().ok() } else { None };
+            }
+            self.batch(jobs).await;
+        }
+        self.end().await;
+        for done in closing {
+            let _ = done.send(());
+        }
+    }
+
+    async fn end(mut self) {
+        let began = Instant::now();
+        while !self.unwritten.is_empty() && began.elapsed() < LAST_TRIES {
+            tokio::time::sleep(RETRY.0).await;
+            self.try_again().await;
+        }
+        let Self { shared, conn, lock, checkpoints: (done, task), .. } = self;
+        shared.readers.close().await;
+        let _ = conn.close().await;
+        let _ = done.send(());
+        let _ = task.await;
+        drop(lock);
+    }
+
+    async fn try_again(&mut self) {
+        let jobs = std::mem::take(&mut self.unwritten);
+        self.pause = (self.pause * 2).clamp(RETRY.0, RETRY.1);
+        self.batch(jobs).await;
+        if self.unwritten.is_empty() {
+            self.pause = RETRY.0;
+        }
+    }
+
+    async fn batch(&mut self, jobs: Vec<Job>) {
+        let jobs = if self.unwritten.is_empty() { jobs } else { refuse_begins(&self.shared, jobs) };
+        if jobs.is_empty() {
+            return;
+        }
+        match self.transaction(&jobs).await {
+            Ok(answers) => {
+                for (job, answer) in jobs.into_iter().zip(answers) {
+                    self.answer(job, Ok(answer));
+                }
+            }
+            Err(Failure::Refused(_)) if jobs.len() > 1 => self.one_by_one(jobs).await,
+            Err(Failure::Refused(why) | Failure::Closed(why)) => {
+                for job in jobs {
+                    self.answer(job, Err(why.clone()));
+                }
+            }
+        }
+    }
+
+    async fn one_by_one(&mut self, mut jobs: Vec<Job>) {
+        jobs.sort_by_key(|job| job.op.order());
+        let mut closed: Option<Down> = None;
+        for job in jobs {
+            if !self.unwritten.is_empty() && matches!(job.op, Op::Begin(_)) {
+                refuse_begins(&self.shared, vec![job]);
+                continue;
+            }
+            let result = match &closed {
+                Some(why) => Err(why.clone()),
+                None => match self.transaction(std::slice::from_ref(&job)).await {
+                    Ok(mut answers) => answers.pop().ok_or_else(|| Down::Broken("no answer".to_owned())),
+                    Err(Failure::Refused(why)) => Err(why),
+                    Err(Failure::Closed(why)) => {
+                        closed = Some(why.clone());
+                        Err(why)
+                    }
+                },
+            };
+            self.answer(job, result);
+        }
+    }
+
+    /// Tells the caller; a settlement that was not written is kept instead.
+    fn answer(&mut self, mut job: Job, result: Result<Answer, Down>) {
+        match (&job.op, &result) {
+            (Op::Settle(_), Err(_)) => {
+                job.careful = true;
+                self.unwritten.push(job);
+                return;
+            }
+            (Op::Begin(batch), _) => self.shared.leases().end(batch.iter().map(|begin| &begin.id)),
+            _ => {}
+        }
+        let _ = job.reply.send(result);
+    }
+
+    async fn transaction(&mut self, jobs: &[Job]) -> Result<Vec<Answer>, Failure> {
+        let shared = self.shared.clone();
+        let _no_checkpoint = shared.gate.lock().await;
+        let begun = self.conn.begin_with("BEGIN IMMEDIATE").await;
+        let mut tx = begun.map_err(|e| Failure::Closed(down(&e)))?;
+        let refused = |e: sqlx::Error| Failure::Refused(down(&e));
+
+        let mut work = Work::new(&shared, shared.clock.now());
+        let mut need = Need::default();
+        for job in jobs {
+            job.op.need(&mut need, job.careful, &self.sweep_cursor);
+        }
+        need.load(&mut tx, &mut work).await.map_err(refused)?;
+        let cursor = work.sweep_cursor.take();
+
+        let mut order: Vec<usize> = (0..jobs.len()).collect();
+        order.sort_by_key(|n| jobs[*n].op.order());
+        let mut answers: Vec<Option<Answer>> = jobs.iter().map(|_| None).collect();
+        for n in order {
+            answers[n] = Some(match &jobs[n].op {
+                Op::Purge(now) => {
+                    let gone = purge::run(&mut tx, &mut work, &mut self.cursors, *now).await;
+                    Answer::Gone(gone.map_err(refused)?)
+                }
+                op => op.apply(&mut work),
+            });
+        }
+        let (writes, wakes) = work.finish();
+        let size = writes.size();
+        writes.run(&mut tx, &self.texts).await.map_err(refused)?;
+        tx.commit().await.map_err(refused)?;
+
+        if let Some(cursor) = cursor {
+            self.sweep_cursor = cursor;
+        }
+        if wakes {
+            shared.changed.notify_waiters();
+        }
+        if shared.written.fetch_add(size, Ordering::Relaxed) + size > checkpoint::DUE {
+            shared.log_grew.notify_one();
+        }
+        Ok(answers.into_iter().map(|answer| answer.unwrap_or(Answer::Done)).collect())
+    }
+}
+
+/// While an outcome is not on the disk nothing new begins.
+fn refuse_begins(shared: &Shared, jobs: Vec<Job>) -> Vec<Job> {
+    let (begins, rest): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| matches!(job.op, Op::Begin(_)));
+    for job in begins {
+        if let Op::Begin(batch) = &job.op {
+            shared.leases().end(batch.iter().map(|begin| &begin.id));
+        }
+        let why = "the outcome of an earlier attempt is not written yet".to_owned();
+        let _ = job.reply.send(Err(Down::Broken(why)));
+    }
+    rest
+}

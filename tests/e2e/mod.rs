@@ -1,0 +1,120 @@
+//! The whole way with real programs: Postfix and Dovecot by the recipe of `docs/mta-postfix.md`, the real daemon, an
+//! HTTP provider of the test's own, and the test as the phone.
+
+mod circle;
+mod recipe;
+mod reports;
+mod strangers;
+
+use libtest_mimic::Trial;
+
+use crate::support::{
+    cut::Cut,
+    docs,
+    dovecot::{Dovecot, PASSWORD},
+    letter,
+    martlet::Martlet,
+    postfix::{PAGE, Postfix, Way},
+    process::{Scratch, free_port},
+    sink::{Answer, Provider, Request},
+    talk::{Letter, Reply},
+};
+
+pub fn trials() -> Vec<Trial> {
+    [recipe::trials(), circle::trials(), reports::trials(), strangers::trials()].into_iter().flatten().collect()
+}
+
+const ALICE: &str = "alice@example.test";
+const PHONE: &str = "+15551234567";
+const TO_PHONE: &str = r#""sms:+15551234567"@sms.example.test"#;
+/// Bob's, for Martlet itself: it stands in the address.
+const ADDRESS_PASSWORD: &str = "hunter2X";
+
+/// Everything running. Fields end in this order.
+struct System {
+    martlet: Martlet,
+    postfix: Postfix,
+    dovecot: Dovecot,
+    provider: Provider,
+    cut: Option<Cut>,
+    _scratch: Scratch,
+}
+
+/// What differs between tests.
+#[derive(Default)]
+struct Setup {
+    tcp: bool,
+    /// The first `250` to a mail is lost on its way to Postfix (with `tcp`).
+    cut: bool,
+    /// Lines behind all others in `main.cf`.
+    main_cf: &'static str,
+    /// Tables added to the recipe's `martlet.toml`.
+    toml: &'static str,
+}
+
+impl System {
+    fn start(setup: &Setup, answer: impl Fn(&Request) -> Answer + Send + Sync + 'static) -> Self {
+        let scratch = Scratch::new();
+        let queue = Postfix::queue(&scratch);
+        let dovecot = Dovecot::start(&scratch, &queue, &["alice", "bob", "postmaster"]);
+        let lmtp = free_port();
+        let way = if setup.tcp { Way::Tcp(lmtp) } else { Way::Unix };
+        let cut = setup.cut.then(|| Cut::before(lmtp));
+        let postfix = Postfix::start(&scratch, cut.as_ref().map_or(way, |c| Way::Tcp(c.port)), setup.main_cf);
+        let provider = Provider::start(answer);
+        let dir = scratch.dir("martlet");
+        let config = martlet_toml(&dir, &postfix, way, provider.port) + setup.toml;
+        let martlet = Martlet::start(&dir, &config, &[("BOB_PW", ADDRESS_PASSWORD)]);
+        Self { martlet, postfix, dovecot, provider, cut, _scratch: scratch }
+    }
+
+    /// Alice logs in and sends.
+    fn alice(&self, letter: &Letter) -> Reply {
+        self.postfix.submit(ALICE, PASSWORD, letter).pop().expect("a reply")
+    }
+
+    /// What Martlet logged is free of numbers, of `secrets`, and of passwords.
+    fn log_is_discreet(&self, secrets: &[&str]) {
+        let log = self.martlet.log();
+        let usual = ["5551234567", "%2B1555", PASSWORD, ADDRESS_PASSWORD];
+        for secret in usual.iter().chain(secrets) {
+            let line = log.lines().find(|l| l.contains(secret));
+            assert!(line.is_none(), "the log tells {secret:?}: {line:?}");
+        }
+        assert!(!log.is_empty(), "a log without lines proves nothing");
+    }
+}
+
+/// The recipe's `martlet.toml` with its places replaced.
+fn martlet_toml(dir: &std::path::Path, postfix: &Postfix, way: Way, provider: u16) -> String {
+    let queue = postfix.queue.to_str().expect("UTF-8");
+    let text = docs::block_with(
+        PAGE,
+        "martlet.toml",
+        &[
+            ("/var/lib/martlet", dir.join("data").to_str().expect("UTF-8")),
+            ("/var/spool/postfix", queue),
+            ("127.0.0.1:2525", &format!("127.0.0.1:{}", postfix.helper)),
+            ("127.0.0.1:8025", &format!("127.0.0.1:{}", free_port())),
+            ("https://provider.example/send", &format!("http://127.0.0.1:{provider}/send")),
+        ],
+    );
+    match way {
+        Way::Unix => text,
+        Way::Tcp(port) => {
+            let socket =
+                format!("bind     = \"unix:{queue}/martlet/lmtp.sock\"\nmode     = \"0660\"\ngroup    = \"postfix\"\n");
+            assert!(text.contains(&socket), "the recipe's listener has changed");
+            text.replace(&socket, &format!("bind = \"127.0.0.1:{port}\"\ntrust = [\"127.0.0.1/32\"]\n"))
+        }
+    }
+}
+
+/// A mail to the phone as mail clients write it.
+fn mail(id: &str, subject: &str, body: &str, more: &str) -> String {
+    format!(
+        "From: Alice <{ALICE}>\r\nTo: {TO_PHONE}\r\nSubject: {subject}\r\nDate: {}\r\nMessage-ID: <{id}>\r\n{more}\
+         MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n{body}\r\n",
+        letter::date()
+    )
+}

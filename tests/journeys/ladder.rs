@@ -1,0 +1,293 @@
+//! The reply ladder, a test for each step: duplicates, assembly, tag, call log with none, one and several links, the
+//! conflict and its answer, default mailbox, refusals, dead letters, bounces of our own mails.
+
+use libtest_mimic::Trial;
+
+use super::{ALICE, BOB, PHONE, Setup, World, header_of, mail, words_of};
+use crate::support::{
+    martlet::deliver,
+    process::until,
+    sink::{MailSink, Provider},
+    talk::Letter,
+    trial,
+};
+
+pub fn trials() -> Vec<Trial> {
+    vec![
+        trial("ladder: a tag leads to its mailbox and is cut from the text", tags),
+        trial("ladder: no tag leads outside", tags_stay_inside),
+        trial("ladder: one link leads to who wrote, in the thread", one_link),
+        trial("ladder: no link leads to the default mailbox", no_link),
+        trial("ladder: an expired link does not count", expired_link),
+        trial("ladder: several links ask the phone, and its answer decides", conflict_answered),
+        trial("ladder: a question nobody answers ends in the default mailbox", conflict_unanswered),
+        trial("ladder: a conflict without a global account is not asked at its cost", conflict_unpaid),
+        trial("ladder: a mailbox that refuses for good gives way to the next step", refused_mailbox),
+        trial("ladder: what everybody refuses is a dead letter", refused_everywhere),
+        trial("ladder: greylisting only delays", greylisted),
+        trial("ladder: the same reference is acknowledged and delivered once", duplicates),
+        trial("ladder: segments come in any order", assembly),
+        trial("ladder: a part that never comes is marked", missing_part),
+        trial("ladder: empty texts are discarded, or have the configured words", empty_texts),
+        trial("ladder: tags and call log can be switched off", switched_off),
+        trial("ladder: a bounce of our mail is a dead letter and never a text", bounces),
+        trial("ladder: names as originators cannot be answered", names),
+    ]
+}
+
+fn tags() {
+    let world = World::new(Setup::default());
+    world.phone("#bob@example.test# see you at eight");
+    assert_eq!(words_of(&world.mail_to(BOB, "see you")), "see you at eight");
+    world.phone("at nine then #carol@other.example.test#");
+    assert_eq!(words_of(&world.mail_to("carol@other.example.test", "nine")), "at nine then");
+    world.phone("#dave# an alias at the first domain");
+    assert_eq!(words_of(&world.mail_to("dave@example.test", "alias")), "an alias at the first domain");
+}
+
+fn tags_stay_inside() {
+    let world = World::new(Setup::default());
+    let outside = [
+        "#victim%evil.example@example.test# one",
+        "#evil.example!victim@example.test# two",
+        "#victim@evil.example# three",
+        "#a@b@example.test# four",
+        "#-oX@example.test# five",
+        "#|sh@example.test# six",
+        "#x:y@example.test# seven",
+        "#\"a b\"@example.test# eight",
+        "#7# nine: no question is open",
+    ];
+    for text in outside {
+        world.phone(text);
+        let mail = world.mail_to("inbox@example.test", text.rsplit(' ').next().expect("a word"));
+        assert_eq!(words_of(&mail), text, "what is no tag stays in the text");
+        assert!(mail.rcpt.iter().all(|r| r.contains("<inbox@example.test>")), "{:?}", mail.rcpt);
+    }
+    // The same addresses in `reply=`: refused at RCPT.
+    for reply in ["victim%25evil.example%40example.test", "evil.example!victim%40example.test", "bob%40example.test"] {
+        let to = format!("\"sms:{PHONE}?reply={reply}\"@sms.example.test");
+        let refused = world.send(ALICE, &[&to], &mail("r@example.test", ALICE, "hello", ""));
+        assert_eq!(refused[0].code, 550, "{reply}: {refused:?}");
+    }
+    assert_eq!(world.provider.seen.len(), 0);
+}
+
+fn one_link() {
+    let world = World::new(Setup::default());
+    let more = "References: <root@example.test>\r\n";
+    let replies = world.send(ALICE, &[&to_phone()], &mail("first@example.test", ALICE, "Dinner at eight?", more));
+    assert_eq!(replies[0].code, 250);
+    world.provider.seen.wait("the text", |r| r.value("text") == "Dinner at eight?");
+    world.phone("Yes");
+    let reply = world.mail_to(ALICE, "Yes");
+    assert_eq!(header_of(&reply, "In-Reply-To").as_deref(), Some("<first@example.test>"));
+    let references = header_of(&reply, "References").expect("References");
+    assert!(references.contains("<root@example.test>") && references.contains("<first@example.test>"), "{references}");
+    assert_eq!(header_of(&reply, "Subject").as_deref(), Some("Re: Dinner"));
+    assert!(header_of(&reply, "From").is_some_and(|f| f.contains(&format!("{PHONE}@sms.example.test"))));
+    for (name, value) in [("X-SMS-From", PHONE), ("X-SMS-Gateway", "main")] {
+        assert!(header_of(&reply, name).is_some_and(|v| v.contains(value)), "{name}");
+    }
+    assert!(reply.mail.contains(&format!("<\"sms:{PHONE}\"@sms.example.test>")), "{}", reply.mail);
+}
+
+fn no_link() {
+    let world = World::new(Setup::default());
+    world.phone("anybody there?");
+    let mail = world.mail_to("inbox@example.test", "anybody");
+    assert_eq!(header_of(&mail, "In-Reply-To"), None);
+    let without = World::new(Setup { inbound: "", ..Setup::default() });
+    drop(without);
+}
+
+fn expired_link() {
+    let world = World::new(Setup { inbound: "keep = \"1ms\"", ..Setup::default() });
+    send_and_see(&world, ALICE, "one");
+    world.phone("too late");
+    world.mail_to("inbox@example.test", "too late");
+}
+
+fn conflict_answered() {
+    let world = World::new(Setup { more: "[[account]]\nuser = \"*\"\n", ..Setup::default() });
+    send_and_see(&world, ALICE, "from alice");
+    send_and_see(&world, BOB, "from bob");
+    world.phone("Yes, gladly");
+    let question = world.provider.seen.wait("the question", |r| r.value("text").contains("#1#"));
+    let words = question.value("text");
+    assert_eq!(question.value("to"), PHONE);
+    assert!(words.contains(ALICE) && words.contains(BOB) && words.contains("#2#"), "{words}");
+    world.phone("and bring wine");
+    let bobs = if words.find(BOB) > words.find("#2#") { 2 } else { 1 };
+    world.phone(&format!("#{bobs}# I mean bob"));
+    for text in ["Yes, gladly", "and bring wine", "I mean bob"] {
+        let mail = world.mail_to(BOB, text);
+        assert!(!words_of(&mail).contains('#'));
+        assert_eq!(header_of(&mail, "In-Reply-To").as_deref(), Some("<from.bob@example.test>"));
+    }
+    world.martlet.settled();
+    let questions = world.provider.seen.all().iter().filter(|r| r.value("text").contains("#1#")).count();
+    assert_eq!(questions, 1, "one question an hour");
+    assert!(world.mails.seen.all().iter().all(|m| m.rcpt.iter().all(|r| !r.contains(ALICE))), "nothing went to alice");
+}
+
+fn conflict_unanswered() {
+    let inbound = "conflict_wait = \"300ms\"";
+    let world = World::new(Setup { inbound, more: "[[account]]\nuser = \"*\"\n", ..Setup::default() });
+    send_and_see(&world, ALICE, "from alice");
+    send_and_see(&world, BOB, "from bob");
+    world.phone("whom do I mean?");
+    world.mail_to("inbox@example.test", "whom do I mean?");
+}
+
+fn conflict_unpaid() {
+    let world = World::new(Setup { inbound: "conflict_wait = \"300ms\"", ..Setup::default() });
+    send_and_see(&world, ALICE, "from alice");
+    send_and_see(&world, BOB, "from bob");
+    world.phone("nobody pays for a question");
+    world.mail_to("inbox@example.test", "nobody pays");
+    assert!(world.provider.seen.all().iter().all(|r| !r.value("text").contains("#1#")));
+}
+
+fn refused_mailbox() {
+    let gone = |rcpt: &str| rcpt.contains("gone@").then_some("550 5.1.1 no such user");
+    let world = World::with(Setup::default(), Provider::willing(), MailSink::judging(gone));
+    world.phone("#gone@example.test# hello");
+    let mail = world.mail_to("inbox@example.test", "hello");
+    assert!(mail.rcpt.iter().all(|r| r.contains("inbox")));
+    let gone = |rcpt: &str| (!rcpt.contains("postmaster@")).then_some("550 5.1.1 no such user");
+    let world = World::with(Setup::default(), Provider::willing(), MailSink::judging(gone));
+    world.phone("#gone@example.test# hello");
+    world.mail_to("postmaster@example.test", "hello");
+}
+
+fn refused_everywhere() {
+    let world = World::with(Setup::default(), Provider::willing(), MailSink::judging(|_| Some("550 5.7.1 go away")));
+    world.phone("#gone@example.test# hello");
+    until("a dead letter", || (dead_letters(&world) == 1).then_some(()));
+    world.martlet.settled();
+    assert_eq!(world.mails.seen.len(), 0);
+}
+
+fn greylisted() {
+    let asked = std::sync::atomic::AtomicU32::new(0);
+    let first = move |_: &str| {
+        let n = asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        (n < 2).then_some("451 4.7.1 come back later")
+    };
+    let world = World::with(Setup::default(), Provider::willing(), MailSink::judging(first));
+    world.phone("patience");
+    world.mail_to("inbox@example.test", "patience");
+}
+
+fn duplicates() {
+    let world = World::new(Setup::default());
+    let again = [("number", PHONE), ("data", "once"), ("msgid", "m-1")];
+    for _ in 0..3 {
+        let (status, body) = deliver(world.martlet.http, "POST", &again).expect("a call");
+        assert!(status == 200 && body.starts_with("OK"), "{status} {body}");
+    }
+    world.phone("after");
+    world.mail_to("inbox@example.test", "after");
+    world.martlet.settled();
+    assert_eq!(world.mails.seen.all().iter().filter(|m| words_of(m).contains("once")).count(), 1);
+    // Without a reference nothing is a duplicate: a person may say it twice.
+    world.phone("twice");
+    world.phone("twice");
+    until("both", || (world.mails.seen.all().iter().filter(|m| words_of(m) == "twice").count() == 2).then_some(()));
+}
+
+/// `05 00 03 ref total seq` without its length octet, as the call takes it.
+fn part(reference: u8, total: u8, seq: u8) -> String {
+    format!("hex:0003{reference:02x}{total:02x}{seq:02x}")
+}
+
+fn say_part(world: &World, udh: &str, text: &str) {
+    let values = [("number", PHONE), ("data", text), ("udh", udh)];
+    let (status, body) = deliver(world.martlet.http, "POST", &values).expect("a call");
+    assert!(status == 200 && body.starts_with("OK"), "{status} {body}");
+}
+
+fn assembly() {
+    let world = World::new(Setup::default());
+    say_part(&world, &part(9, 3, 3), "and three");
+    say_part(&world, &part(9, 3, 1), "one, ");
+    say_part(&world, &part(8, 2, 1), "another text, ");
+    say_part(&world, &part(9, 3, 2), "two ");
+    assert_eq!(words_of(&world.mail_to("inbox@example.test", "three")), "one, two and three");
+    say_part(&world, &part(8, 2, 2), "whole");
+    assert_eq!(words_of(&world.mail_to("inbox@example.test", "whole")), "another text, whole");
+}
+
+fn missing_part() {
+    let world = World::new(Setup { inbound: "assemble_for = \"200ms\"", ..Setup::default() });
+    say_part(&world, &part(9, 3, 3), " the end");
+    say_part(&world, &part(9, 3, 1), "the beginning ");
+    let words = words_of(&world.mail_to("inbox@example.test", "beginning"));
+    assert!(words.contains("the beginning […] the end"), "{words}");
+}
+
+fn empty_texts() {
+    let world = World::new(Setup::default());
+    world.phone("  ");
+    world.phone("not empty");
+    world.mail_to("inbox@example.test", "not empty");
+    world.martlet.settled();
+    assert_eq!(world.mails.seen.len(), 1);
+    let world = World::new(Setup { inbound: "empty_text = \"(no words)\"", ..Setup::default() });
+    world.phone("");
+    world.mail_to("inbox@example.test", "(no words)");
+}
+
+fn switched_off() {
+    let world = World::new(Setup { inbound: "tags = false\ncall_log = false", ..Setup::default() });
+    send_and_see(&world, ALICE, "one");
+    world.phone("#bob@example.test# hello");
+    let mail = world.mail_to("inbox@example.test", "hello");
+    assert_eq!(words_of(&mail), "#bob@example.test# hello");
+}
+
+fn bounces() {
+    let world = World::new(Setup::default());
+    world.phone("hello");
+    let ours = world.mail_to("inbox@example.test", "hello");
+    let id = header_of(&ours, "Message-ID").expect("Message-ID");
+    let envelope = format!("\"sms:{PHONE}\"@sms.example.test");
+    let bounce = |about: &str| {
+        let data = format!("From: MAILER-DAEMON@example.test\r\nSubject: Undelivered\r\nMessage-ID: <b@example.test>\r\n\r\nSorry.\r\n\r\nMessage-ID: {about}\r\n");
+        world.hand_over(&Letter { from: "", to: vec![&envelope], data, ..Letter::default() })
+    };
+    let taken = bounce(&id);
+    assert_eq!(taken[0].code, 250, "{taken:?}");
+    until("a dead letter", || (dead_letters(&world) == 1).then_some(()));
+    let foreign = bounce("<somebody@else.example>");
+    assert_eq!((foreign[0].code, foreign[0].enhanced()), (550, "5.7.1"));
+    assert_eq!(world.provider.seen.len(), 0, "a bounce is never a text");
+}
+
+fn names() {
+    let world = World::new(Setup::default());
+    let (status, _) = world.martlet.phone("GET", "Bank\r\nBcc: x@evil.example", "your code is 1").expect("a call");
+    assert_eq!(status, 200);
+    let mail = world.mail_to("inbox@example.test", "your code");
+    assert_eq!(header_of(&mail, "Bcc"), None);
+    assert!(header_of(&mail, "From").is_some_and(|f| f.contains("postmaster@example.test")));
+}
+
+fn to_phone() -> String {
+    format!("\"sms:{PHONE}\"@sms.example.test")
+}
+
+/// Sends `words` and waits until the provider has them; the mail's id is made of them.
+fn send_and_see(world: &World, from: &str, words: &str) {
+    let id = format!("{}@example.test", words.replace(' ', "."));
+    let replies = world.send(from, &[&to_phone()], &mail(&id, from, words, ""));
+    assert_eq!(replies[0].code, 250, "{replies:?}");
+    world.provider.seen.wait(words, |r| r.value("text") == words);
+}
+
+fn dead_letters(world: &World) -> u64 {
+    let (_, text) = crate::support::http::call(world.martlet.http, "GET", "/metrics", "").expect("metrics");
+    let line = text.lines().find(|l| l.starts_with("martlet_queue_depth") && l.contains("dead letters"));
+    line.and_then(|l| l.rsplit(' ').next()?.parse().ok()).unwrap_or(0)
+}

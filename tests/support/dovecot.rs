@@ -1,0 +1,81 @@
+//! A Dovecot of the test's own: logins for Postfix and mailboxes behind LMTP, by the block of `docs/mta-postfix.md`.
+//! Mails are read from its Maildirs, which it writes atomically.
+
+use std::{fs, path::PathBuf, process::Command};
+
+use super::{
+    docs,
+    postfix::PAGE,
+    process::{DEADLINE, Running, Scratch, until, within},
+    talk::Place,
+};
+
+/// Every user's password.
+pub const PASSWORD: &str = "mailbox-pass-7Q";
+
+pub struct Dovecot {
+    running: Running,
+    mail: PathBuf,
+}
+
+impl Dovecot {
+    /// Starts it with these users of `example.test`. `queue` is Postfix's.
+    pub fn start(scratch: &Scratch, queue: &std::path::Path, users: &[&str]) -> Self {
+        let (dir, mail) = (scratch.dir("dovecot"), scratch.dir("mail"));
+        fs::create_dir_all(queue.join("private")).expect("Postfix's folder");
+        super::process::run(Command::new("chown").arg("postfix").arg(queue.join("private")));
+        let passwd: String = users.iter().map(|u| format!("{u}@example.test:{{PLAIN}}{PASSWORD}\n")).collect();
+        fs::write(dir.join("passwd"), passwd).expect("write");
+        super::process::run(Command::new("chown").arg("mail:mail").arg(&mail));
+        let sockets = [("/var/spool/postfix", queue.to_str().expect("UTF-8"))];
+        let blocks = docs::block_with(PAGE, "dovecot.conf", &sockets);
+        let (base, mails) = (dir.display(), mail.display());
+        let own = format!(
+            "base_dir = {base}/run\n\
+             state_dir = {base}/run\n\
+             log_path = {base}/dovecot.log\n\
+             ssl = no\n\
+             mail_location = maildir:{mails}/%n\n\
+             first_valid_uid = 1\n\
+             first_valid_gid = 1\n\
+             lmtp_save_to_detail_mailbox = no\n\
+             postmaster_address = postmaster@example.test\n\
+             passdb {{\n  driver = passwd-file\n  args = {base}/passwd\n}}\n\
+             userdb {{\n  driver = static\n  args = uid=mail gid=mail home={mails}/%n\n}}\n"
+        );
+        fs::write(dir.join("dovecot.conf"), format!("{blocks}\n{own}")).expect("write");
+        let mut command = Command::new("dovecot");
+        command.args(["-F", "-c"]).arg(dir.join("dovecot.conf"));
+        let mut running = Running::start("dovecot", &mut command, &dir.join("dovecot.log"));
+        for socket in ["private/auth", "private/dovecot-lmtp"] {
+            let place = Place::Unix(queue.join(socket));
+            running.wait_for("its sockets", || super::talk::reachable(&place));
+        }
+        Self { running, mail }
+    }
+
+    /// The mails of `user`, in no order.
+    pub fn mails(&self, user: &str) -> Vec<String> {
+        let folders = ["new", "cur"].map(|f| self.mail.join(user).join(f));
+        let files = folders.iter().filter_map(|f| fs::read_dir(f).ok()).flatten().flatten();
+        files.filter_map(|f| fs::read(f.path()).ok()).map(|m| String::from_utf8_lossy(&m).into_owned()).collect()
+    }
+
+    /// The first mail of `user` that `fits`, as soon as it is there.
+    pub fn wait(&self, user: &str, what: &str, fits: impl Fn(&str) -> bool) -> String {
+        let find = || self.mails(user).into_iter().find(|m| fits(m));
+        within(DEADLINE, find).unwrap_or_else(|| {
+            let have = self.mails(user).join("\n=====\n");
+            panic!("waited {DEADLINE:?} in vain for {what}; {user} has:\n{have}")
+        })
+    }
+
+    /// As soon as `user` has `n` mails.
+    pub fn wait_count(&self, user: &str, n: usize) -> Vec<String> {
+        until(&format!("{n} mails of {user}"), || Some(self.mails(user)).filter(|m| m.len() >= n))
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.running.pid()
+    }
+}

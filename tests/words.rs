@@ -1,0 +1,162 @@
+//! Numbers and segments against vectors that other implementations made, and against own cases of each kind.
+//!
+//! The vectors live outside of the repository (`MARTLET_VECTORS`); without them those trials are ignored and say so.
+
+use std::collections::BTreeMap;
+
+use libtest_mimic::Trial;
+use martlet::{
+    address::{Accept, Destination, NumberError, Numbering, Region},
+    sms::{
+        Alphabet, Body, Content,
+        alphabet::septets,
+        join::join,
+        split::{Reference, measure, split},
+        udh,
+    },
+};
+use serde_json::Value;
+
+use crate::support::{trial, vectors};
+
+pub fn trials() -> Vec<Trial> {
+    vec![
+        trial("words::own_segments", own_segments),
+        trial("words::own_numbers", own_numbers),
+        with_vectors("words::segments", "segments.jsonl", segments),
+        with_vectors("words::numbers", "numbers.jsonl", numbers),
+    ]
+}
+
+fn with_vectors(name: &str, file: &'static str, test: fn(Vec<Value>)) -> Trial {
+    let Some(path) = vectors().map(|dir| dir.join(file)).filter(|path| path.is_file()) else {
+        return Trial::test(format!("{name} (skipped: needs {file})"), || Ok(())).with_ignored_flag(true);
+    };
+    trial(name, move || {
+        let text = std::fs::read_to_string(path).expect("readable vectors");
+        test(text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect());
+    })
+}
+
+/// Alphabet, units and segments; and every part is within its limit, the parts joined are the text.
+fn check_segments(text: &str) -> (Alphabet, usize, usize) {
+    let content = Content::text(text);
+    let reference = Reference::Eight(7);
+    let measured = measure(&content, reference).expect("a measure");
+    let parts = split(&content, reference).expect("parts");
+    assert_eq!(parts.len(), measured.segments, "measured as it is cut");
+    let limit = match (measured.alphabet, parts.len()) {
+        (Alphabet::Gsm7, 1) => 160,
+        (Alphabet::Gsm7, _) => 153,
+        (_, 1) => 70,
+        (_, _) => 67,
+    };
+    for part in &parts {
+        let Body::Text(words) = &part.body else { panic!("a text stays a text") };
+        let units: usize = match measured.alphabet {
+            Alphabet::Gsm7 => words.chars().map(|c| septets(c).expect("GSM-7")).sum(),
+            _ => words.encode_utf16().count(),
+        };
+        assert!(units <= limit, "{units} units in a part");
+    }
+    let shuffled: Vec<_> = parts.iter().rev().map(|part| (udh::concat(&part.udh), part)).collect();
+    assert!(join(&shuffled).content == content, "the parts joined are the text");
+    (measured.alphabet, measured.units, measured.segments)
+}
+
+fn own_segments() {
+    use Alphabet::{Gsm7, Ucs2};
+    for (text, expected) in [
+        ("", (Gsm7, 0, 1)),
+        ("Dinner at eight?", (Gsm7, 16, 1)),
+        ("Straße, naïve", (Ucs2, 13, 1)),
+        ("{[~]}", (Gsm7, 10, 1)),
+        (&"0123456789".repeat(16), (Gsm7, 160, 1)),
+        (&format!("{}{}", "a".repeat(159), "€"), (Gsm7, 161, 2)),
+        // The pair does not fit behind 152 septets: a third part.
+        (&format!("{}€{}", "a".repeat(152), "b".repeat(152)), (Gsm7, 306, 3)),
+        (&"ж".repeat(71), (Ucs2, 71, 2)),
+        (&format!("{}😀{}", "ж".repeat(66), "ж".repeat(66)), (Ucs2, 134, 3)),
+        ("line\r\nbreak\u{c}", (Gsm7, 13, 1)),
+    ] {
+        assert_eq!(check_segments(text), expected, "{text}");
+    }
+}
+
+fn segments(cases: Vec<Value>) {
+    let total = cases.len();
+    assert!(total > 100, "the vectors are not all there");
+    for case in cases {
+        let (alphabet, units, segments) = check_segments(case["text"].as_str().expect("a text"));
+        let name = serde_json::to_value(alphabet).expect("a name");
+        let expect = &case["expect"];
+        assert_eq!(
+            (&name, Some(units as u64), Some(segments as u64)),
+            (&expect["encoding"], expect["units"].as_u64(), expect["segments"].as_u64()),
+            "{}",
+            case["id"]
+        );
+    }
+    eprintln!("segments.jsonl: {total} of {total}");
+}
+
+/// The E.164 form of a valid number, `short`, `possible`, or the reason.
+fn number(written: &str, region: &str) -> Result<String, NumberError> {
+    let numbering = Numbering { region: region.parse::<Region>()?, accept: Accept::Possible };
+    let reading = numbering.read(written)?;
+    Ok(match reading.destination {
+        Destination::Short(_) => "short".to_owned(),
+        Destination::Number(_) if !reading.valid => "possible".to_owned(),
+        Destination::Number(number) => number.as_str().to_owned(),
+    })
+}
+
+fn own_numbers() {
+    for (written, region, expected) in [
+        ("020 7946 0018", "GB", Ok("+442079460018")),
+        ("+44 (0) 20 7946 0018", "US", Ok("+442079460018")),
+        ("00442079460018", "FR", Ok("+442079460018")),
+        ("011442079460018", "US", Ok("+442079460018")),
+        ("030 901820", "DE", Ok("+4930901820")),
+        ("+15551234567", "US", Ok("possible")),
+        ("+15551234567", "GB", Err(NumberError::Impossible)),
+        ("51234", "US", Ok("short")),
+        ("999", "GB", Err(NumberError::Emergency)),
+        ("555 01", "US", Ok("short")),
+        ("call me", "US", Err(NumberError::NotANumber)),
+        ("+1 202 555 01234567890", "US", Err(NumberError::TooLong)),
+    ] {
+        assert_eq!(number(written, region), expected.map(str::to_owned), "{written}");
+    }
+}
+
+fn numbers(cases: Vec<Value>) {
+    let mut differ = BTreeMap::new();
+    let mut asked = 0;
+    for case in &cases {
+        let written = case["input"].as_str().expect("an input");
+        // Without a region of its own only an international form is a question that can be asked here.
+        let region = match case["region"].as_str() {
+            Some(region) => region,
+            None if written.starts_with('+') => "US",
+            None => continue,
+        };
+        asked += 1;
+        let read = number(written, region);
+        let agrees = match (case["result"].as_str().expect("a result"), &read) {
+            ("invalid", _) if case["short_code"] == true => {
+                matches!(&read, Err(NumberError::Emergency)) || read.as_deref() == Ok("short")
+            }
+            ("invalid", Ok(kind)) => kind == "possible" || kind == "short",
+            ("invalid" | "unparsable", Err(_)) => true,
+            (e164, Ok(number)) => e164 == number,
+            _ => false,
+        };
+        if !agrees {
+            differ.insert(case["id"].to_string(), format!("{written:?} in {region}: {read:?}, not {}", case["result"]));
+        }
+    }
+    eprintln!("numbers.jsonl: {} of {asked}; {differ:#?}", asked - differ.len());
+    assert!(asked > 200, "the vectors are not all there");
+    assert!(differ.len() * 100 <= asked, "more than one in a hundred differs");
+}
