@@ -15,7 +15,7 @@ use super::{
     value::{Read, Setting, Strings, Wrong, domain, quoted, text},
 };
 use crate::{
-    address::{Helper, HelperEntry, HelperError, Mailbox, Numbering, helper},
+    address::{helper, Helper, HelperEntry, HelperError, Mailbox, Numbering},
     ground::AccountName,
 };
 
