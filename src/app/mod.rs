@@ -67,9 +67,6 @@ impl StartError {
 /// `martlet serve`: runs until SIGTERM or SIGINT.
 pub async fn run(config: Config) -> ExitCode {
     voice::install(&config.log);
-    for warning in &config.warnings {
-        observe::log::oddity("configuration", warning);
-    }
     let running = match start(config, Clock::system()).await {
         Ok(running) => running,
         Err(error) => {
@@ -84,8 +81,17 @@ pub async fn run(config: Config) -> ExitCode {
     ExitCode::SUCCESS
 }
 
+/// What only building shows: templates of gateways, hashes of passwords. For `martlet check` and before sockets.
+pub fn check(config: &Config) -> Result<(), StartError> {
+    for gateway in &config.gateways {
+        build::kind(gateway)?;
+    }
+    build::accounts(config).map(drop)
+}
+
 /// Builds, binds and starts everything.
 pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
+    check(&config)?;
     let bound = bind(&config).await?;
     let store = Store::open(config.store.clone(), clock.clone()).await.map_err(|down| {
         let path = config.store.path.display();
@@ -180,9 +186,9 @@ async fn bind(config: &Config) -> Result<Bound, StartError> {
     let mut bound = Bound { mail: Vec::new(), http: None };
     for listener in &config.listeners {
         let at = build::bind(&listener.bind);
-        let door = mail::Bound::bind(&at)
-            .await
-            .map_err(|error| StartError::new(71, format!("cannot listen on {}: {error}", build::place(&listener.bind))))?;
+        let door = mail::Bound::bind(&at).await.map_err(|error| {
+            StartError::new(71, format!("cannot listen on {}: {error}", build::place(&listener.bind)))
+        })?;
         bound.mail.push(door);
     }
     if let Some(http) = &config.http {

@@ -2,14 +2,18 @@
 
 use std::{io::Write, path::Path};
 
-use super::{Done, load};
-use crate::config::{Config, Kind};
+use super::{Done, Exit, Failure, load};
+use crate::{
+    app,
+    config::{Config, Kind},
+};
 
 pub fn run(path: &Path, out: &mut dyn Write, err: &mut dyn Write) -> Done {
     let config = load(path)?;
     for warning in &config.warnings {
         writeln!(err, "{warning} (warning)")?;
     }
+    app::check(&config).map_err(|error| Failure::new(Exit::Config, error.words))?;
     summary(&config, out)
 }
 

@@ -15,7 +15,7 @@ use super::{
     value::{Read, Setting, Strings, Wrong, domain, quoted, text},
 };
 use crate::{
-    address::{helper, Helper, HelperEntry, HelperError, Mailbox, Numbering},
+    address::{Helper, HelperEntry, HelperError, Mailbox, Numbering, helper},
     ground::AccountName,
 };
 

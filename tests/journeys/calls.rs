@@ -38,7 +38,13 @@ fn sends() {
     let (status, _) = call(port, "POST", "/sms/", &format!("number={PHONE}&data=by+POST&{AUTH}")).expect("a call");
     assert_eq!(status, 200);
     world.provider.seen.wait("by POST", |r| r.value("text") == "by POST" && r.value("to") == PHONE);
-    let (status, body) = raw(port, &format!("GET /sms/?{}&data=basic HTTP/1.1\r\nAuthorization: Basic YWxpY2VAZXhhbXBsZS50ZXN0OmFsaWNlLXB3\r\n", number()));
+    let (status, body) = raw(
+        port,
+        &format!(
+            "GET /sms/?{}&data=basic HTTP/1.1\r\nAuthorization: Basic YWxpY2VAZXhhbXBsZS50ZXN0OmFsaWNlLXB3\r\n",
+            number()
+        ),
+    );
     assert_eq!(status, 200, "{body}");
     world.provider.seen.wait("basic", |r| r.value("text") == "basic");
     // The phone's reply finds the caller's mailbox: the call wrote a link.
@@ -74,7 +80,9 @@ fn refusals() {
 fn dry_run() {
     let more = "[[account]]\nuser = \"app\"\npassword = \"app-pw\"\nmonthly_max = 1\n";
     let world = World::new(Setup { more, ..Setup::default() });
-    let ask = |data: &str| call(world.martlet.http, "GET", "/sms/", &format!("{}&{data}&user=app&pass=app-pw", number())).expect("a call");
+    let ask = |data: &str| {
+        call(world.martlet.http, "GET", "/sms/", &format!("{}&{data}&user=app&pass=app-pw", number())).expect("a call")
+    };
     for _ in 0..3 {
         assert_eq!(ask("data=x&dry_run=1").0, 200);
     }
@@ -124,7 +132,12 @@ fn raw(port: u16, head: &str) -> (u16, String) {
 fn foreign() {
     let world = World::new(Setup::default());
     let line = format!("GET /sms/?{}&data=x&{AUTH} HTTP/1.1\r\n", number());
-    for header in ["Sec-Fetch-Site: cross-site\r\n", "Origin: https://evil.example\r\n", "Host: evil.example\r\n", "Origin: null\r\n"] {
+    for header in [
+        "Sec-Fetch-Site: cross-site\r\n",
+        "Origin: https://evil.example\r\n",
+        "Host: evil.example\r\n",
+        "Origin: null\r\n",
+    ] {
         let (status, body) = raw(world.martlet.http, &format!("{line}{header}"));
         assert_eq!(status, 403, "{header}{body}");
     }
@@ -135,8 +148,19 @@ fn deliver_is_guarded() {
     let more = "[[gateway]]\nid = \"open\"\ntype = \"handset\"\npriority = 9\n[[gateway]]\nid = \"deaf\"\ntype = \"handset\"\npriority = 9\npassword = \"pin\"\nreceive = false\n";
     let world = World::new(Setup { more, ..Setup::default() });
     let mut answers = std::collections::BTreeSet::new();
-    for query in ["id=main&pass=no", "id=main&pass=", "id=main", "pass=pin", "id=nosuch&pass=pin", "id=open&pass=", "id=open&pass=pin", "id=deaf&pass=pin"] {
-        let (status, body) = call(world.martlet.http, "GET", "/sms/deliver.html", &format!("{query}&{}&data=x", number())).expect("a call");
+    for query in [
+        "id=main&pass=no",
+        "id=main&pass=",
+        "id=main",
+        "pass=pin",
+        "id=nosuch&pass=pin",
+        "id=open&pass=",
+        "id=open&pass=pin",
+        "id=deaf&pass=pin",
+    ] {
+        let (status, body) =
+            call(world.martlet.http, "GET", "/sms/deliver.html", &format!("{query}&{}&data=x", number()))
+                .expect("a call");
         assert_eq!(status, 403, "{query}: {body}");
         answers.insert(body);
     }

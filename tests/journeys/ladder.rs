@@ -254,7 +254,9 @@ fn bounces() {
     let id = header_of(&ours, "Message-ID").expect("Message-ID");
     let envelope = format!("\"sms:{PHONE}\"@sms.example.test");
     let bounce = |about: &str| {
-        let data = format!("From: MAILER-DAEMON@example.test\r\nSubject: Undelivered\r\nMessage-ID: <b@example.test>\r\n\r\nSorry.\r\n\r\nMessage-ID: {about}\r\n");
+        let data = format!(
+            "From: MAILER-DAEMON@example.test\r\nSubject: Undelivered\r\nMessage-ID: <b@example.test>\r\n\r\nSorry.\r\n\r\nMessage-ID: {about}\r\n"
+        );
         world.hand_over(&Letter { from: "", to: vec![&envelope], data, ..Letter::default() })
     };
     let taken = bounce(&id);

@@ -86,11 +86,17 @@ fn refused_at_rcpt() {
 fn refused_after_data() {
     let world = World::new(Setup::default());
     let with = |more: &str| mail("x@example.test", ALICE, "hello", more);
-    let received: String = (0..51).map(|n| format!("Received: from a by b{n}; Fri, 20 Nov 2026 10:00:00 +0000\r\n")).collect();
+    let received: String =
+        (0..51).map(|n| format!("Received: from a by b{n}; Fri, 20 Nov 2026 10:00:00 +0000\r\n")).collect();
     let cases = [
         ("a stranger", "mallory@elsewhere.example", with(""), "5.7.1"),
         ("an auto-reply", ALICE, with("Auto-Submitted: auto-replied (vacation)\r\n"), "5.7.1"),
-        ("a read receipt", ALICE, with("Content-Type: multipart/report; report-type=disposition-notification; boundary=x\r\n"), "5.7.1"),
+        (
+            "a read receipt",
+            ALICE,
+            with("Content-Type: multipart/report; report-type=disposition-notification; boundary=x\r\n"),
+            "5.7.1",
+        ),
         ("too many hops", ALICE, with(&received), "5.4.6"),
         ("our own trace", ALICE, with("X-Martlet-Trace: sms.example.test\r\n"), "5.4.6"),
         ("no words", ALICE, "From: a@example.test\r\n\r\n".to_owned(), "5.6.0"),
@@ -107,7 +113,8 @@ fn refused_after_data() {
 }
 
 fn credentials() {
-    let more = "[[account]]\nuser = \"nagios\"\npassword = \"alarm-pw\"\nreply = \"ops@example.test\"\nmonthly_max = 1\n";
+    let more =
+        "[[account]]\nuser = \"nagios\"\npassword = \"alarm-pw\"\nreply = \"ops@example.test\"\nmonthly_max = 1\n";
     let world = World::new(Setup { more, ..Setup::default() });
     let address = to("?user=nagios&pass=alarm-pw");
     assert_eq!(verdict(&world, "root@host.example", &address, &letter("one", "alarm")).0, 250);
@@ -191,7 +198,12 @@ fn several_numbers() {
     let one_foreign = "\"sms:+12015550123,+447911123456\"@sms.example.test";
     assert_eq!(verdict(&world, ALICE, one_foreign, &letter("list2", "to neither")).0, 550);
     // Recipients of one mail have an answer each.
-    let letter = Letter { from: ALICE, to: vec!["+12015550125@sms.example.test", "+12015550126@sms.example.test"], data: letter("two", "two rcpt"), ..Letter::default() };
+    let letter = Letter {
+        from: ALICE,
+        to: vec!["+12015550125@sms.example.test", "+12015550126@sms.example.test"],
+        data: letter("two", "two rcpt"),
+        ..Letter::default()
+    };
     assert_eq!(world.hand_over(&letter).iter().filter(|r| r.code == 250).count(), 2);
     world.martlet.settled();
     assert_eq!(world.provider.seen.len(), 4);
@@ -234,12 +246,11 @@ fn overflow() {
 
 fn failover() {
     let second = "priority = 1\n[[gateway]]\nid = \"second\"\ntype = \"http\"\nurl = \"http://127.0.0.1:PROVIDER/second?to=%number%&text=%data%\"\npriority = 2\n";
-    let world = World::answering(Setup { gateway: second, ..Setup::default() }, |request| {
-        match request.path.as_str() {
+    let world =
+        World::answering(Setup { gateway: second, ..Setup::default() }, |request| match request.path.as_str() {
             "/main" => Answer::Say(503, "out of order".into()),
             _ => Answer::Say(200, "OK".into()),
-        }
-    });
+        });
     assert_eq!(verdict(&world, ALICE, &to(""), &letter("f1", "over")).0, 250);
     world.provider.seen.wait("the second gateway", |r| r.path == "/second" && r.value("text") == "over");
     world.martlet.settled();
@@ -329,12 +340,11 @@ fn expiry() {
 
 fn restart() {
     let calls = std::sync::atomic::AtomicU32::new(0);
-    let mut world = World::answering(Setup::default(), move |_| {
-        match calls.fetch_add(1, std::sync::atomic::Ordering::SeqCst) {
+    let mut world =
+        World::answering(Setup::default(), move |_| match calls.fetch_add(1, std::sync::atomic::Ordering::SeqCst) {
             0 => Answer::Say(503, "busy".into()),
             _ => Answer::Say(200, "OK".into()),
-        }
-    });
+        });
     assert_eq!(verdict(&world, ALICE, &to(""), &letter("w", "waits")).0, 250);
     world.provider.seen.wait("the first attempt", |r| r.value("text") == "waits");
     world.martlet.stop();
