@@ -7,6 +7,7 @@ pub mod domain;
 pub mod helper;
 pub mod mailbox;
 pub mod mask;
+mod memo;
 pub mod number;
 pub mod numbering;
 pub mod originator;

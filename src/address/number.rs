@@ -7,7 +7,7 @@ use std::{fmt, str::FromStr};
 
 use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat, PhoneNumberType};
 
-use super::Region;
+use super::{Region, memo::Memo};
 
 /// An E.164 number, `+` and at most 15 digits. `Debug` masks it; there is no `Display`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,25 +29,42 @@ impl Number {
 
     /// The region the number belongs to; a possible number without one counts as its calling code's main region.
     pub fn region(&self) -> Option<Region> {
-        let number = PHONE_NUMBER_UTIL.parse(&self.0, None).ok()?;
-        number
-            .get_region_code()
-            .or_else(|| PHONE_NUMBER_UTIL.get_region_for_country_code(number.country_code))
-            .and_then(Region::of_library)
+        self.kind().region
     }
-}
 
-impl Number {
+    /// Premium-rate and shared-cost ranges: calling them earns somebody money.
+    pub fn is_premium(&self) -> bool {
+        self.kind().premium
+    }
+
+    fn kind(&self) -> Kind {
+        static KINDS: Memo<Kind> = Memo::new();
+        KINDS.get(&self.0, || Kind::of(&self.0))
+    }
+
     /// In international form as people write it, `+1 555-123-4567`.
     pub fn formatted(&self) -> String {
         let parsed = PHONE_NUMBER_UTIL.parse(&self.0, None);
         parsed.map_or_else(|_| self.0.clone(), |n| n.format_as(PhoneNumberFormat::International).into_owned())
     }
+}
 
-    /// Premium-rate and shared-cost ranges: calling them earns somebody money.
-    pub fn is_premium(&self) -> bool {
-        let Ok(number) = PHONE_NUMBER_UTIL.parse(&self.0, None) else { return false };
-        matches!(number.get_type(), PhoneNumberType::PremiumRate | PhoneNumberType::SharedCost)
+/// What libphonenumber says of a number.
+#[derive(Clone, Copy)]
+struct Kind {
+    region: Option<Region>,
+    premium: bool,
+}
+
+impl Kind {
+    fn of(e164: &str) -> Self {
+        let Ok(number) = PHONE_NUMBER_UTIL.parse(e164, None) else { return Self { region: None, premium: false } };
+        let region = number
+            .get_region_code()
+            .or_else(|| PHONE_NUMBER_UTIL.get_region_for_country_code(number.country_code))
+            .and_then(Region::of_library);
+        let premium = matches!(number.get_type(), PhoneNumberType::PremiumRate | PhoneNumberType::SharedCost);
+        Self { region, premium }
     }
 }
 

@@ -7,7 +7,7 @@
 
 use rlibphonenumber::{NumberLengthType, PHONE_NUMBER_UTIL, PhoneNumber, PhoneNumberFormat, ValidationError};
 
-use super::{Destination, Number, NumberError, Region, region};
+use super::{Destination, Number, NumberError, Region, memo::Memo, region};
 
 /// Which numbers are accepted (`sms.numbers`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
@@ -46,7 +46,13 @@ impl Numbering {
     /// # Errors
     /// [`NumberError`], with the reason for the sender.
     pub fn read(&self, written: &str) -> Result<Reading, NumberError> {
+        static READ: Memo<Result<Reading, NumberError>> = Memo::new();
         let written = written.trim();
+        let question = format!("{}{:?} {written}", self.region.as_str(), self.accept);
+        READ.get(&question, || self.ask(written))
+    }
+
+    fn ask(&self, written: &str) -> Result<Reading, NumberError> {
         check_shape(written)?;
         let digits = bare_digits(written);
         if digits.as_deref().is_some_and(|d| region::is_emergency(d, self.region.as_str())) {
