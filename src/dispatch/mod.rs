@@ -164,9 +164,12 @@ impl Shared {
 
     /// How long until something falls due or a lane's rest is over.
     async fn next_wake(&self, now: Timestamp) -> Duration {
-        let mut keys: Vec<Key> = self.lanes.keys().cloned().map(Key::Gateway).collect();
-        keys.push(Key::Any);
-        let due = self.store.next_due(&keys).await.ok().flatten().filter(|due| *due > now);
+        // What nobody could pull now is not asked for: a lane's rest has its own end, a full one frees itself.
+        let (keys, _) = self.open_keys(now);
+        let due = match keys.is_empty() {
+            true => None,
+            false => self.store.next_due(&keys).await.ok().flatten().filter(|due| *due > now),
+        };
         let rested = self.lanes.values().filter_map(|lane| lane.rests_until(now));
         rested.chain(due).map(|moment| moment.since(now)).min().unwrap_or(LOOK_AGAIN).min(LOOK_AGAIN)
     }

@@ -22,6 +22,7 @@ pub fn trials() -> Vec<Trial> {
         trial("store::durable::texts_go_before_histories", || run_async(texts_go_before_histories())),
         trial("store::durable::newer_tables_are_refused", || run_async(newer_tables_are_refused())),
         trial("store::durable::the_log_is_moved_while_it_runs", || run_async(the_log_is_moved())),
+        trial("store::durable::the_log_stays_small_under_constant_writing", || run_async(the_log_stays_small())),
         trial("store::durable::an_old_attempt_is_told_from_its_own", || run_async(epochs())),
     ]
 }
@@ -239,4 +240,28 @@ async fn the_log_is_moved() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     panic!("six megabytes stand in the log and none in the database");
+}
+
+/// A passive checkpoint never catches up with a writer that does not pause; the log must begin anew all the same.
+async fn the_log_stays_small() {
+    let w = World::new().await;
+    let body: Arc<[u8]> = vec![b'x'; 150_000].into();
+    let writers: Vec<_> = (0..8)
+        .map(|_| {
+            let (store, body) = (w.store.clone(), body.clone());
+            tokio::spawn(async move {
+                for _ in 0..250 {
+                    let id = OriginalId(MessageId::new());
+                    let original = Original { id, headers: Arc::from(&b"Subject: x"[..]), body: Some(body.clone()) };
+                    let new = New { original: Some(Arc::new(original)), ..text() };
+                    store.put(vec![new], false).await.expect("store")[0].expect("queued");
+                }
+            })
+        })
+        .collect();
+    for writer in writers {
+        writer.await.expect("task");
+    }
+    let log = w.dir.path().join("deep/martlet.db-wal").metadata().expect("the log").len();
+    assert!(log < 200 << 20, "300 MB were written, the log has {} MiB", log >> 20);
 }

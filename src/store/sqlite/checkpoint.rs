@@ -3,7 +3,7 @@
 //! A passive checkpoint waits for nobody. Under constant writing it never catches up, and the log would grow for ever;
 //! so when the log is very large, the last short pass runs between two transactions of the writer.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use sqlx::{Row as _, SqliteConnection};
 
@@ -11,8 +11,11 @@ use super::Shared;
 
 /// A checkpoint is due when about this much was written since the last.
 pub const DUE: usize = 4 << 20;
-/// Above this size the log is brought to its beginning, even if the writer has to wait for one pass.
-const LARGE: u64 = 128 << 20;
+/// Above this size the log is brought to its beginning, even if the writer has to wait for one short pass. Frames of
+/// 4 KiB: 64 MiB.
+const LARGE: i64 = 16 << 10;
+/// How often the last pass is repeated for readers that are just finishing.
+const TRIES: u32 = 20;
 /// What little was written is moved after this time.
 const IDLE: Duration = Duration::from_secs(30);
 
@@ -35,23 +38,30 @@ pub async fn run(shared: Arc<Shared>, mut conn: SqliteConnection, done: tokio::s
 }
 
 async fn pass(shared: &Shared, conn: &mut SqliteConnection) {
-    if passive(conn).await {
+    let frames = passive(conn).await.map_or(0, |moved| moved.log);
+    if frames < LARGE {
         return;
     }
-    let mut log = shared.settings.path.clone().into_os_string();
-    log.push("-wal");
-    let size = tokio::fs::metadata(PathBuf::from(log)).await.map_or(0, |meta| meta.len());
-    if size > LARGE {
-        passive(conn).await;
-        let _writer_waits = shared.gate.lock().await;
-        passive(conn).await;
+    // While that pass ran the writer went on: what it added in the meantime is moved while it waits, and its next
+    // transaction begins the log anew.
+    let _writer_waits = shared.gate.lock().await;
+    // A reader that was at work when the writer stopped holds back what came after its beginning; reads are short,
+    // and while the writer waits nobody begins one on the log.
+    for _ in 0..TRIES {
+        if passive(conn).await.is_some_and(|moved| moved.log == moved.done) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
 
-/// Whether the whole log was moved.
-async fn passive(conn: &mut SqliteConnection) -> bool {
-    let row = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").fetch_one(conn).await;
-    row.is_ok_and(
-        |row| matches!((row.try_get::<i64, _>(1), row.try_get::<i64, _>(2)), (Ok(log), Ok(moved)) if log == moved),
-    )
+/// What a pass saw and did, in frames. Equal only says that it moved all that was there when it began.
+struct Moved {
+    log: i64,
+    done: i64,
+}
+
+async fn passive(conn: &mut SqliteConnection) -> Option<Moved> {
+    let row = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").fetch_one(conn).await.ok()?;
+    Some(Moved { log: row.try_get(1).ok()?, done: row.try_get(2).ok()? })
 }
