@@ -16,6 +16,7 @@ use super::{
     value::{Read, Setting, Within, Wrong, domain, one_of, quoted, text},
 };
 use crate::{
+    accounts::{Count, Limit},
     address::{Destination, Mailbox, Number, Numbering, Region, SenderId},
     ground::{AccountName, GatewayId, Secret, Timestamp},
 };
@@ -26,7 +27,7 @@ pub struct Keys {
     password: Option<Setting<Origin>>,
     active: Option<Setting<bool>>,
     expires: Option<Setting<Day>>,
-    monthly_max: Option<Setting<Monthly>>,
+    monthly_max: Option<Setting<Limit>>,
     count: Option<Setting<Count>>,
     shared: Option<Setting<bool>>,
     max_parts: Option<Setting<Within<1, 128>>>,
@@ -50,7 +51,7 @@ pub struct Account {
     pub active: Option<bool>,
     /// From this moment on it may not send.
     pub expires: Option<Timestamp>,
-    pub monthly_max: Option<Monthly>,
+    pub monthly_max: Option<Limit>,
     pub count: Option<Count>,
     /// One pool of limits for everybody under a domain or under `*`.
     pub shared: bool,
@@ -69,14 +70,7 @@ pub struct Account {
     pub description: Option<String>,
 }
 
-/// What a month may cost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Monthly {
-    Unlimited,
-    AtMost(u64),
-}
-
-impl Read for Monthly {
+impl Read for Limit {
     fn read(value: &Value) -> Result<Self, Wrong> {
         match value {
             Value::String(word) if word == "unlimited" => Ok(Self::Unlimited),
@@ -85,14 +79,6 @@ impl Read for Monthly {
             _ => Err("expected a number of segments from 1 on, or \"unlimited\"".into()),
         }
     }
-}
-
-/// What the monthly limit counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Count {
-    #[default]
-    Segments,
-    Messages,
 }
 
 impl Read for Count {

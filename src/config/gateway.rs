@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     address::{Destination, Numbering},
+    dispatch::policy::OnUnsure,
     gateway::Split,
     ground::{GatewayId, Secret},
 };
@@ -137,16 +138,6 @@ impl Read for Method {
     fn read(value: &Value) -> Result<Self, Wrong> {
         one_of(value, &[("GET", Self::Get), ("POST", Self::Post)])
     }
-}
-
-/// What to do when nobody knows whether a text was taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum OnUnsure {
-    /// Not sent again; the sender is told that it may have arrived.
-    #[default]
-    Report,
-    Retry,
-    Hold,
 }
 
 impl Read for OnUnsure {

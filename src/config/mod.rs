@@ -30,15 +30,14 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, de::DeserializeOwned};
 use toml::{Spanned, de::DeTable};
 
-pub use account::{Account, Count, Monthly};
+pub use account::Account;
 pub use error::{Error, Errors, Place, Source};
 pub use flow::{Format, Inbound, Level, Log, Queue, WayBack};
-pub use gateway::{Answer, Gateway, Http as HttpGateway, Kind, Method, OnUnsure, PhoneFrom};
+pub use gateway::{Answer, Gateway, Http as HttpGateway, Kind, Method, PhoneFrom};
 pub use listener::{Http, Limits, Listener, Protocol};
-pub use net::Bind;
 pub use schema::Node;
 pub use secret::{Machine, World, Written};
-pub use sms::{Overflow, Sms};
+pub use sms::Sms;
 
 use crate::{
     address::{Domains, Helper},

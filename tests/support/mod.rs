@@ -96,6 +96,21 @@ pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
+/// A line of a test for whoever runs it.
+#[expect(clippy::print_stderr, reason = "a test has nobody else to tell")]
+pub fn say(line: &str) {
+    eprintln!("{line}");
+}
+
+/// What was measured against vectors: said, and held against the row that `docs/conformance.md` quotes.
+pub fn quoted(vectors: &str, right: usize, asked: usize) {
+    let score = format!("{right} of {asked}");
+    say(&format!("{vectors}: {score}"));
+    let text = std::fs::read_to_string(root().join("docs/conformance.md")).expect("docs/conformance.md");
+    let row = format!("| `{vectors}` | {score} |");
+    assert!(text.contains(&row), "docs/conformance.md does not say `{row}`");
+}
+
 /// The folder of conformance vectors, where it is there (`MARTLET_VECTORS`, default `../shared/vectors/public`).
 pub fn vectors() -> Option<PathBuf> {
     let dir =
