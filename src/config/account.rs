@@ -141,26 +141,8 @@ pub fn account(
         check.missing(&header, "user", "a mail address, \"@domain\", \"*\" or a plain name");
     }
     let user = check.placed(keys.user);
-    let expires = check.placed(keys.expires).and_then(|(Day(day), place)| {
-        let end = day.tomorrow().ok().and_then(|next| next.to_zoned(zone.clone()).ok());
-        if end.is_none() {
-            check.wrong(&place, "this day is out of range");
-        }
-        end.map(|moment| Timestamp(moment.timestamp().as_millisecond()))
-    });
-    let phone = check.placed(keys.phone).and_then(|(written, place)| match numbering?.read(&written) {
-        Ok(reading) => match reading.destination {
-            Destination::Number(number) => Some(number),
-            Destination::Short(_) => {
-                check.wrong(&place, "this is a short code, not a phone's number");
-                None
-            }
-        },
-        Err(why) => {
-            check.wrong(&place, format!("this number cannot be used: {why}"));
-            None
-        }
-    });
+    let expires = expires(keys.expires, zone, check);
+    let phone = phone(keys.phone, numbering, check);
     let shared = check.placed(keys.shared);
     let password = check.password(keys.password);
     let active = check.take(keys.active);
@@ -201,6 +183,26 @@ pub fn account(
         description,
     };
     Some((account, place, gateway_place))
+}
+
+/// The end of the last day on which an account may send.
+fn expires(setting: Option<Setting<Day>>, zone: &TimeZone, check: &mut Check<'_>) -> Option<Timestamp> {
+    let (Day(day), place) = check.placed(setting)?;
+    let end = day.tomorrow().ok().and_then(|next| next.to_zoned(zone.clone()).ok());
+    if end.is_none() {
+        check.wrong(&place, "this day is out of range");
+    }
+    end.map(|moment| Timestamp(moment.timestamp().as_millisecond()))
+}
+
+fn phone(setting: Option<Setting<String>>, numbering: Option<Numbering>, check: &mut Check<'_>) -> Option<Number> {
+    match check.number(setting, numbering)? {
+        (Destination::Number(number), _) => Some(number),
+        (Destination::Short(_), place) => {
+            check.wrong(&place, "this is a short code, not a phone's number");
+            None
+        }
+    }
 }
 
 /// Accounts among each other and against the gateways.
