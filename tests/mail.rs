@@ -17,8 +17,9 @@ pub fn trials() -> Vec<Trial> {
     ];
     match vectors().map(|v| v.join("mail")).filter(|v| v.is_dir()) {
         Some(dir) => all.push(trial("mail::vectors", move || score(&dir))),
-        None => all
-            .push(Trial::test("mail::vectors (skipped: the vectors are not here)", || Ok(())).with_ignored_flag(true)),
+        None => all.push(
+            Trial::test("mail::vectors (skipped: MARTLET_VECTORS has no mail)", || Ok(())).with_ignored_flag(true),
+        ),
     }
     all
 }

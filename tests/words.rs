@@ -30,7 +30,8 @@ pub fn trials() -> Vec<Trial> {
 
 fn with_vectors(name: &str, file: &'static str, test: fn(&[Value])) -> Trial {
     let Some(path) = vectors().map(|dir| dir.join(file)).filter(|path| path.is_file()) else {
-        return Trial::test(format!("{name} (skipped: needs {file})"), || Ok(())).with_ignored_flag(true);
+        return Trial::test(format!("{name} (skipped: MARTLET_VECTORS has no {file})"), || Ok(()))
+            .with_ignored_flag(true);
     };
     trial(name, move || {
         let text = std::fs::read_to_string(path).expect("readable vectors");

@@ -1,6 +1,5 @@
 //! What tests share: how a test is declared, and which programs it needs.
-#![allow(dead_code, reason = "each helper serves some of the test modules")]
-#![allow(clippy::disallowed_methods, reason = "tests stand outside of the daemon: real time, real environment")]
+#![expect(clippy::disallowed_methods, reason = "tests stand outside of the daemon: real time, real environment")]
 
 pub mod cut;
 pub mod docs;
@@ -28,7 +27,6 @@ pub enum Needs {
     Dovecot,
     /// Python 3 with `flufl.bounce`.
     FluflBounce,
-    Strace,
 }
 
 impl Needs {
@@ -42,7 +40,6 @@ impl Needs {
                 .args(["-c", "import flufl.bounce"])
                 .output()
                 .is_ok_and(|out| out.status.success()),
-            Self::Strace => on_path("strace"),
         }
     }
 }
