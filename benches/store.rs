@@ -1,7 +1,7 @@
 //! What a message costs the store: processor time and messages a second for put → lease → begin → settle, with the
 //! batches that arise by themselves from 1, 10 and 50 tasks at once, and for put alone in batches of one mail's
 //! recipients. `cargo bench --bench store [messages]`.
-#![allow(clippy::print_stdout, reason = "a bench tells what it measured")]
+#![expect(clippy::print_stdout, reason = "a bench tells what it measured")]
 
 use std::{
     sync::Arc,

@@ -308,7 +308,7 @@ impl Dice {
     }
 }
 
-#[allow(clippy::disallowed_methods, reason = "a test has no clock of its own, and a seed may come from outside")]
+#[expect(clippy::disallowed_methods, reason = "a test has no clock of its own, and a seed may come from outside")]
 fn seed() -> u64 {
     let given = std::env::var("MARTLET_SEED").ok().and_then(|s| s.parse().ok());
     given.unwrap_or_else(|| SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |d| u64::from(d.subsec_nanos())))

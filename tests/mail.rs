@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 use libtest_mimic::Trial;
 use martlet::mail::{self, AutoSubmitted, Choices};
 
-use crate::support::{root, trial, vectors};
+use crate::support::{quoted, root, say, trial, vectors};
 
 pub fn trials() -> Vec<Trial> {
     let mut all = vec![
@@ -17,8 +17,9 @@ pub fn trials() -> Vec<Trial> {
     ];
     match vectors().map(|v| v.join("mail")).filter(|v| v.is_dir()) {
         Some(dir) => all.push(trial("mail::vectors", move || score(&dir))),
-        None => all
-            .push(Trial::test("mail::vectors (skipped: the vectors are not here)", || Ok(())).with_ignored_flag(true)),
+        None => all.push(
+            Trial::test("mail::vectors (skipped: MARTLET_VECTORS has no mail)", || Ok(())).with_ignored_flag(true),
+        ),
     }
     all
 }
@@ -129,14 +130,19 @@ fn score(dir: &Path) {
     }
     let (hits, all) = categories.values().fold((0, 0), |(h, a), (x, y)| (h + x, a + y));
     for (category, (hits, all)) in &categories {
-        eprintln!("  {category}: {hits}/{all}");
+        say(&format!("  {category}: {hits} of {all}"));
     }
     for line in &wrong {
-        eprintln!("  {line}");
+        say(&format!("  {line}"));
     }
-    eprintln!("mail vectors: {hits}/{all}");
     assert!(actions.is_empty(), "{}", actions.join("\n"));
     assert!(hits * 100 >= all * FLOOR, "{hits} of {all} is below the floor of {FLOOR} %");
+    quoted("mail/", hits, all);
+    let told = fs::read_to_string(root().join("docs/conformance.md")).expect("docs/conformance.md");
+    for line in &wrong {
+        let name = line.split_once(':').map_or(line.as_str(), |(name, _)| name);
+        assert!(told.contains(&format!("`{name}`")), "docs/conformance.md does not say why {name} is missed");
+    }
 }
 
 /// Percent of the vectors that must hold.

@@ -131,7 +131,8 @@ async fn senders_in_every_form(lmtp: bool) {
 
 async fn refusals_become_outcomes(lmtp: bool) {
     let dot = if lmtp { Scope::Recipient } else { Scope::Message };
-    let cases: [(&[(&str, Deed)], bool, Scope, &str); 13] = [
+    type Answers<'a> = &'a [(&'static str, Deed)];
+    let cases: [(Answers<'_>, bool, Scope, &str); 13] = [
         (&[("", Deed::Say(b"554 5.3.2 no service\r\n"))], false, Scope::Gateway, "4.3.2"),
         (&[("", Deed::Say(b"421 4.3.2 busy\r\n"))], false, Scope::Gateway, "4.3.2"),
         (&[("MAIL", Deed::Say(b"451 4.3.0 wait\r\n"))], false, Scope::Message, "4.3.0"),

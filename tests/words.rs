@@ -17,7 +17,7 @@ use martlet::{
 };
 use serde_json::Value;
 
-use crate::support::{trial, vectors};
+use crate::support::{quoted, say, trial, vectors};
 
 pub fn trials() -> Vec<Trial> {
     vec![
@@ -28,13 +28,15 @@ pub fn trials() -> Vec<Trial> {
     ]
 }
 
-fn with_vectors(name: &str, file: &'static str, test: fn(Vec<Value>)) -> Trial {
+fn with_vectors(name: &str, file: &'static str, test: fn(&[Value])) -> Trial {
     let Some(path) = vectors().map(|dir| dir.join(file)).filter(|path| path.is_file()) else {
-        return Trial::test(format!("{name} (skipped: needs {file})"), || Ok(())).with_ignored_flag(true);
+        return Trial::test(format!("{name} (skipped: MARTLET_VECTORS has no {file})"), || Ok(()))
+            .with_ignored_flag(true);
     };
     trial(name, move || {
         let text = std::fs::read_to_string(path).expect("readable vectors");
-        test(text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect());
+        let cases: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        test(&cases);
     })
 }
 
@@ -83,7 +85,7 @@ fn own_segments() {
     }
 }
 
-fn segments(cases: Vec<Value>) {
+fn segments(cases: &[Value]) {
     let total = cases.len();
     assert!(total > 100, "the vectors are not all there");
     for case in cases {
@@ -97,7 +99,7 @@ fn segments(cases: Vec<Value>) {
             case["id"]
         );
     }
-    eprintln!("segments.jsonl: {total} of {total}");
+    quoted("segments.jsonl", total, total);
 }
 
 /// The E.164 form of a valid number, `short`, `possible`, or the reason.
@@ -130,10 +132,10 @@ fn own_numbers() {
     }
 }
 
-fn numbers(cases: Vec<Value>) {
+fn numbers(cases: &[Value]) {
     let mut differ = BTreeMap::new();
     let mut asked = 0;
-    for case in &cases {
+    for case in cases {
         let written = case["input"].as_str().expect("an input");
         // Without a region of its own only an international form is a question that can be asked here.
         let region = match case["region"].as_str() {
@@ -156,7 +158,10 @@ fn numbers(cases: Vec<Value>) {
             differ.insert(case["id"].to_string(), format!("{written:?} in {region}: {read:?}, not {}", case["result"]));
         }
     }
-    eprintln!("numbers.jsonl: {} of {asked}; {differ:#?}", asked - differ.len());
+    for line in differ.values() {
+        say(&format!("  {line}"));
+    }
     assert!(asked > 200, "the vectors are not all there");
     assert!(differ.len() * 100 <= asked, "more than one in a hundred differs");
+    quoted("numbers.jsonl", asked - differ.len(), asked);
 }

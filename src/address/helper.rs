@@ -159,15 +159,15 @@ fn extension_params(to: &str) -> Option<Result<Params, AddressError>> {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
     use crate::address::Accept;
 
-    fn numbering() -> Numbering {
+    pub fn numbering() -> Numbering {
         Numbering { region: "US".parse().expect("a region"), accept: Accept::Possible }
     }
 
-    fn entry(address: &str, to: &[&str]) -> HelperEntry {
+    pub fn entry(address: &str, to: &[&str]) -> HelperEntry {
         HelperEntry {
             address: address.to_owned(),
             to: to.iter().map(|s| (*s).to_owned()).collect(),

@@ -119,7 +119,7 @@ impl ShortCode {
     }
 }
 
-/// 3–6 ASCII digits; emergency numbers are the reader's business, see [`Numbering::read`].
+/// 3–6 ASCII digits; emergency numbers are the reader's business, see [`super::Numbering::read`].
 impl FromStr for ShortCode {
     type Err = NumberError;
     fn from_str(s: &str) -> Result<Self, NumberError> {

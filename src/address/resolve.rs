@@ -17,7 +17,7 @@ pub struct Domains {
     pub prefixes: Vec<String>,
     pub bare_numbers: bool,
     pub numbering: Numbering,
-    /// `[[address]]` by their address in lower case; see [`helper::read`].
+    /// `[[address]]` by their address in lower case; see [`super::read_helpers`].
     pub helpers: HashMap<String, Helper>,
 }
 
@@ -125,20 +125,10 @@ fn looks_like_a_number(written: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::address::{Accept, HelperEntry, helper};
-
-    fn numbering() -> Numbering {
-        Numbering { region: "US".parse().expect("a region"), accept: Accept::Possible }
-    }
-
-    fn entry(address: &str, to: &[&str]) -> HelperEntry {
-        HelperEntry {
-            address: address.to_owned(),
-            to: to.iter().map(|s| (*s).to_owned()).collect(),
-            account: "ops".parse().expect("an account"),
-            from: Vec::new(),
-        }
-    }
+    use crate::address::helper::{
+        self,
+        tests::{entry, numbering},
+    };
 
     fn domains() -> Domains {
         let entries = [

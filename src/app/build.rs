@@ -4,12 +4,11 @@ use std::{collections::HashMap, sync::Arc};
 
 use super::StartError;
 use crate::{
-    accounts::{self, Accounts, Limit, Password, Row},
+    accounts::{Accounts, Password, Row},
     config::{self, Config},
     dispatch::{
         self,
         lane::{self, Lane},
-        policy::OnUnsure,
     },
     doors::{http, mail as mail_door},
     gateway::{self, Gateway, handset},
@@ -35,14 +34,8 @@ fn row(declared: &config::Account) -> Result<Row, StartError> {
         active: declared.active,
         expires: declared.expires,
         password,
-        monthly_max: declared.monthly_max.map(|max| match max {
-            config::Monthly::AtMost(max) => Limit::AtMost(max),
-            config::Monthly::Unlimited => Limit::Unlimited,
-        }),
-        count: declared.count.map(|count| match count {
-            config::Count::Segments => accounts::Count::Segments,
-            config::Count::Messages => accounts::Count::Messages,
-        }),
+        monthly_max: declared.monthly_max,
+        count: declared.count,
         shared: declared.shared,
         max_parts: declared.max_parts,
         regions: declared.regions.clone(),
@@ -64,12 +57,7 @@ pub fn outbound(config: &Config) -> outbound::Settings {
         postmaster: config.mailbox.postmaster.clone(),
         choices: sms.choices.clone(),
         transliterate: sms.transliterate,
-        overflow: match sms.overflow {
-            config::Overflow::Truncate => outbound::Overflow::Truncate,
-            config::Overflow::Reject => outbound::Overflow::Reject,
-            config::Overflow::Separate => outbound::Overflow::Separate,
-            config::Overflow::Pass => outbound::Overflow::Pass,
-        },
+        overflow: sms.overflow,
         placeholder: sms.placeholder.clone(),
         expire: queue.expire,
         warn_after: queue.warn_after,
@@ -133,11 +121,7 @@ pub fn lanes(config: &Config, gateways: &[Gateway]) -> HashMap<GatewayId, Arc<La
             let settings = lane::Settings {
                 priority: u32::from(declared.priority),
                 weight: u32::from(declared.weight),
-                on_unsure: match declared.on_unsure {
-                    config::OnUnsure::Report => OnUnsure::Report,
-                    config::OnUnsure::Retry => OnUnsure::Retry,
-                    config::OnUnsure::Hold => OnUnsure::Hold,
-                },
+                on_unsure: declared.on_unsure,
                 number: declared.number.as_ref().map(|n| n.as_str().to_owned()),
             };
             Some((gateway.id.clone(), Arc::new(Lane::new(gateway, settings))))
@@ -151,23 +135,6 @@ pub fn mailbox(config: &Config) -> mailbox::Client {
         hostname: config.hostname.clone(),
         timeout: config.mailbox.timeout,
     })
-}
-
-pub fn bind(at: &config::Bind) -> mail_door::Bind {
-    match at {
-        config::Bind::Tcp(addr) => mail_door::Bind::Tcp(*addr),
-        config::Bind::Unix { path, mode, group } => {
-            mail_door::Bind::Unix { path: path.clone(), mode: *mode, group: group.clone() }
-        }
-    }
-}
-
-/// A place to listen, as people read it.
-pub fn place(at: &config::Bind) -> String {
-    match at {
-        config::Bind::Tcp(addr) => addr.to_string(),
-        config::Bind::Unix { path, .. } => path.display().to_string(),
-    }
 }
 
 pub fn listener(declared: &config::Listener, name: &str) -> outbound::Listener {

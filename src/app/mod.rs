@@ -185,10 +185,9 @@ impl Bound {
 async fn bind(config: &Config) -> Result<Bound, StartError> {
     let mut bound = Bound { mail: Vec::new(), http: None };
     for listener in &config.listeners {
-        let at = build::bind(&listener.bind);
-        let door = mail::Bound::bind(&at).await.map_err(|error| {
-            StartError::new(71, format!("cannot listen on {}: {error}", build::place(&listener.bind)))
-        })?;
+        let door = mail::Bound::bind(&listener.bind)
+            .await
+            .map_err(|error| StartError::new(71, format!("cannot listen on {}: {error}", listener.bind)))?;
         bound.mail.push(door);
     }
     if let Some(http) = &config.http {

@@ -11,8 +11,8 @@ use serde_json::{Map, Value, json};
 
 use super::{Done, Exit, Failure, json as print_json, load};
 use crate::{
-    config::Overflow,
     mail::{self, Choices},
+    outbound::Overflow,
     sms::{
         Content,
         fit::fit,

@@ -16,6 +16,7 @@ use super::{
     value::{Read, Setting, Within, Wrong, domain, one_of, quoted, text},
 };
 use crate::{
+    accounts::{Count, Limit},
     address::{Destination, Mailbox, Number, Numbering, Region, SenderId},
     ground::{AccountName, GatewayId, Secret, Timestamp},
 };
@@ -26,7 +27,7 @@ pub struct Keys {
     password: Option<Setting<Origin>>,
     active: Option<Setting<bool>>,
     expires: Option<Setting<Day>>,
-    monthly_max: Option<Setting<Monthly>>,
+    monthly_max: Option<Setting<Limit>>,
     count: Option<Setting<Count>>,
     shared: Option<Setting<bool>>,
     max_parts: Option<Setting<Within<1, 128>>>,
@@ -50,7 +51,7 @@ pub struct Account {
     pub active: Option<bool>,
     /// From this moment on it may not send.
     pub expires: Option<Timestamp>,
-    pub monthly_max: Option<Monthly>,
+    pub monthly_max: Option<Limit>,
     pub count: Option<Count>,
     /// One pool of limits for everybody under a domain or under `*`.
     pub shared: bool,
@@ -69,14 +70,7 @@ pub struct Account {
     pub description: Option<String>,
 }
 
-/// What a month may cost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Monthly {
-    Unlimited,
-    AtMost(u64),
-}
-
-impl Read for Monthly {
+impl Read for Limit {
     fn read(value: &Value) -> Result<Self, Wrong> {
         match value {
             Value::String(word) if word == "unlimited" => Ok(Self::Unlimited),
@@ -85,14 +79,6 @@ impl Read for Monthly {
             _ => Err("expected a number of segments from 1 on, or \"unlimited\"".into()),
         }
     }
-}
-
-/// What the monthly limit counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Count {
-    #[default]
-    Segments,
-    Messages,
 }
 
 impl Read for Count {
@@ -155,26 +141,8 @@ pub fn account(
         check.missing(&header, "user", "a mail address, \"@domain\", \"*\" or a plain name");
     }
     let user = check.placed(keys.user);
-    let expires = check.placed(keys.expires).and_then(|(Day(day), place)| {
-        let end = day.tomorrow().ok().and_then(|next| next.to_zoned(zone.clone()).ok());
-        if end.is_none() {
-            check.wrong(&place, "this day is out of range");
-        }
-        end.map(|moment| Timestamp(moment.timestamp().as_millisecond()))
-    });
-    let phone = check.placed(keys.phone).and_then(|(written, place)| match numbering?.read(&written) {
-        Ok(reading) => match reading.destination {
-            Destination::Number(number) => Some(number),
-            Destination::Short(_) => {
-                check.wrong(&place, "this is a short code, not a phone's number");
-                None
-            }
-        },
-        Err(why) => {
-            check.wrong(&place, format!("this number cannot be used: {why}"));
-            None
-        }
-    });
+    let expires = expires(keys.expires, zone, check);
+    let phone = phone(keys.phone, numbering, check);
     let shared = check.placed(keys.shared);
     let password = check.password(keys.password);
     let active = check.take(keys.active);
@@ -215,6 +183,26 @@ pub fn account(
         description,
     };
     Some((account, place, gateway_place))
+}
+
+/// The end of the last day on which an account may send.
+fn expires(setting: Option<Setting<Day>>, zone: &TimeZone, check: &mut Check<'_>) -> Option<Timestamp> {
+    let (Day(day), place) = check.placed(setting)?;
+    let end = day.tomorrow().ok().and_then(|next| next.to_zoned(zone.clone()).ok());
+    if end.is_none() {
+        check.wrong(&place, "this day is out of range");
+    }
+    end.map(|moment| Timestamp(moment.timestamp().as_millisecond()))
+}
+
+fn phone(setting: Option<Setting<String>>, numbering: Option<Numbering>, check: &mut Check<'_>) -> Option<Number> {
+    match check.number(setting, numbering)? {
+        (Destination::Number(number), _) => Some(number),
+        (Destination::Short(_), place) => {
+            check.wrong(&place, "this is a short code, not a phone's number");
+            None
+        }
+    }
 }
 
 /// Accounts among each other and against the gateways.

@@ -12,7 +12,10 @@ use super::{
     secret::{Origin, World, Written},
     value::Setting,
 };
-use crate::ground::Secret;
+use crate::{
+    address::{Destination, Numbering},
+    ground::Secret,
+};
 
 /// The state of checking one file.
 pub struct Check<'w> {
@@ -105,6 +108,22 @@ impl Check<'_> {
     /// A text that somebody else parses.
     pub fn written(&mut self, setting: Option<Setting<Origin>>) -> Option<Written> {
         self.secret(setting).map(|(text, place)| Written { text, place })
+    }
+
+    /// A phone number or short code, as it is dialled from `sms.region`.
+    pub fn number(
+        &mut self,
+        setting: Option<Setting<String>>,
+        numbering: Option<Numbering>,
+    ) -> Option<(Destination, Place)> {
+        let (written, place) = self.placed(setting)?;
+        match numbering?.read(&written) {
+            Ok(reading) => Some((reading.destination, place)),
+            Err(why) => {
+                self.wrong(&place, format!("this number cannot be used: {why}"));
+                None
+            }
+        }
     }
 
     /// A path, relative ones from the configuration's folder.

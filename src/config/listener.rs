@@ -16,10 +16,10 @@ use super::{
     check::{Check, absolute, hours, seconds},
     error::Place,
     later::not_available,
-    net::{Bind, Mode, Network, Tcp, Written},
+    net::{Mode, Network, Tcp, Written},
     value::{Domain, Read, Setting, Size, Within, Wrong, one_of, text},
 };
-use crate::outbound::Evidence;
+use crate::{doors::mail::Bind, outbound::Evidence};
 
 #[derive(Deserialize)]
 pub struct Keys {

@@ -30,18 +30,17 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, de::DeserializeOwned};
 use toml::{Spanned, de::DeTable};
 
-pub use account::{Account, Count, Monthly};
+pub use account::Account;
 pub use error::{Error, Errors, Place, Source};
 pub use flow::{Format, Inbound, Level, Log, Queue, WayBack};
-pub use gateway::{Answer, Gateway, Http as HttpGateway, Kind, Method, OnUnsure, PhoneFrom};
+pub use gateway::{Answer, Gateway, Http as HttpGateway, Kind, Method, PhoneFrom};
 pub use listener::{Http, Limits, Listener, Protocol};
-pub use net::Bind;
 pub use schema::Node;
 pub use secret::{Machine, World, Written};
-pub use sms::{Overflow, Sms};
+pub use sms::Sms;
 
 use crate::{
-    address::{Domains, Helper},
+    address::{Domains, Helper, Numbering},
     store,
 };
 use check::{Check, absolute};
@@ -227,27 +226,52 @@ fn keys_of<T: DeserializeOwned>(check: &mut Check<'_>) -> Option<T> {
     }
 }
 
-fn assemble(
-    keys: Keys,
-    others: Vec<(Arc<Source>, Vec<Spanned<gateway::Keys>>)>,
+/// `[[gateway]]` tables of the files in `gateways.d`, each with its file.
+type Others = Vec<(Arc<Source>, Vec<Spanned<gateway::Keys>>)>;
+
+fn domains(given: Option<Spanned<Vec<Setting<Domain>>>>, top: &Place, check: &mut Check<'_>) -> Vec<String> {
+    let place = given.as_ref().map_or_else(|| top.clone(), |list| check.place(&list.span()));
+    let given = given.map(Spanned::into_inner);
+    if given.as_ref().is_none_or(Vec::is_empty) {
+        check.missing(&place, "domains", "the domains whose recipients are phones, such as [\"sms.example.com\"]");
+    }
+    check.list(given).into_iter().map(|Domain(name)| name).collect()
+}
+
+fn zone(given: Option<Setting<String>>, check: &mut Check<'_>) -> TimeZone {
+    let Some((name, place)) = check.placed(given) else { return TimeZone::UTC };
+    TimeZone::get(&name).unwrap_or_else(|_| {
+        check.wrong(&place, format!("{} is no time zone such as \"Europe/Berlin\"", value::quoted(&name)));
+        TimeZone::UTC
+    })
+}
+
+/// Those of the file itself, then those of the other files.
+fn gateways(
+    own: Option<Vec<Spanned<gateway::Keys>>>,
+    others: Others,
+    numbering: Option<Numbering>,
     check: &mut Check<'_>,
-) -> Option<Config> {
+) -> Vec<(Gateway, Place)> {
+    let main = Arc::clone(&check.source);
+    let mut gateways = Vec::new();
+    for (source, list) in std::iter::once((Arc::clone(&main), own.unwrap_or_default())).chain(others) {
+        check.source = source;
+        for keys in list {
+            gateways.extend(gateway::gateway(keys, numbering, check));
+        }
+    }
+    check.source = main;
+    gateway::unique(&gateways, check);
+    gateways
+}
+
+fn assemble(keys: Keys, others: Others, check: &mut Check<'_>) -> Option<Config> {
     let top = check.place(&(0..0));
     let data_dir = check.path(keys.data_dir).unwrap_or_else(|| absolute(&check.folder, Path::new("data")));
-    let domains_place = keys.domains.as_ref().map_or_else(|| top.clone(), |list| check.place(&list.span()));
-    let given = keys.domains.map(Spanned::into_inner);
-    if given.as_ref().is_none_or(Vec::is_empty) {
-        let why = "the domains whose recipients are phones, such as [\"sms.example.com\"]";
-        check.missing(&domains_place, "domains", why);
-    }
-    let domains: Vec<String> = check.list(given).into_iter().map(|Domain(name)| name).collect();
+    let domains = domains(keys.domains, &top, check);
     let hostname = check.take(keys.hostname).map(|Domain(name)| name).or_else(|| domains.first().cloned());
-    let zone = check.placed(keys.zone).map_or(TimeZone::UTC, |(name, place)| {
-        TimeZone::get(&name).unwrap_or_else(|_| {
-            check.wrong(&place, format!("{} is no time zone such as \"Europe/Berlin\"", value::quoted(&name)));
-            TimeZone::UTC
-        })
-    });
+    let zone = zone(keys.zone, check);
     let sms = sms::sms(keys.sms.unwrap_or_default(), check);
     let numbering = sms.as_ref().map(|sms| sms.numbering);
 
@@ -259,19 +283,7 @@ fn assemble(
         check.wrong(&top, "nothing to listen on: add a [[listener]] or [http]");
     }
 
-    let mut gateways: Vec<_> = Vec::new();
-    for keys in keys.gateway.unwrap_or_default() {
-        gateways.extend(gateway::gateway(keys, numbering, check));
-    }
-    let main = Arc::clone(&check.source);
-    for (source, list) in others {
-        check.source = source;
-        for keys in list {
-            gateways.extend(gateway::gateway(keys, numbering, check));
-        }
-    }
-    check.source = main;
-    gateway::unique(&gateways, check);
+    let gateways = gateways(keys.gateway, others, numbering, check);
     if gateways.is_empty() && check.errors.is_empty() {
         check.warn(&top, "no [[gateway]]: nothing can be sent");
     }

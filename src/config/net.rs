@@ -1,7 +1,6 @@
 //! Where to listen, whom to trust, and where mails go: `bind`, `trust`, `mailbox.url`.
 
 use std::{
-    fmt,
     net::{IpAddr, SocketAddr},
     path::PathBuf,
 };
@@ -16,37 +15,6 @@ use crate::mailbox::Url;
 
 /// The longest path of a Unix socket (`sun_path`, less its NUL).
 const SOCKET_PATH: usize = 107;
-
-/// Where a listener listens.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Bind {
-    Tcp(SocketAddr),
-    /// Permission bits, and the group the socket belongs to (looked up when it is bound).
-    Unix {
-        path: PathBuf,
-        mode: u32,
-        group: Option<String>,
-    },
-}
-
-impl Bind {
-    /// Only this machine can reach it.
-    pub fn is_local(&self) -> bool {
-        match self {
-            Self::Tcp(addr) => addr.ip().is_loopback(),
-            Self::Unix { .. } => true,
-        }
-    }
-}
-
-impl fmt::Display for Bind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tcp(addr) => addr.fmt(f),
-            Self::Unix { path, .. } => write!(f, "unix:{}", path.display()),
-        }
-    }
-}
 
 /// `bind` as written; the mode and the group of a socket stand in keys of their own.
 pub enum Written {

@@ -1,6 +1,6 @@
 //! Which keys there are: learned from the structs that serde reads into, so that no list is kept by hand.
 //!
-//! [`schema`] deserialises [`super::file::File`] from a source that holds nothing and notes the fields it is asked
+//! [`schema`] deserialises `File` from a source that holds nothing and notes the fields it is asked
 //! for. [`walk`] compares a file with that: every unknown key and every table or list of the wrong shape is found in
 //! one go. What can go wrong: a field that serde never asks for would be unknown; `tests/config.rs` compares the
 //! keys with `config/martlet.toml` both ways.

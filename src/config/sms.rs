@@ -11,6 +11,7 @@ use super::{
 use crate::{
     address::{Accept, Numbering, Region},
     mail::{Choices, Strip, Template, TemplateError},
+    outbound::Overflow,
     sms::tidy::Transliterate,
 };
 
@@ -49,15 +50,6 @@ pub struct Sms {
     /// Sent where a mail has nothing to say; `None`: such a mail is refused.
     pub placeholder: Option<String>,
     pub overflow: Overflow,
-}
-
-/// What becomes of words that do not fit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Overflow {
-    Truncate,
-    Reject,
-    Separate,
-    Pass,
 }
 
 impl Read for Overflow {
@@ -152,7 +144,7 @@ pub fn sms(keys: Keys, check: &mut Check<'_>) -> Option<Sms> {
             disclaimers: check.list(keys.disclaimers),
         },
         placeholder: check.take(keys.placeholder).filter(|words| !words.trim().is_empty()),
-        overflow: check.take(keys.overflow).unwrap_or(Overflow::Truncate),
+        overflow: check.take(keys.overflow).unwrap_or_default(),
         numbering: Numbering { region: region?, accept },
     })
 }

@@ -66,17 +66,7 @@ pub async fn run(shared: Arc<Shared>) {
 
 async fn step(shared: &Shared, item: Item) {
     let begin = Begin { id: item.id, gateway: None, parts: 0..1, frozen: None, link: None };
-    let attempt = match shared.store.begin(vec![begin]).await {
-        Ok(begun) => match begun.first() {
-            Some(Some(attempt)) => *attempt,
-            Some(None) | None => return,
-        },
-        Err(down) => {
-            observe::log::store_down("begin", down);
-            shared.clock.sleep(Duration::from_secs(1)).await;
-            return shared.store.give_back(&[item.id]);
-        }
-    };
+    let Some(attempt) = shared.begin(begin).await else { return };
     let Some(mail) = item.payload.mail() else { return };
     let outcome = shared.mailbox.deliver(mail.from.as_deref(), &mail.to, &mail.data).await;
     let (word, fault) = match &outcome {

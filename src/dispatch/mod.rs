@@ -21,7 +21,7 @@ use crate::{
     mailbox, observe,
     report::Reporter,
     routing::{self, Needs},
-    store::{Item, Key, Store},
+    store::{Begin, Item, Key, Store},
 };
 
 /// What the dispatcher goes by.
@@ -57,6 +57,21 @@ const MOST_ASIDE: usize = 256;
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
 impl Shared {
+    /// Writes one attempt down and says its number; `None`: it is not to be made. The message was held, cancelled or
+    /// closed meanwhile, or the store is down: then the lease is given back, after a pause.
+    async fn begin(&self, begin: Begin) -> Option<u32> {
+        let id = begin.id;
+        match self.store.begin(vec![begin]).await {
+            Ok(begun) => begun.first().copied().flatten(),
+            Err(down) => {
+                observe::log::store_down("begin", down);
+                self.clock.sleep(Duration::from_secs(1)).await;
+                self.store.give_back(&[id]);
+                None
+            }
+        }
+    }
+
     /// Assigns what is due until stopped. Attempts under way go on; `tasks` knows them.
     pub async fn run(self: Arc<Self>) {
         let mut aside: Vec<Item> = Vec::new();

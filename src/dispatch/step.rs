@@ -46,18 +46,7 @@ pub async fn step(shared: &Shared, lane: &Lane, item: Item) {
             .then(|| serde_json::to_string(&segments).expect("segments are plain data: strings and octets")),
         link: link_of(shared, lane, text),
     };
-    let attempt = match shared.store.begin(vec![begin]).await {
-        Ok(begun) => match begun.first() {
-            Some(Some(attempt)) => *attempt,
-            // Held, cancelled or closed meanwhile.
-            Some(None) | None => return,
-        },
-        Err(down) => {
-            observe::log::store_down("begin", down);
-            shared.clock.sleep(Duration::from_secs(1)).await;
-            return shared.store.give_back(&[item.id]);
-        }
-    };
+    let Some(attempt) = shared.begin(begin).await else { return };
     let outcomes = run(lane, &item, text, segments, n, attempt, item.expires.since(now)).await;
     let begun = Item { attempts: attempt, ..item };
     settle(shared, lane, &begun, &outcomes, requests).await;

@@ -3,10 +3,10 @@
 use super::{Inner, assemble::Assembled};
 use crate::{
     address::Mailbox,
-    ground::{MessageId, Timestamp},
+    ground::Timestamp,
     mail::write,
     sms::Body,
-    store::{About, DeadLetter, Down, InboundStep, Key, Link, Mail, New, Payload, Priority},
+    store::{About, DeadLetter, Down, InboundStep, Link, Mail, New},
 };
 
 /// Where one text goes, and why.
@@ -70,25 +70,9 @@ impl Inner {
         data: Vec<u8>,
         now: Timestamp,
     ) -> New {
-        New {
-            id: MessageId::new(),
-            key: Key::Mailbox,
-            priority: Priority::Normal,
-            due: now,
-            expires: now + self.settings.expire,
-            warn_at: None,
-            payload: Payload::Mail(Box::new(Mail {
-                from: Some(self.envelope_sender(set)),
-                to,
-                ladder,
-                message_id,
-                data: data.into(),
-                about: About::Reply,
-            })),
-            charge: None,
-            fingerprint: None,
-            original: None,
-        }
+        let from = Some(self.envelope_sender(set));
+        let mail = Mail { from, to, ladder, message_id, data: data.into(), about: About::Reply };
+        New::mail(mail, now, now + self.settings.expire)
     }
 
     /// The phone's sms: address; a bounce of the mail comes back to it with a null sender.

@@ -90,7 +90,7 @@ impl Inner {
         let content = Content::text(self.conflict_words(choices));
         let Ok(measure) = split::measure(&content, Reference::Eight(0)) else { return Ok(None) };
         let parts = u8::try_from(measure.segments).unwrap_or(u8::MAX);
-        let month = Month(month_of(now, &self.settings.zone));
+        let month = Month::of(now, &self.settings.zone);
         let limit = match allowance.limit {
             Limit::AtMost(limit) => Some(limit),
             Limit::Unlimited => None,
@@ -212,9 +212,4 @@ fn silent(to: &str, now: Timestamp) -> Origin {
         subject: None,
         original: None,
     }
-}
-
-fn month_of(now: Timestamp, zone: &jiff::tz::TimeZone) -> u32 {
-    let date = now.utc().with_time_zone(zone.clone()).date();
-    u32::try_from(date.year()).unwrap_or(0) * 12 + u32::from(date.month().unsigned_abs()) - 1
 }

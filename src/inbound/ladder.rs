@@ -71,7 +71,7 @@ impl Inner {
             [] => self.to_ladder(set, None, "default", now).await,
             [link] => self.to_ladder(set, Some(link), "call log", now).await,
             several => {
-                let still = open.filter(|c| c.open && c.until > now || !c.open);
+                let still = open.filter(|c| !c.open || c.until > now);
                 self.ask(set, phone, several, still, now).await
             }
         }

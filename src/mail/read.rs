@@ -1,7 +1,7 @@
 //! A mail as the journeys see it: who, what about, whether a machine wrote it, and its parts.
 //!
 //! Any octets give a [`Mail`] or [`Unreadable`]. Header fields are bounded in number and length, parts in number and
-//! depth ([`super::mime`]). Nothing here is believed: identity comes from the envelope and the listener.
+//! depth (`mime.rs`). Nothing here is believed: identity comes from the envelope and the listener.
 
 use std::fmt;
 

@@ -2,7 +2,7 @@
 //!
 //! lettre's own pool is not used: when an attempt is given up in time, it takes the connection back in the middle of
 //! the dialogue, and the next mail reads the replies of the one before. Here a connection that did not end well is
-//! dropped. lettre reads lines without a bound and refuses replies that are not UTF-8: [`Guard`] stands in front.
+//! dropped. lettre reads lines without a bound and refuses replies that are not UTF-8: `Guard` stands in front.
 //! What can go wrong else is as in [`super::lmtp`].
 
 use std::{

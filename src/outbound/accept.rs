@@ -16,7 +16,7 @@ use crate::{
     mail::{self, AutoSubmitted, Mail},
     observe,
     smtp::{Envelope, Recipient, Reply},
-    store::{About, Key, New, Origin, Original, OriginalId, Payload, Placed, Priority},
+    store::{self, About, New, Origin, Original, OriginalId, Placed},
 };
 
 impl Accept for Outbound {
@@ -275,25 +275,16 @@ impl Inner {
         let pieces: [&[u8]; 4] =
             [b"postmaster", peer.as_bytes(), from.as_deref().unwrap_or_default().as_bytes(), &common.handed.data];
         let fingerprint = fingerprint(&pieces, common.now + self.settings.dedupe_window);
-        New {
-            id,
-            key: Key::Mailbox,
-            priority: Priority::Normal,
-            due: common.now,
-            expires: common.now + self.settings.expire,
-            warn_at: None,
-            payload: Payload::Mail(Box::new(crate::store::Mail {
-                from,
-                to: self.settings.postmaster.clone(),
-                ladder: Vec::new(),
-                message_id: common.mail.message_id.clone().unwrap_or_else(|| format!("{id}@{hostname}")),
-                data: data.into(),
-                about: About::Report(None),
-            })),
-            charge: None,
-            fingerprint: Some(fingerprint),
-            original: None,
-        }
+        let mail = store::Mail {
+            from,
+            to: self.settings.postmaster.clone(),
+            ladder: Vec::new(),
+            message_id: common.mail.message_id.clone().unwrap_or_else(|| format!("{id}@{hostname}")),
+            data: data.into(),
+            about: About::Report(None),
+        };
+        let expires = common.now + self.settings.expire;
+        New { id, fingerprint: Some(fingerprint), ..New::mail(mail, common.now, expires) }
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{
     address::{Credentials, uri::Call},
     ground::{MessageId, Timestamp},
     smtp::Notify,
-    store::Origin,
+    store::{Month, Origin},
 };
 
 /// What became of a call.
@@ -96,7 +96,7 @@ impl super::Inner {
         now: Timestamp,
     ) -> Result<Called, Refusal> {
         let Limit::AtMost(limit) = allowance.limit else { return Ok(Called::WouldQueue) };
-        let month = super::month(now, &self.settings.zone);
+        let month = Month::of(now, &self.settings.zone);
         let used = self.store.usage(&allowance.pool, month).await.unwrap_or(0);
         if used.saturating_add(amount) > limit { Err(over_quota(limit, month)) } else { Ok(Called::WouldQueue) }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Inner, month,
+    Inner,
     rcpt::{Refusal, over_quota, refuse},
     shape::Shaped,
 };
@@ -14,7 +14,7 @@ use crate::{
     address::{Destination, Mailbox, Params},
     ground::{MessageId, Timestamp},
     observe,
-    store::{Charge, Fingerprint, Key, New, Origin, Original, Payload, Placed, Priority, Refund, Refused, Text},
+    store::{Charge, Fingerprint, Key, Month, New, Origin, Original, Payload, Placed, Priority, Refund, Refused, Text},
 };
 
 /// What one entry is made of.
@@ -40,7 +40,7 @@ impl Inner {
             Limit::AtMost(limit) => Some(limit),
             Limit::Unlimited => None,
         };
-        let (pool, month) = (allowance.pool.clone(), month(now, &self.settings.zone));
+        let (pool, month) = (allowance.pool.clone(), Month::of(now, &self.settings.zone));
         let charged = Some(Refund { pool: pool.clone(), month, amount });
         let pinned = params.id.clone().or_else(|| allowance.gateway.clone());
         New {
@@ -91,7 +91,7 @@ impl Inner {
 
     async fn put_all(&self, entries: Vec<New>, all: bool, door: &str) -> Result<Vec<Result<Placed, Refusal>>, Refusal> {
         let spoken: Vec<_> = entries.iter().map(Spoken::of).collect();
-        let month = month(self.clock.now(), &self.settings.zone);
+        let month = Month::of(self.clock.now(), &self.settings.zone);
         let results = self.store.put(entries, all).await.map_err(|down| {
             observe::log::store_down("put", &down);
             match down {

@@ -33,10 +33,10 @@ pub use shape::Overflow;
 use crate::{
     accounts::Accounts,
     address::{Domains, Mailbox},
-    ground::{Clock, GatewayId, Timestamp},
+    ground::{Clock, GatewayId},
     mail::Choices,
     sms::tidy::Transliterate,
-    store::{Month, Store},
+    store::Store,
 };
 
 /// What the journey goes by.
@@ -94,19 +94,6 @@ impl Outbound {
     }
 }
 
-/// The month that `now` lies in.
-fn month(now: Timestamp, zone: &jiff::tz::TimeZone) -> Month {
-    let date = now.utc().with_time_zone(zone.clone()).date();
-    let year = u32::try_from(date.year()).unwrap_or(0);
-    Month(year * 12 + u32::from(date.month().unsigned_abs()) - 1)
-}
-
-/// The first day of the month after `month`, for people.
-fn reset_date(month: Month) -> String {
-    let next = month.0 + 1;
-    format!("{:04}-{:02}-01", next / 12, next % 12 + 1)
-}
-
 /// Concatenation references: the next one for each destination, so that messages in flight to one phone differ.
 #[derive(Default)]
 struct References(Mutex<HashMap<String, u8>>);
@@ -132,17 +119,6 @@ impl References {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn months_begin_where_the_zone_says() {
-        let utc = jiff::tz::TimeZone::UTC;
-        let tokyo = jiff::tz::TimeZone::fixed(jiff::tz::offset(9));
-        let last_hour_of_2025 = Timestamp(1_767_222_000_000);
-        assert_eq!(month(last_hour_of_2025, &utc), Month(2025 * 12 + 11));
-        assert_eq!(month(last_hour_of_2025, &tokyo), Month(2026 * 12));
-        assert_eq!(reset_date(Month(2025 * 12 + 11)), "2026-01-01");
-        assert_eq!(reset_date(Month(2026 * 12)), "2026-02-01");
-    }
 
     #[test]
     fn references_differ_for_one_phone() {

@@ -1,12 +1,13 @@
 //! RCPT: refuse as early as can be. By address alone first; by the sender when he is known by then.
 
-use super::{Inner, Listener, Peer, identify::identify, month, reset_date};
+use super::{Inner, Listener, Peer, identify::identify};
 use crate::{
     accounts::{Allowance, Limit, Wish},
     address::{AddressError, Credentials, Helper, Params, Resolution, ReversePath, Target},
     ground::{AccountName, Enhanced},
     observe::{self, METRICS},
     smtp::{Envelope, Recipient, Reply},
+    store::Month,
 };
 
 /// A refusal with its word for the metric.
@@ -38,7 +39,7 @@ pub fn refuse(code: u16, enhanced: (u8, u16, u16), words: impl AsRef<str>, reaso
 pub enum Resolved {
     /// `postmaster@` and `abuse@`: a person, not a phone.
     Postmaster,
-    Phones(Phones),
+    Phones(Box<Phones>),
 }
 
 /// The phones of one address.
@@ -93,7 +94,7 @@ impl Inner {
                     self.known_gateway(&target.params)?;
                 }
                 let helper = helper.and_then(|_| self.domains.helper(&recipient.path)).cloned();
-                Ok(Resolved::Phones(Phones { targets, helper }))
+                Ok(Resolved::Phones(Box::new(Phones { targets, helper })))
             }
         }
     }
@@ -134,7 +135,7 @@ impl Inner {
     /// Is anything left this month? What is counted exactly is decided with the put.
     async fn has_quota(&self, allowance: &Allowance) -> Result<(), Refusal> {
         let Limit::AtMost(limit) = allowance.limit else { return Ok(()) };
-        let month = month(self.clock.now(), &self.settings.zone);
+        let month = Month::of(self.clock.now(), &self.settings.zone);
         // A store that cannot be read is no reason to refuse for good: DATA will tell.
         let used = self.store.usage(&allowance.pool, month).await.unwrap_or(0);
         if used >= limit { Err(over_quota(limit, month)) } else { Ok(()) }
@@ -150,8 +151,8 @@ fn admits(helper: &Helper, who: &AccountName) -> bool {
     helper.account == *who || helper.from.iter().any(named)
 }
 
-pub fn over_quota(limit: u64, month: crate::store::Month) -> Refusal {
-    let words = format!("monthly limit of {limit} reached; it starts anew on {}", reset_date(month));
+pub fn over_quota(limit: u64, month: Month) -> Refusal {
+    let words = format!("monthly limit of {limit} reached; it starts anew on {}", month.reset_date());
     refuse(550, (5, 7, 1), words, "quota")
 }
 

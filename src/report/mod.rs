@@ -10,7 +10,7 @@ use crate::{
     ground::{Clock, Fault, GatewayId, MessageId},
     mail::{self, Event, Words},
     observe::{self, METRICS, metrics::Metrics},
-    store::{About, DeadLetter, Item, Key, Mail, New, Payload, Priority, Store, Text},
+    store::{About, DeadLetter, Item, Mail, New, Store, Text},
 };
 
 /// What reports go by.
@@ -118,25 +118,15 @@ impl Reporter {
 
     fn errand(&self, about: MessageId, to: &Mailbox, data: Composed) -> New {
         let now = self.clock.now();
-        New {
-            id: MessageId::new(),
-            key: Key::Mailbox,
-            priority: Priority::Normal,
-            due: now,
-            expires: now + self.settings.expire,
-            warn_at: None,
-            payload: Payload::Mail(Box::new(Mail {
-                from: None,
-                to: to.clone(),
-                ladder: Vec::new(),
-                message_id: data.message_id,
-                data: data.bytes.into(),
-                about: About::Report(Some(about)),
-            })),
-            charge: None,
-            fingerprint: None,
-            original: None,
-        }
+        let mail = Mail {
+            from: None,
+            to: to.clone(),
+            ladder: Vec::new(),
+            message_id: data.message_id,
+            data: data.bytes.into(),
+            about: About::Report(Some(about)),
+        };
+        New::mail(mail, now, now + self.settings.expire)
     }
 
     async fn compose(

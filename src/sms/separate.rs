@@ -12,7 +12,7 @@ use super::{
 /// message, blanks at the borders dropped. Own elements other than concatenation go with every message.
 ///
 /// # Errors
-/// As [`split`].
+/// As `split`.
 pub fn separate(content: &Content) -> Result<Vec<Segment>, SplitError> {
     let (alphabet, units, _) = weigh(&content.body);
     if units <= room(alphabet, content.udh.len()) && content.udh.len() < OCTETS {

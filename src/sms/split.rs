@@ -3,7 +3,7 @@
 //! A segment holds 140 octets (TS 23.040 9.2.3.24): 160 septets, 70 UCS-2 units or 140 octets, less what the header
 //! takes. No cut goes through an escape pair, a surrogate pair or a grapheme cluster; only a cluster longer than a
 //! segment is cut, between characters. What can go wrong: measuring and cutting that count differently; both walk with
-//! the same [`Walk`].
+//! the same `Walk`.
 
 use unicode_segmentation::UnicodeSegmentation;
 

@@ -4,6 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
+use super::Month;
 use crate::{
     address::{Destination, Mailbox, SenderId},
     ground::{AccountName, GatewayId, MessageId, Timestamp},
@@ -130,11 +131,6 @@ pub struct Original {
     pub body: Option<Arc<[u8]>>,
 }
 
-/// A calendar month in the configured zone: year × 12 + month − 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Month(pub u32);
-
 /// What an item costs its account; counted in the transaction that queues it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Charge {
@@ -170,6 +166,24 @@ pub struct New {
     pub fingerprint: Option<Fingerprint>,
     /// Stored once even when several entries carry it.
     pub original: Option<Arc<Original>>,
+}
+
+impl New {
+    /// A mail of ours: due at once, free of charge, without a report of its own.
+    pub fn mail(mail: Mail, now: Timestamp, expires: Timestamp) -> Self {
+        Self {
+            id: MessageId::new(),
+            key: Key::Mailbox,
+            priority: Priority::Normal,
+            due: now,
+            expires,
+            warn_at: None,
+            payload: Payload::Mail(Box::new(mail)),
+            charge: None,
+            fingerprint: None,
+            original: None,
+        }
+    }
 }
 
 /// What became of an entry.

@@ -8,6 +8,7 @@
 
 pub mod inbound;
 pub mod item;
+mod month;
 pub mod settle;
 mod sqlite;
 
@@ -15,6 +16,7 @@ use std::{path::PathBuf, time::Duration};
 
 pub use inbound::*;
 pub use item::*;
+pub use month::Month;
 pub use settle::*;
 
 use self::sqlite::{Answered, Operation};

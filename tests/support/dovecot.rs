@@ -14,7 +14,8 @@ use super::{
 pub const PASSWORD: &str = "mailbox-pass-7Q";
 
 pub struct Dovecot {
-    running: Running,
+    /// Ends it when this value goes.
+    _running: Running,
     mail: PathBuf,
 }
 
@@ -51,7 +52,7 @@ impl Dovecot {
             let place = Place::Unix(queue.join(socket));
             running.wait_for("its sockets", || super::talk::reachable(&place));
         }
-        Self { running, mail }
+        Self { _running: running, mail }
     }
 
     /// The mails of `user`, in no order.
@@ -73,9 +74,5 @@ impl Dovecot {
     /// As soon as `user` has `n` mails.
     pub fn wait_count(&self, user: &str, n: usize) -> Vec<String> {
         until(&format!("{n} mails of {user}"), || Some(self.mails(user)).filter(|m| m.len() >= n))
-    }
-
-    pub fn pid(&self) -> u32 {
-        self.running.pid()
     }
 }

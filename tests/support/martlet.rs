@@ -67,10 +67,6 @@ impl Martlet {
         assert!(status.success(), "ended with {status}:\n{}", self.log());
     }
 
-    pub fn pid(&self) -> u32 {
-        self.running.as_ref().expect("it runs").pid()
-    }
-
     /// What it has logged, over all its starts.
     pub fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()

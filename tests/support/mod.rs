@@ -1,6 +1,5 @@
 //! What tests share: how a test is declared, and which programs it needs.
-#![allow(dead_code, reason = "each helper serves some of the test modules")]
-#![allow(clippy::disallowed_methods, reason = "tests stand outside of the daemon: real time, real environment")]
+#![expect(clippy::disallowed_methods, reason = "tests stand outside of the daemon: real time, real environment")]
 
 pub mod cut;
 pub mod docs;
@@ -28,7 +27,6 @@ pub enum Needs {
     Dovecot,
     /// Python 3 with `flufl.bounce`.
     FluflBounce,
-    Strace,
 }
 
 impl Needs {
@@ -42,7 +40,6 @@ impl Needs {
                 .args(["-c", "import flufl.bounce"])
                 .output()
                 .is_ok_and(|out| out.status.success()),
-            Self::Strace => on_path("strace"),
         }
     }
 }
@@ -94,6 +91,21 @@ pub fn python() -> PathBuf {
 /// The project's folder.
 pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A line of a test for whoever runs it.
+#[expect(clippy::print_stderr, reason = "a test has nobody else to tell")]
+pub fn say(line: &str) {
+    eprintln!("{line}");
+}
+
+/// What was measured against vectors: said, and held against the row that `docs/conformance.md` quotes.
+pub fn quoted(vectors: &str, right: usize, asked: usize) {
+    let score = format!("{right} of {asked}");
+    say(&format!("{vectors}: {score}"));
+    let text = std::fs::read_to_string(root().join("docs/conformance.md")).expect("docs/conformance.md");
+    let row = format!("| `{vectors}` | {score} |");
+    assert!(text.contains(&row), "docs/conformance.md does not say `{row}`");
 }
 
 /// The folder of conformance vectors, where it is there (`MARTLET_VECTORS`, default `../shared/vectors/public`).

@@ -109,11 +109,6 @@ impl Running {
         self.child.id()
     }
 
-    /// Its exit status, if it has ended.
-    pub fn ended(&mut self) -> Option<ExitStatus> {
-        self.child.try_wait().expect("wait")
-    }
-
     /// Waits for `fact`; a program that ends meanwhile is a failure that shows its log.
     pub fn wait_for<T>(&mut self, what: &str, mut fact: impl FnMut() -> Option<T>) -> T {
         let found = within(DEADLINE, || match (fact(), self.child.try_wait().expect("wait")) {

@@ -1,6 +1,6 @@
 //! The mail door: LMTP and SMTP on TCP and Unix sockets, in front of an [`Accept`](crate::outbound::Accept).
 //!
-//! [`Bound::bind`] takes the socket, [`serve`] accepts until it is told to stop. One task per connection; everything
+//! [`Bound::bind`] takes the socket, [`serve()`] accepts until it is told to stop. One task per connection; everything
 //! that a peer can make grow has a limit: connections (all, and per peer), octets, errors, silence, and the length
 //! of a session. A session that is in the middle of a mail when the door closes may finish it within `drain`.
 //!

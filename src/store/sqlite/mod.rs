@@ -1,7 +1,7 @@
 //! SQLite behind the contract: one writer, a few readers, checkpoints beside them.
 //!
 //! [`writer`] gathers operations ([`ops`]) into transactions: [`load`] what they must know, decide them in memory
-//! ([`work`]: [`put`], [`attempt`], [`receipt`], [`hand`], [`inbound`]), [`write`] it, one call each. What can go wrong is in
+//! ([`work`]: [`put`], [`attempt`], [`receipt`], [`hand`], [`inbound`]), [`mod@write`] it, one call each. What can go wrong is in
 //! [`files`] (another daemon, a full disk) and [`schema`] (tables of a newer version, errors of the database).
 
 mod attempt;
