@@ -89,6 +89,7 @@ pub fn inbound(config: &Config) -> inbound::Settings {
         originators: crate::address::originator::Originators::Auto,
         expire: config.queue.expire,
         zone: config.zone.clone(),
+        sends: config.gateways.iter().filter(|g| g.active && g.send).map(|g| g.id.clone()).collect(),
         from: config.gateways.iter().filter_map(|g| Some((g.id.clone(), g.from.as_ref()?.pattern()))).collect(),
     }
 }

@@ -146,11 +146,12 @@ impl Running {
         observe::log::phase("finishing attempts");
         self.stop.lanes.cancel();
         self.stop.inbound.cancel();
+        // The loops first: after them no task comes up any more.
+        joined(&mut self.loops, Duration::from_secs(5), "lanes").await;
         self.tasks.close();
         if tokio::time::timeout(ATTEMPTS, self.tasks.wait()).await.is_err() {
             observe::log::oddity("stop", "attempts were still under way; they will be found unsure");
         }
-        joined(&mut self.loops, Duration::from_secs(5), "lanes").await;
         for gateway in self.gateways {
             drop(gateway.jobs);
             let _ = tokio::time::timeout(Duration::from_secs(5), gateway.task).await;

@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::policy::OnUnsure;
 use crate::{
-    gateway::{Gateway, Job, Split, Traits},
+    gateway::{Gateway, Job, Traits},
     ground::{Backoff, Fault, GatewayId, Timestamp},
     observe,
     routing::Candidate,
@@ -41,9 +41,18 @@ pub struct Lane {
 
 #[derive(Debug, Default)]
 struct Rest {
+    /// When it began: a clock that has stepped back behind it ends the rest.
+    from: Option<Timestamp>,
     until: Option<Timestamp>,
     /// Pauses in a row, for their length.
     times: u32,
+}
+
+impl Rest {
+    fn at(&self, now: Timestamp) -> Option<Timestamp> {
+        let begun = self.from.is_some_and(|from| from <= now);
+        self.until.filter(|until| begun && *until > now)
+    }
 }
 
 /// A slot of a lane's window, given back when dropped.
@@ -74,14 +83,6 @@ impl Lane {
 
     pub fn jobs(&self) -> &mpsc::Sender<Job> {
         &self.jobs
-    }
-
-    /// How many requests a message of so many segments takes here.
-    pub fn requests(&self, segments: usize) -> u8 {
-        match self.traits.borrow().split {
-            Split::Provider => 1,
-            Split::Udh | Split::Separate => u8::try_from(segments).unwrap_or(u8::MAX),
-        }
     }
 
     /// Takes a slot; the caller has seen that there is one.
@@ -115,19 +116,20 @@ impl Lane {
 
     /// When the lane works again, if it rests now.
     pub fn rests_until(&self, now: Timestamp) -> Option<Timestamp> {
-        self.rest.lock().unwrap_or_else(PoisonError::into_inner).until.filter(|until| *until > now)
+        self.rest.lock().unwrap_or_else(PoisonError::into_inner).at(now)
     }
 
     /// Leaves the gateway alone: as long as it asked for, or ever longer while its trouble lasts. Faults of attempts
     /// that were under way together count once.
     pub fn pause(&self, fault: &Fault, backoff: Backoff, jitter: f64, now: Timestamp) {
         let mut rest = self.rest.lock().unwrap_or_else(PoisonError::into_inner);
-        let resting = rest.until.is_some_and(|until| until > now);
+        let resting = rest.at(now).is_some();
         if !resting {
             rest.times = rest.times.saturating_add(1);
         }
         let pause: Duration = backoff.at_least(fault.after, rest.times, jitter);
-        if rest.until.is_none_or(|until| until < now + pause) && (!resting || fault.after.is_some()) {
+        if rest.at(now).is_none_or(|until| until < now + pause) && (!resting || fault.after.is_some()) {
+            rest.from = Some(now);
             rest.until = Some(now + pause);
             drop(rest);
             observe::log::gateway_paused(&self.id, pause, fault);

@@ -19,12 +19,13 @@ pub async fn run(shared: Arc<Shared>) {
     let keys = [Key::Mailbox];
     loop {
         let changed = shared.store.changed();
-        let now = shared.clock.now();
         let permit = tokio::select! {
             permit = window.clone().acquire_owned() => permit,
             () = shared.stop.cancelled() => return,
         };
         let Ok(first) = permit else { return };
+        // Only now: who waited for a slot looks at the queue as it is.
+        let (now, began) = (shared.clock.now(), shared.clock.monotonic());
         let limit = 1 + window.available_permits();
         let items = match shared.store.lease(&keys, limit, now).await {
             Ok(items) => items,
@@ -58,13 +59,16 @@ pub async fn run(shared: Arc<Shared>) {
         let wake = due.map_or(super::LOOK_AGAIN, |due| due.since(now)).min(super::LOOK_AGAIN);
         tokio::select! {
             () = changed => {}
-            () = shared.clock.sleep(wake) => {}
+            () = shared.clock.sleep_to(began + wake) => {}
             () = shared.stop.cancelled() => return,
         }
     }
 }
 
 async fn step(shared: &Shared, item: Item) {
+    if shared.stop.is_cancelled() {
+        return shared.store.give_back(&[item.id]);
+    }
     let begin = Begin { id: item.id, gateway: None, parts: 0..1, frozen: None, link: None };
     let Some(attempt) = shared.begin(begin).await else { return };
     let Some(mail) = item.payload.mail() else { return };

@@ -51,7 +51,8 @@ pub struct Shared {
     pub stop: CancellationToken,
 }
 
-/// Leased messages that no gateway has a slot for now; beyond this they are given back.
+/// Leased messages that only a busy gateway can carry; beyond this they wait in the store for a while, so that they keep
+/// no others from the gateways that are free.
 const MOST_ASIDE: usize = 256;
 /// However quiet it is, the lanes look again after this.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
@@ -77,7 +78,7 @@ impl Shared {
         let mut aside: Vec<Item> = Vec::new();
         loop {
             let changed = self.store.changed();
-            let now = self.clock.now();
+            let (now, began) = (self.clock.now(), self.clock.monotonic());
             let full = self.round(&mut aside, now).await;
             if self.stop.is_cancelled() {
                 break;
@@ -89,7 +90,7 @@ impl Shared {
             tokio::select! {
                 () = changed => {}
                 () = self.freed.notified() => {}
-                () = self.clock.sleep(wake) => {}
+                () = self.clock.sleep_to(began + wake) => {}
                 () = self.stop.cancelled() => break,
             }
         }
@@ -103,10 +104,10 @@ impl Shared {
             self.assign(item, aside, now);
         }
         let (keys, free) = self.open_keys(now);
-        if keys.is_empty() || aside.len() >= MOST_ASIDE {
+        if keys.is_empty() {
             return false;
         }
-        match self.store.lease(&keys, free, now).await {
+        match self.store.lease_each(&keys, free, now).await {
             Ok(items) => {
                 let full = items.len() >= free;
                 for item in items {
@@ -123,19 +124,19 @@ impl Shared {
     }
 
     /// The keys that somebody could pull from now, and how many slots are free for them.
-    fn open_keys(&self, now: Timestamp) -> (Vec<Key>, usize) {
+    fn open_keys(&self, now: Timestamp) -> (Vec<(Key, usize)>, usize) {
         let mut keys = Vec::new();
         let mut free = 0;
         for lane in self.lanes.values() {
             let slots = lane.free(now);
             if slots > 0 {
-                keys.push(Key::Gateway(lane.id.clone()));
+                keys.push((Key::Gateway(lane.id.clone()), slots));
                 free += slots;
             }
         }
         let anything = Needs { binary: false, sender: false };
         if routing::choose(&self.candidates(now), anything, [0.0, 0.0]).is_some() {
-            keys.push(Key::Any);
+            keys.push((Key::Any, free));
         }
         (keys, free)
     }
@@ -156,7 +157,8 @@ impl Shared {
             Key::Any => routing::choose(&candidates, needs, [fastrand(), fastrand()]).map(|c| c.id.clone()),
             Key::Mailbox => None,
         };
-        if item.key == Key::Any && !candidates.iter().any(|c| c.can_carry(needs)) {
+        let may = |c: &&routing::Candidate| item.key == Key::Any || item.key == Key::Gateway(c.id.clone());
+        if !candidates.iter().filter(may).any(|c| c.can_carry(needs)) {
             let shared = self.clone();
             self.tasks.spawn(async move { step::cannot_carry(&shared, &item).await });
             return;
@@ -167,7 +169,15 @@ impl Shared {
                 let (shared, lane) = (self.clone(), lane.clone());
                 self.tasks.spawn(async move { shared.attempt(&lane, item, slot).await });
             }
-            None => aside.push(item),
+            // Its lane filled up meanwhile: it is leased again when a slot is free.
+            None if item.key != Key::Any || candidates.iter().all(|c| !c.is_free()) => {
+                self.store.give_back(&[item.id]);
+            }
+            None if aside.len() < MOST_ASIDE => aside.push(item),
+            None => {
+                let shared = self.clone();
+                self.tasks.spawn(async move { step::put_off(&shared, &item).await });
+            }
         }
     }
 
@@ -180,7 +190,7 @@ impl Shared {
     /// How long until something falls due or a lane's rest is over.
     async fn next_wake(&self, now: Timestamp) -> Duration {
         // What nobody could pull now is not asked for: a lane's rest has its own end, a full one frees itself.
-        let (keys, _) = self.open_keys(now);
+        let keys: Vec<Key> = self.open_keys(now).0.into_iter().map(|(key, _)| key).collect();
         let due = match keys.is_empty() {
             true => None,
             false => self.store.next_due(&keys).await.ok().flatten().filter(|due| *due > now),

@@ -135,7 +135,7 @@ fn unsure(base: Verdict, item: &Item, at: &Circumstances, pin: Option<GatewayId>
         OnUnsure::Report => Verdict { next: Next::Closed(Closed::Failed), tell: Tell::Unsure, ..base },
         OnUnsure::Hold => Verdict { next: Next::Held(Why::Unsure), ..base },
         OnUnsure::Retry => {
-            let pause = at.backoff.pause(item.attempts.max(1), at.jitter);
+            let pause = at.backoff.pause(tries(item), at.jitter);
             Verdict { next: Next::Waiting { at: at.now + pause, pin }, ..base }
         }
     }
@@ -147,7 +147,7 @@ fn later(base: Verdict, item: &Item, fault: &Fault, at: &Circumstances, pin: Opt
     let pause = if of_gateway && at.elsewhere && pin.is_none() {
         Duration::ZERO
     } else {
-        at.backoff.at_least(fault.after, item.attempts.max(1), at.jitter)
+        at.backoff.at_least(fault.after, tries(item), at.jitter)
     };
     Verdict {
         next: Next::Waiting { at: at.now + pause, pin },
@@ -155,6 +155,12 @@ fn later(base: Verdict, item: &Item, fault: &Fault, at: &Circumstances, pin: Opt
         pause: of_gateway.then(|| fault.clone()),
         ..base
     }
+}
+
+/// Attempts without success so far: each segment that went out took one, and is no reason to wait longer.
+fn tries(item: &Item) -> u32 {
+    let sent = item.segments.iter().filter(|s| was_sent(s.state)).count();
+    item.attempts.saturating_sub(u32::try_from(sent).unwrap_or(u32::MAX)).max(1)
 }
 
 fn gravity(outcome: &Outcome) -> u8 {
@@ -171,6 +177,8 @@ fn state_of(outcome: &Outcome) -> SegmentState {
     match outcome {
         Outcome::Sent(_) => SegmentState::Sent,
         Outcome::Later(_) => SegmentState::Waiting,
+        // The account there is broken, not the segment: it is still to be sent.
+        Outcome::Never(fault) if fault.scope == Scope::Gateway => SegmentState::Waiting,
         Outcome::Never(_) => SegmentState::Failed,
         Outcome::Unsure(_) => SegmentState::Unsure,
     }
@@ -245,6 +253,7 @@ mod tests {
             priority: Priority::Normal,
             state: State::Trying,
             attempts: 1,
+            last_attempt: None,
             created: NOW,
             expires: NOW + Duration::from_secs(86_400),
             payload: Payload::Text(Box::new(text)),
@@ -324,6 +333,7 @@ mod tests {
     fn a_broken_account_is_no_reason_to_refuse_the_message() {
         let verdict = judge(&item(0), &[(0, Outcome::Never(fault(Scope::Gateway)))], &at(1));
         assert!(matches!(verdict.next, Next::Waiting { .. }) && verdict.pause.is_some());
+        assert_eq!(verdict.segments, [(0, SegmentState::Waiting, None)], "it is still to be sent");
         assert_eq!(verdict.tell, Tell::Nothing);
     }
 

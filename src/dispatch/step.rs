@@ -25,15 +25,15 @@ use crate::{
 pub async fn step(shared: &Shared, lane: &Lane, item: Item) {
     let now = shared.clock.now();
     let Some(text) = item.payload.text() else { return shared.store.give_back(&[item.id]) };
-    if item.expires <= now {
-        super::sweep::expire(shared, &item).await;
+    if item.expires <= now || shared.stop.is_cancelled() {
+        // The sweeper closes what is over: it knows whether the clock can be trusted.
         return shared.store.give_back(&[item.id]);
     }
     let segments = match segments_of(&item, text, lane) {
         Ok(segments) => segments,
         Err(fault) => return fail(shared, &item, fault).await,
     };
-    let requests = lane.requests(segments.len());
+    let requests = u8::try_from(segments.len()).unwrap_or(u8::MAX);
     let Some(n) = next_segment(&item, requests) else {
         // Everything was sent already: only a receipt or its time can be missing.
         return finish(shared, lane, &item, requests).await;
@@ -42,19 +42,25 @@ pub async fn step(shared: &Shared, lane: &Lane, item: Item) {
         id: item.id,
         gateway: Some(lane.id.clone()),
         parts: n..n + 1,
-        frozen: (requests > 1 && item.frozen.is_none())
+        frozen: (requests > 1 && kept(&item).is_none())
             .then(|| serde_json::to_string(&segments).expect("segments are plain data: strings and octets")),
         link: link_of(shared, lane, text),
     };
     let Some(attempt) = shared.begin(begin).await else { return };
     let outcomes = run(lane, &item, text, segments, n, attempt, item.expires.since(now)).await;
-    let begun = Item { attempts: attempt, ..item };
+    let begun = Item { attempts: attempt, last_attempt: Some(now), ..item };
     settle(shared, lane, &begun, &outcomes, requests).await;
 }
 
-/// What this gateway is to be given, frozen from the first attempt of a message in parts.
+/// The segmentation that a message in parts keeps: from the first part that went out, whatever the gateway is configured
+/// to do by now. Until then each gateway is given what it can take.
+fn kept(item: &Item) -> Option<&str> {
+    item.frozen.as_deref().filter(|_| item.segments.iter().any(|s| was_sent(s.state)))
+}
+
+/// What this gateway is to be given.
 fn segments_of(item: &Item, text: &Text, lane: &Lane) -> Result<Vec<Segment>, Fault> {
-    if let Some(frozen) = &item.frozen {
+    if let Some(frozen) = kept(item) {
         return serde_json::from_str(frozen)
             .map_err(|_| Fault::new(Scope::Message, Enhanced::new(5, 3, 5), "its stored segments cannot be read"));
     }
@@ -193,12 +199,15 @@ async fn conclude(shared: &Shared, item: &Item, attempt: u32, verdict: Verdict, 
 }
 
 fn sent_segments(item: &Item, verdict: &Verdict) -> usize {
-    let before =
-        item.segments.iter().filter(|s| matches!(s.state, SegmentState::Sent | SegmentState::Delivered)).count();
-    before + verdict.segments.iter().filter(|(_, state, _)| *state == SegmentState::Sent).count()
+    sent_before(item) + verdict.segments.iter().filter(|(_, state, _)| *state == SegmentState::Sent).count()
 }
 
-/// Closes a message that no gateway can ever carry.
+/// How many of its segments the network has taken.
+pub fn sent_before(item: &Item) -> usize {
+    item.segments.iter().filter(|s| matches!(s.state, SegmentState::Sent | SegmentState::Delivered)).count()
+}
+
+/// Closes a message that none of the gateways it may use can ever carry.
 pub async fn cannot_carry(shared: &Shared, item: &Item) {
     fail(
         shared,
@@ -206,6 +215,22 @@ pub async fn cannot_carry(shared: &Shared, item: &Item) {
         Fault::new(Scope::Message, Enhanced::new(5, 4, 4), "no gateway can carry a message of this kind"),
     )
     .await;
+}
+
+/// Puts a message off that only a busy gateway can carry, for the shortest pause.
+pub async fn put_off(shared: &Shared, item: &Item) {
+    let verdict = Verdict {
+        segments: Vec::new(),
+        next: Next::Waiting { at: shared.clock.now() + shared.settings.backoff.min, pin: None },
+        event: "deferred",
+        fault: None,
+        tell: Tell::Nothing,
+        refund: false,
+        unlink: false,
+        pause: None,
+    };
+    conclude(shared, item, 0, verdict, None).await;
+    shared.store.give_back(&[item.id]);
 }
 
 async fn fail(shared: &Shared, item: &Item, fault: Fault) {
@@ -234,9 +259,9 @@ async fn finish(shared: &Shared, lane: &Lane, item: &Item, requests: u8) {
 /// Follows `on_unsure` for an attempt of an earlier run.
 pub async fn interrupted(shared: &Shared, item: &Item) {
     let lane = item.gateway.as_ref().and_then(|id| shared.lanes.get(id));
-    let segments = item.payload.text().map_or(1, |text| usize::from(text.parts));
+    let segments = item.payload.text().map_or(1, |text| text.parts);
     let at = match lane {
-        Some(lane) => circumstances(shared, lane, item, lane.requests(segments)),
+        Some(lane) => circumstances(shared, lane, item, segments),
         None => orphaned(shared, item),
     };
     let choice = at.on_unsure.word();

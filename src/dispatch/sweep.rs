@@ -40,33 +40,50 @@ pub async fn recover(shared: &Shared) -> Result<usize, crate::store::Down> {
 /// Sweeps until stopped.
 pub async fn run(shared: Arc<Shared>) {
     let mut watch = StepWatch::new(shared.clock.now(), shared.clock.monotonic());
-    let mut purged = shared.clock.monotonic();
+    let mut purge_at = shared.clock.monotonic() + PURGE_EVERY;
     while !shared.stop.is_cancelled() {
         let (now, monotonic) = (shared.clock.now(), shared.clock.monotonic());
-        if watch.trusts(now, monotonic)
-            && let Err(down) = sweep(&shared, now).await
-        {
+        let trusted = watch.trusts(now, monotonic);
+        if let Err(down) = sweep(&shared, now, trusted).await {
             observe::log::store_down("sweep", down);
         }
-        if monotonic.saturating_sub(purged) >= PURGE_EVERY {
-            purged = monotonic;
-            if let Err(down) = shared.store.purge(now).await {
-                observe::log::store_down("purge", down);
-            }
+        if trusted && monotonic >= purge_at {
+            purge_at = monotonic + purge(&shared, now).await;
         }
         tokio::select! {
-            () = shared.clock.sleep(EVERY) => {}
+            () = shared.clock.sleep_to(monotonic + EVERY) => {}
             () = shared.stop.cancelled() => {}
         }
     }
 }
 
-async fn sweep(shared: &Shared, now: Timestamp) -> Result<(), crate::store::Down> {
+/// Deletes a batch of what is old; how long until the next one.
+async fn purge(shared: &Shared, now: Timestamp) -> Duration {
+    match shared.store.purge(now).await {
+        Ok(0) => PURGE_EVERY,
+        Ok(_) => EVERY,
+        Err(down) => {
+            observe::log::store_down("purge", down);
+            PURGE_EVERY
+        }
+    }
+}
+
+/// One look at everything that time or the network has brought; by the wall clock only while that is trusted.
+async fn sweep(shared: &Shared, now: Timestamp, trusted: bool) -> Result<(), crate::store::Down> {
     for item in shared.store.match_parked(now).await? {
         receipted(shared, &item).await;
     }
+    if !trusted {
+        return Ok(());
+    }
     for item in shared.store.late(now, BATCH).await? {
-        let told = shared.reporter.tell(&item, Kind::Delayed, item.fault.as_ref(), item.gateway.as_ref(), 0).await;
+        if item.expires <= now {
+            // It is told of its end at once: a warning beside that would promise more tries.
+            continue;
+        }
+        let sent = step::sent_before(&item);
+        let told = shared.reporter.tell(&item, Kind::Delayed, item.fault.as_ref(), item.gateway.as_ref(), sent).await;
         if shared.store.warn(item.id, told.errand).await?
             && let Some(dead) = told.dead
         {
@@ -91,7 +108,7 @@ pub async fn receipted(shared: &Shared, item: &Item) {
         (false, true) => (Kind::Delivered, Closed::Delivered, "delivered"),
         (false, false) => return,
     };
-    let sent = item.segments.iter().filter(|s| s.state == SegmentState::Delivered).count();
+    let sent = step::sent_before(item);
     let told = shared.reporter.tell(item, kind, item.fault.as_ref(), item.gateway.as_ref(), sent).await;
     let fault = item.fault.clone().filter(|_| failed);
     shared.store.settle(closing(item, Next::Closed(next), fault, event, told)).await;
@@ -110,11 +127,18 @@ pub async fn expire(shared: &Shared, item: &Item) {
         return super::mails::expire(shared, item).await;
     }
     let why = item.cause.clone().unwrap_or_else(|| "no gateway took it in time".to_owned());
-    let fault = Fault::new(Scope::Message, Enhanced::new(5, 4, 7), why);
-    let told = shared.reporter.tell(item, Kind::Expired, Some(&fault), item.gateway.as_ref(), 0).await;
-    let never_sent = !item.segments.iter().any(|s| super::policy::was_sent(s.state));
+    // What was held as unsure may have arrived, and still may have when its time is over.
+    let unsure = item.segments.iter().any(|s| s.state == SegmentState::Unsure);
+    let (kind, code) = match unsure {
+        true => (Kind::Unsure, Enhanced::new(4, 4, 2)),
+        false => (Kind::Expired, Enhanced::new(5, 4, 7)),
+    };
+    let fault = Fault::new(Scope::Message, code, why);
+    let told = shared.reporter.tell(item, kind, Some(&fault), item.gateway.as_ref(), step::sent_before(item)).await;
+    let never_sent = !unsure && !item.segments.iter().any(|s| super::policy::was_sent(s.state));
     let mut settlement = closing(item, Next::Closed(Closed::Expired), Some(fault), "expired", told);
     settlement.refund = item.payload.text().and_then(|text| text.charged.clone()).filter(|_| never_sent);
+    settlement.unlink = never_sent;
     shared.store.settle(settlement).await;
 }
 

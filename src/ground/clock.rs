@@ -116,9 +116,19 @@ impl Clock {
             // Tokio's timer cannot express more than about two years; a year is as good as never here.
             Source::System => tokio::time::sleep(pause.min(Duration::from_secs(31_536_000))).await,
             Source::Manual(rx) => {
-                let mut rx = rx.clone();
                 let until = rx.borrow().monotonic.saturating_add(pause);
-                if rx.wait_for(|now| now.monotonic >= until).await.is_err() {
+                Box::pin(self.sleep_to(until)).await;
+            }
+        }
+    }
+
+    /// Waits until [`Clock::monotonic`] has come to `moment`. Who reads the time, looks, and then waits for what he saw
+    /// loses nothing of what passed while he looked.
+    pub async fn sleep_to(&self, moment: Duration) {
+        match &self.0 {
+            Source::System => self.sleep(moment.saturating_sub(self.monotonic())).await,
+            Source::Manual(rx) => {
+                if rx.clone().wait_for(|now| now.monotonic >= moment).await.is_err() {
                     // The hand is gone: nobody will ever turn this clock again.
                     std::future::pending::<()>().await;
                 }

@@ -15,6 +15,8 @@ pub struct Delivery<'a> {
     pub words: Option<String>,
     /// `None`: the default mailbox.
     pub to: Option<Mailbox>,
+    /// Where it goes when that mailbox refuses for good, before the default mailbox.
+    pub then: Option<Mailbox>,
     /// What it answers.
     pub link: Option<&'a Link>,
     /// The step that found the mailbox, one word or two.
@@ -37,7 +39,7 @@ impl Inner {
             .or_else(|| self.settings.default.clone())
             .unwrap_or_else(|| self.settings.postmaster.clone());
         let mut ladder: Vec<Mailbox> = Vec::new();
-        for next in self.settings.default.iter().chain([&self.settings.postmaster]) {
+        for next in delivery.then.iter().chain(&self.settings.default).chain([&self.settings.postmaster]) {
             if *next != to && !ladder.contains(next) {
                 ladder.push(next.clone());
             }

@@ -103,7 +103,11 @@ impl Inner {
         let id = MessageId::new();
         Ok(Some(New {
             id,
-            key: Key::Gateway(gateway.clone()),
+            key: match self.settings.sends.contains(gateway) {
+                true => Key::Gateway(gateway.clone()),
+                // A way in only: the question goes out by whichever can take it.
+                false => Key::Any,
+            },
             priority: Priority::Urgent,
             due: now,
             expires: now + self.settings.conflict_wait,
@@ -152,7 +156,7 @@ impl Inner {
         for waiting in super::assemble::assemble(conflict.waiting, now, std::time::Duration::ZERO) {
             self.deliver(
                 &waiting,
-                Delivery { words: None, to: Some(mailbox.clone()), link: link.as_ref(), why: "choice" },
+                Delivery { words: None, to: Some(mailbox.clone()), then: None, link: link.as_ref(), why: "choice" },
                 now,
                 &mut step,
             )
@@ -165,7 +169,7 @@ impl Inner {
         } else {
             self.deliver(
                 set,
-                Delivery { words: Some(rest), to: Some(mailbox), link: link.as_ref(), why: "choice" },
+                Delivery { words: Some(rest), to: Some(mailbox), then: None, link: link.as_ref(), why: "choice" },
                 now,
                 &mut step,
             )
@@ -183,7 +187,7 @@ impl Inner {
             for waiting in super::assemble::assemble(conflict.waiting, now, std::time::Duration::ZERO) {
                 self.deliver(
                     &waiting,
-                    Delivery { words: None, to: None, link: None, why: "unanswered" },
+                    Delivery { words: None, to: None, then: None, link: None, why: "unanswered" },
                     now,
                     &mut step,
                 )

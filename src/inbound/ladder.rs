@@ -28,15 +28,17 @@ impl Inner {
             Some(phone) => self.store.conflict(phone, gateway).await?,
             None => None,
         };
+        // One whose time is over counts only for when the phone was asked.
+        let open = open.map(|c| Conflict { open: c.open && c.until > now, ..c });
         if self.settings.tags
             && let Some(words) = set.words()
         {
-            let choices = open.as_ref().filter(|c| c.open && c.until > now).map_or(0, |c| c.choices.len());
+            let choices = open.as_ref().filter(|c| c.open).map_or(0, |c| c.choices.len());
             if let Some(tagged) = tags::find(words, &self.settings.domains, choices) {
                 return match (tagged.tag, open) {
                     (Tag::Choice(n), Some(conflict)) => self.answered(set, conflict, n, tagged.rest, now).await,
                     (Tag::Choice(_), None) => self.to_ladder(set, None, "default", now).await,
-                    (Tag::Mailbox(mailbox), _) => self.tagged(set, mailbox, tagged.rest, now).await,
+                    (Tag::Mailbox(mailbox), _) => self.tagged(set, mailbox, tagged.rest, phone, now).await,
                 };
             }
         }
@@ -51,11 +53,25 @@ impl Inner {
         set: &Assembled,
         mailbox: Mailbox,
         rest: String,
+        phone: Option<&str>,
         now: Timestamp,
     ) -> Result<InboundStep, Down> {
         let mut step = InboundStep::default();
-        self.deliver(set, Delivery { words: Some(rest), to: Some(mailbox), link: None, why: "tag" }, now, &mut step)
-            .await?;
+        // The next step of the ladder, should the mailbox refuse: who wrote to the phone, if that is one person.
+        let then = match phone.filter(|_| self.settings.call_log) {
+            Some(phone) => match self.candidates(set, phone, now).await?.as_slice() {
+                [link] => Some(link.mailbox.clone()),
+                _ => None,
+            },
+            None => None,
+        };
+        self.deliver(
+            set,
+            Delivery { words: Some(rest), to: Some(mailbox), then, link: None, why: "tag" },
+            now,
+            &mut step,
+        )
+        .await?;
         Ok(step)
     }
 
@@ -70,10 +86,7 @@ impl Inner {
         match links.as_slice() {
             [] => self.to_ladder(set, None, "default", now).await,
             [link] => self.to_ladder(set, Some(link), "call log", now).await,
-            several => {
-                let still = open.filter(|c| !c.open || c.until > now);
-                self.ask(set, phone, several, still, now).await
-            }
+            several => self.ask(set, phone, several, open, now).await,
         }
     }
 
@@ -89,7 +102,8 @@ impl Inner {
         let near: Vec<Link> = all.iter().filter(here).cloned().collect();
         let mut chosen: Vec<Link> = Vec::new();
         for link in if near.is_empty() { all } else { near } {
-            if !chosen.iter().any(|have| have.mailbox == link.mailbox) {
+            let same = |have: &Link| have.mailbox.as_str().eq_ignore_ascii_case(link.mailbox.as_str());
+            if !chosen.iter().any(same) {
                 chosen.push(link);
             }
         }
@@ -105,7 +119,7 @@ impl Inner {
     ) -> Result<InboundStep, Down> {
         let mut step = InboundStep::default();
         let to = link.map(|link| link.mailbox.clone());
-        self.deliver(set, Delivery { words: None, to, link, why }, now, &mut step).await?;
+        self.deliver(set, Delivery { words: None, to, then: None, link, why }, now, &mut step).await?;
         Ok(step)
     }
 

@@ -26,9 +26,9 @@ use self::assemble::{Assembled, assemble};
 use crate::{
     accounts::Accounts,
     address::{Mailbox, Originator, Region, originator::Originators},
-    ground::{Clock, GatewayId},
+    ground::{Clock, GatewayId, Timestamp},
     observe,
-    store::{Down, MoSegment, Store, Taken},
+    store::{Down, MoSegment, Store, StoredSegment, Taken},
 };
 
 /// What the journey goes by.
@@ -55,6 +55,8 @@ pub struct Settings {
     /// How long the mail server may take to accept a reply.
     pub expire: Duration,
     pub zone: jiff::tz::TimeZone,
+    /// Gateways that send: a question leaves by the one its text came in on, if that is one of them.
+    pub sends: std::collections::HashSet<GatewayId>,
     /// `from` of each gateway that has one.
     pub from: std::collections::HashMap<GatewayId, String>,
 }
@@ -73,6 +75,8 @@ struct Inner {
 
 /// How many segments are looked at together.
 const BATCH: usize = 10_000;
+/// Texts that may fail in one look before the store counts as down.
+const GIVE_UP: usize = 8;
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 impl Inbound {
@@ -137,21 +141,43 @@ impl Inbound {
     }
 }
 
+/// How long segments wait for their siblings: as configured, unless so many wait that newer ones would not be seen.
+/// Then the older half goes on as it is, with marks where parts are missing.
+fn patience(waiting: &[StoredSegment], most: usize, assemble_for: Duration, now: Timestamp) -> Duration {
+    match waiting.get(most / 2) {
+        Some(middle) if waiting.len() >= most => assemble_for.min(now.since(middle.mo.received)),
+        _ => assemble_for,
+    }
+}
+
 impl Inner {
     /// One look at what waits; `true` when something was done, so that more may follow.
     async fn round(&self) -> Result<bool, Down> {
         let now = self.clock.now();
         let mut worked = self.stale_conflicts(now).await?;
         let waiting = self.store.unassembled(BATCH).await?;
-        for set in assemble(waiting, now, self.settings.assemble_for) {
-            worked = true;
-            self.resolve(set, now).await?;
+        let patience = patience(&waiting, BATCH, self.settings.assemble_for, now);
+        let mut failed: Vec<Down> = Vec::new();
+        for set in assemble(waiting, now, patience) {
+            match self.resolve(set, now).await {
+                Ok(()) => worked = true,
+                // One text that cannot be made a mail keeps no other from its mailbox; a store that is down is left alone.
+                Err(down) if failed.len() >= GIVE_UP => return Err(down),
+                Err(down) => failed.push(down),
+            }
         }
-        Ok(worked)
+        match failed.pop() {
+            Some(down) if !worked => Err(down),
+            Some(down) => {
+                observe::log::store_down("inbound", down);
+                Ok(worked)
+            }
+            None => Ok(worked),
+        }
     }
 
     /// Finds the mailbox of one whole text and queues its mail.
-    async fn resolve(&self, set: Assembled, now: crate::ground::Timestamp) -> Result<(), Down> {
+    async fn resolve(&self, set: Assembled, now: Timestamp) -> Result<(), Down> {
         let step = self.decide(&set, now).await?;
         self.store.resolve(step).await
     }

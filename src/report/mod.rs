@@ -171,7 +171,7 @@ impl Reporter {
             fault,
             gateway,
             parts: (text.parts > 1).then_some((u8::try_from(sent).unwrap_or(u8::MAX), text.parts)),
-            last_attempt: (item.attempts > 0).then_some(now),
+            last_attempt: item.last_attempt,
             until: (kind == Kind::Delayed).then_some(item.expires),
         };
         Ok(Composed { bytes: report.write(&self.words)?, message_id })

@@ -46,7 +46,8 @@ impl Candidate {
         self.binary || !needs.binary
     }
 
-    fn is_free(&self) -> bool {
+    /// Has it a slot now?
+    pub fn is_free(&self) -> bool {
         !self.paused && self.outstanding < self.window
     }
 

@@ -241,6 +241,8 @@ pub struct Item {
     pub priority: Priority,
     pub state: State,
     pub attempts: u32,
+    /// When the last attempt began.
+    pub last_attempt: Option<Timestamp>,
     pub created: Timestamp,
     pub expires: Timestamp,
     pub payload: Payload,

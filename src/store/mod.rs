@@ -93,6 +93,12 @@ impl Store {
     /// Prefetch: up to `limit` waiting items that are due under any of `keys`, urgent first, then by rank. In memory
     /// only: a crash gives them back. An item is leased to one caller at a time.
     pub async fn lease(&self, keys: &[Key], limit: usize, now: Timestamp) -> Result<Vec<Item>, Down> {
+        let keys: Vec<_> = keys.iter().map(|key| (key.clone(), limit)).collect();
+        self.inner.lease(&keys, limit, now).await
+    }
+    /// As [`Store::lease`], and of each key at most so many as stand beside it: a long queue under a narrow key takes
+    /// nothing from the others.
+    pub async fn lease_each(&self, keys: &[(Key, usize)], limit: usize, now: Timestamp) -> Result<Vec<Item>, Down> {
         self.inner.lease(keys, limit, now).await
     }
     /// Gives leased items back unbegun.
@@ -161,7 +167,7 @@ impl Store {
     pub async fn admin(&self, id: MessageId, hand: Hand) -> Result<bool, Down> {
         self.yes(Operation::Hand { id, hand }).await
     }
-    /// When the next waiting item under `keys` falls due.
+    /// When the next waiting item under `keys` falls due; what is over by its own expiry does not count.
     pub async fn next_due(&self, keys: &[Key]) -> Result<Option<Timestamp>, Down> {
         let mut conn = self.inner.reader().await?;
         sqlite::next_due(&self.inner.shared, &mut conn, keys).await.map_err(|e| sqlite::down(&e))

@@ -27,11 +27,12 @@ fn begin_one(work: &mut Work<'_>, begin: &Begin) -> Option<u32> {
     if !row.is_waiting() || row.version != leased {
         return None;
     }
-    let epoch = work.shared.epoch;
+    let (epoch, now) = (work.shared.epoch, work.now);
     work.change(begin.id, |row| {
         row.stage = Stage::Trying;
         row.epoch = epoch;
         row.attempts += 1;
+        row.tried = Some(now);
         row.unsure = false;
         row.begun = Some((begin.parts.start, begin.parts.end));
         if begin.gateway.is_some() {

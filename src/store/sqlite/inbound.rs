@@ -155,6 +155,7 @@ fn remains(id: MessageId, now: Timestamp) -> Row {
         about: None,
         mid: None,
         attempts: 0,
+        tried: None,
         epoch: 0,
         version: 0,
         gateway: None,

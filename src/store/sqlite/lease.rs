@@ -33,20 +33,23 @@ impl Leases {
     }
 }
 
-/// Candidates of one lane: `$n` its name, `$1` now, `$2` how many.
+/// Candidates of one lane: `$N` its name, `$K` its place in the question, `$1` now, `$2` how many.
 const LANE: &str = "\
-    SELECT * FROM (SELECT id, 0, priority, ord FROM queue \
+    SELECT * FROM (SELECT id, 0, priority, ord, $K FROM queue \
     WHERE lane = $N AND stage = 0 AND expires > $1 ORDER BY priority, ord LIMIT $2) UNION ALL \
-    SELECT * FROM (SELECT id, 1, priority, ord FROM queue \
+    SELECT * FROM (SELECT id, 1, priority, ord, $K FROM queue \
     WHERE lane = $N AND stage = 1 AND priority = 0 AND ord <= $1 AND expires > $1 ORDER BY ord LIMIT $2) UNION ALL \
-    SELECT * FROM (SELECT id, 1, priority, ord FROM queue \
+    SELECT * FROM (SELECT id, 1, priority, ord, $K FROM queue \
     WHERE lane = $N AND stage = 1 AND priority = 1 AND ord <= $1 AND expires > $1 ORDER BY ord LIMIT $2) UNION ALL \
-    SELECT * FROM (SELECT id, 1, priority, ord FROM queue \
+    SELECT * FROM (SELECT id, 1, priority, ord, $K FROM queue \
     WHERE lane = $N AND stage = 1 AND priority = 2 AND ord <= $1 AND expires > $1 ORDER BY ord LIMIT $2)";
 
 /// The statement for this many lanes.
 pub fn candidates_sql(lanes: usize) -> String {
-    (0..lanes).map(|n| LANE.replace("$N", &format!("${}", n + 3))).collect::<Vec<_>>().join(" UNION ALL ")
+    (0..lanes)
+        .map(|n| LANE.replace("$N", &format!("${}", n + 3)).replace("$K", &n.to_string()))
+        .collect::<Vec<_>>()
+        .join(" UNION ALL ")
 }
 
 const FULL: &str = "SELECT 0, q.row, b.payload, f.segments FROM queue q JOIN body b ON b.id = q.id \
@@ -57,13 +60,15 @@ struct Candidate {
     deferred: bool,
     priority: i64,
     ord: i64,
+    /// Its place among the keys.
+    key: usize,
 }
 
-/// Leases up to `limit` items that are due.
+/// Leases up to `limit` items that are due, of each key at most so many as stand beside it.
 pub async fn lease(
     shared: &Shared,
     conn: &mut SqliteConnection,
-    keys: &[Key],
+    keys: &[(Key, usize)],
     limit: usize,
     now: Timestamp,
 ) -> Result<Vec<Item>, sqlx::Error> {
@@ -74,18 +79,27 @@ pub async fn lease(
     let mut query = sqlx::query(AssertSqlSafe(candidates_sql(keys.len())))
         .bind(now.0)
         .bind(i64::try_from(limit.saturating_add(out)).unwrap_or(i64::MAX));
-    for key in keys {
+    for (key, _) in keys {
         query = query.bind(lane_of(key));
     }
     let mut found = Vec::new();
     for row in query.fetch_all(&mut *conn).await? {
         let deferred = row.try_get::<i64, _>(1)? == 1;
-        found.push(Candidate { id: id(&row, 0)?, deferred, priority: row.try_get(2)?, ord: row.try_get(3)? });
+        let key = usize::try_from(row.try_get::<i64, _>(4)?).unwrap_or(usize::MAX);
+        found.push(Candidate { id: id(&row, 0)?, deferred, priority: row.try_get(2)?, ord: row.try_get(3)?, key });
     }
     let chosen: Vec<_> = {
         let leases = shared.leases();
         found.retain(|candidate| !leases.0.contains_key(&candidate.id));
-        merge(found).into_iter().take(limit).map(|candidate| candidate.id).collect()
+        let mut room: Vec<usize> = keys.iter().map(|(_, most)| *most).collect();
+        let mut has_room = |candidate: &Candidate| match room.get_mut(candidate.key) {
+            Some(left) if *left > 0 => {
+                *left -= 1;
+                true
+            }
+            _ => false,
+        };
+        merge(found).into_iter().filter(&mut has_room).take(limit).map(|candidate| candidate.id).collect()
     };
     if chosen.is_empty() {
         return Ok(Vec::new());
@@ -148,7 +162,8 @@ pub async fn next_due(
     let leased = serde_json::to_string(&leased).expect("invariant: ids are strings");
     let mut next: Option<Timestamp> = None;
     for key in keys {
-        let rows = sqlx::query(NEXT).bind(lane_of(key)).bind(limit).bind(&leased).fetch_all(&mut *conn).await?;
+        let query = sqlx::query(NEXT).bind(lane_of(key)).bind(limit).bind(&leased).bind(shared.clock.now().0);
+        let rows = query.fetch_all(&mut *conn).await?;
         for row in rows {
             let due = decode(&row, 1)?.next;
             next = Some(next.map_or(due, |next| next.min(due)));
@@ -157,14 +172,15 @@ pub async fn next_due(
     Ok(next)
 }
 
-/// The head of each list of a lane that nobody has leased; `$2` is one more than are leased.
+/// The head of each list of a lane that nobody has leased and whose time (`$4`) is not over; `$2` is one more than are
+/// leased.
 pub const NEXT: &str = "\
     SELECT 0, q.row FROM queue q WHERE q.id IN (\
-    SELECT id FROM (SELECT id FROM (SELECT id FROM queue WHERE lane = $1 AND stage = 0 ORDER BY priority, ord LIMIT $2) \
+    SELECT id FROM (SELECT id FROM (SELECT id FROM queue WHERE lane = $1 AND stage = 0 AND expires > $4 ORDER BY priority, ord LIMIT $2) \
     WHERE id NOT IN (SELECT value FROM json_each($3)) LIMIT 1) UNION ALL \
-    SELECT id FROM (SELECT id FROM (SELECT id FROM queue WHERE lane = $1 AND stage = 1 AND priority = 0 ORDER BY ord LIMIT $2) \
+    SELECT id FROM (SELECT id FROM (SELECT id FROM queue WHERE lane = $1 AND stage = 1 AND priority = 0 AND expires > $4 ORDER BY ord LIMIT $2) \
     WHERE id NOT IN (SELECT value FROM json_each($3)) LIMIT 1) UNION ALL \
-    SELECT id FROM (SELECT id FROM (SELECT id FROM queue WHERE lane = $1 AND stage = 1 AND priority = 1 ORDER BY ord LIMIT $2) \
+    SELECT id FROM (SELECT id FROM (SELECT id FROM queue WHERE lane = $1 AND stage = 1 AND priority = 1 AND expires > $4 ORDER BY ord LIMIT $2) \
     WHERE id NOT IN (SELECT value FROM json_each($3)) LIMIT 1) UNION ALL \
-    SELECT id FROM (SELECT id FROM (SELECT id FROM queue WHERE lane = $1 AND stage = 1 AND priority = 2 ORDER BY ord LIMIT $2) \
+    SELECT id FROM (SELECT id FROM (SELECT id FROM queue WHERE lane = $1 AND stage = 1 AND priority = 2 AND expires > $4 ORDER BY ord LIMIT $2) \
     WHERE id NOT IN (SELECT value FROM json_each($3)) LIMIT 1))";

@@ -163,7 +163,7 @@ impl Sqlite {
         self.shared.readers.acquire().await.map_err(|e| down(&e))
     }
 
-    pub async fn lease(&self, keys: &[Key], limit: usize, now: Timestamp) -> Result<Vec<Item>, Down> {
+    pub async fn lease(&self, keys: &[(Key, usize)], limit: usize, now: Timestamp) -> Result<Vec<Item>, Down> {
         let _one_at_a_time = self.leasing.lock().await;
         let mut conn = self.reader().await?;
         lease::lease(&self.shared, &mut conn, keys, limit, now).await.map_err(|e| down(&e))

@@ -64,6 +64,9 @@ pub struct Row {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mid: Option<String>,
     pub attempts: u32,
+    /// When the last attempt began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tried: Option<Timestamp>,
     /// Of the node that made the last attempt.
     pub epoch: i64,
     /// Counts writes, so that a lease notices what changed since.
@@ -137,6 +140,7 @@ impl Row {
             about,
             mid,
             attempts: 0,
+            tried: None,
             epoch: 0,
             version: 0,
             gateway: None,
@@ -258,6 +262,7 @@ impl Row {
             priority: self.priority,
             state: self.state(),
             attempts: self.attempts,
+            last_attempt: self.tried,
             created: self.created,
             expires: self.expires,
             payload,
