@@ -8,7 +8,7 @@ use martlet::mail::received::{Rule, authenticated_sender};
 pub fn received(data: &[u8]) {
     let names = ["mx.example.test".to_owned()];
     let trust = [(IpAddr::V4(Ipv4Addr::LOCALHOST), 8)];
-    let rule = Rule { mta_names: &names, trust: &trust };
+    let rule = Rule { mta_names: &names, any_name: false, trust: &trust };
 
     if let Some(login) = authenticated_sender(data, &rule) {
         assert!(!login.is_empty() && login.len() <= 320);
@@ -22,7 +22,7 @@ pub fn received(data: &[u8]) {
             assert_eq!(authenticated_sender(&longer, &rule), Some(login.clone()));
         }
         // Without the MTA's name nothing is proved.
-        assert_eq!(authenticated_sender(data, &Rule { mta_names: &[], trust: &trust }), None);
+        assert_eq!(authenticated_sender(data, &Rule { mta_names: &[], any_name: false, trust: &trust }), None);
     }
 
     // A name in a certificate or in HELO cannot break the line: Postfix writes it into one.
@@ -35,9 +35,13 @@ pub fn received(data: &[u8]) {
         tail,
     ];
     assert_eq!(authenticated_sender(&cn.concat(), &rule), None, "logged in by a certificate");
+    let any = Rule { any_name: true, ..rule };
+    assert_eq!(authenticated_sender(&cn.concat(), &any), None, "logged in by a certificate at any MTA");
     let helo = [&b"Received: from "[..], &name, b" (unknown [192.0.2.7])", tail];
     assert_eq!(authenticated_sender(&helo.concat(), &rule), None, "logged in by a HELO name");
+    assert_eq!(authenticated_sender(&helo.concat(), &any), None, "logged in by a HELO name at any MTA");
     // Foreign headers stand below the line of a client that is not trusted.
     let below = [&b"Received: from vm (unknown [192.0.2.7])"[..], tail, data];
     assert_eq!(authenticated_sender(&below.concat(), &rule), None, "logged in by a header of one's own");
+    assert_eq!(authenticated_sender(&below.concat(), &any), None, "logged in by a header of one's own at any MTA");
 }

@@ -6,16 +6,34 @@
 
 pub mod allow;
 pub mod password;
+mod verified;
 
 pub use allow::{Allowance, Denied, Wish};
-pub use password::Password;
+pub use password::{Busy, Password};
 
 use std::collections::HashMap;
 
+use self::verified::Verified;
 use crate::{
-    address::{Mailbox, Number, Region, SenderId},
+    address::{Mailbox, Number, Region, SenderId, domain},
     ground::{AccountName, GatewayId, Timestamp},
 };
+
+/// The account name that a login or a user name means: without regard to case, its domain as IDNA writes it.
+pub fn name(written: &str) -> Option<AccountName> {
+    match written.rsplit_once('@') {
+        Some((local, host)) => match domain::ascii(host) {
+            Some(host) => format!("{local}@{host}").parse().ok(),
+            None => written.parse().ok(),
+        },
+        None => written.parse().ok(),
+    }
+}
+
+/// `*` and `@example.com`: rows, not people.
+pub fn speaks_for_many(name: &AccountName) -> bool {
+    name.as_str() == "*" || name.as_str().starts_with('@')
+}
 
 /// How much may be sent in a month.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +86,9 @@ pub struct Row {
 #[derive(Debug, Clone)]
 pub struct Accounts {
     rows: HashMap<AccountName, Row>,
+    /// What a password is compared with where no account is meant.
+    decoy: Password,
+    verified: Verified,
     /// `sms.region`.
     region: Region,
     /// `sms.max_parts`.
@@ -77,7 +98,7 @@ pub struct Accounts {
 impl Accounts {
     /// Rows by name; `*` is the global one, `@domain` a domain's.
     pub fn new(rows: HashMap<AccountName, Row>, region: Region, max_parts: u8) -> Self {
-        Self { rows, region, max_parts }
+        Self { decoy: decoy(&rows), rows, verified: Verified::default(), region, max_parts }
     }
 
     /// The row of exactly this name.
@@ -98,28 +119,124 @@ impl Accounts {
     }
 
     /// Checks credentials. Users are the readings of one written name: the one that exists decides; two that exist are
-    /// refused. A wrong user costs the same time as a wrong password, and the answer is the same.
-    pub async fn verify(&self, users: &[String], given: &[u8]) -> Option<AccountName> {
-        let mut known = users.iter().filter_map(|user| {
-            let name = user.parse::<AccountName>().ok()?;
-            let row = self.rows.get(&name)?;
-            row.password.as_ref().map(|password| (name, password.clone()))
-        });
-        let found = match (known.next(), known.next()) {
-            (Some(found), None) => Some(found),
-            _ => None,
+    /// refused. A wrong user costs the same time as a wrong password, and the answer is the same: where any password is
+    /// a hash, whoever gives a wrong one waits for a hash.
+    ///
+    /// # Errors
+    /// [`Busy`]: too many passwords wait to be checked.
+    pub async fn verify(&self, users: &[String], given: &[u8]) -> Result<Option<AccountName>, Busy> {
+        let mut known: Vec<(AccountName, &Password)> = Vec::new();
+        for name in users.iter().filter_map(|user| name(user)) {
+            let password = self.rows.get(&name).and_then(|row| row.password.as_ref());
+            if let Some(password) = password.filter(|_| known.iter().all(|(other, _)| *other != name)) {
+                known.push((name, password));
+            }
+        }
+        let found = if known.len() == 1 { known.pop() } else { None };
+        if let Some((name, password)) = &found
+            && self.verified.knows(name, password, given)
+        {
+            return Ok(Some(name.clone()));
+        }
+        let right = match &found {
+            Some((_, password)) => password.verify(given).await?,
+            None => self.decoy.verify(given).await?,
         };
-        let (name, password) = match found {
-            Some((name, password)) => (Some(name), password),
-            None => (None, self.decoy()),
-        };
-        let right = password.verify(given).await;
-        name.filter(|_| right)
+        let hashed = found.as_ref().is_some_and(|(_, password)| password.is_hash());
+        match found {
+            Some((name, password)) if right => {
+                if hashed {
+                    self.verified.learn(&name, password, given);
+                }
+                Ok(Some(name))
+            }
+            // The unknown were measured with the decoy already; a plain password that is wrong takes as long.
+            Some(_) if !hashed && self.decoy.is_hash() => self.decoy.verify(given).await.map(|_| None),
+            _ => Ok(None),
+        }
+    }
+}
+
+/// A password nobody has, of the kind that is most expensive to check among these.
+fn decoy(rows: &HashMap<AccountName, Row>) -> Password {
+    let hashed = rows.values().filter_map(|row| row.password.as_ref()).filter(|p| p.is_hash());
+    hashed.max_by_key(|p| p.cost()).cloned().unwrap_or_else(Password::decoy).never()
+}
+
+#[cfg(test)]
+mod tests {
+    use argon2::{
+        Algorithm, Argon2, Params, Version,
+        password_hash::PasswordHasher,
+    };
+
+    use super::*;
+    use crate::ground::Secret;
+
+    fn hashed(password: &str, rounds: u32) -> Password {
+        let params = Params::new(64, rounds, 1, None).expect("params");
+        let hash = Argon2::new(Algorithm::Argon2id, Version::V0x13, params).hash_password(password.as_bytes());
+        Password::new(Secret::new(hash.expect("a hash").to_string())).expect("a hash")
     }
 
-    /// A password nobody has, of the kind that is most expensive to check here.
-    fn decoy(&self) -> Password {
-        let hashed = self.rows.values().filter_map(|row| row.password.as_ref()).find(|p| p.is_hash());
-        hashed.cloned().unwrap_or_else(Password::decoy).never()
+    fn accounts(rows: &[(&str, Option<Password>)]) -> Accounts {
+        let rows = rows.iter().map(|(user, password)| {
+            (user.parse().expect("a name"), Row { password: password.clone(), ..Row::default() })
+        });
+        Accounts::new(rows.collect(), "US".parse().expect("a region"), 3)
+    }
+
+    async fn who(accounts: &Accounts, users: &[&str], given: &str) -> Option<String> {
+        let users: Vec<String> = users.iter().map(|&user| user.to_owned()).collect();
+        let found = accounts.verify(&users, given.as_bytes()).await.expect("a turn");
+        found.map(|name| name.as_str().to_owned())
+    }
+
+    #[tokio::test]
+    async fn credentials_name_one_account_or_none() {
+        let plain = |p: &str| Some(Password::new(Secret::new(p.to_owned())).expect("plain"));
+        let accounts = accounts(&[
+            ("john@acme.test", plain("one")),
+            ("j%acme.test", plain("two")),
+            ("j@acme.test", plain("two")),
+            ("nagios", Some(hashed("three", 1))),
+            ("quiet@acme.test", None),
+            ("x@xn--bcher-kva.example", plain("four")),
+        ]);
+        for (users, given, found) in [
+            (&["john%acme.test", "john@acme.test"][..], "one", Some("john@acme.test")),
+            (&["JOHN@ACME.test"], "one", Some("john@acme.test")),
+            // The same account read twice is one.
+            (&["john@acme.test", "John@acme.test"], "one", Some("john@acme.test")),
+            // Two that exist are refused, whatever the password is.
+            (&["j%acme.test", "j@acme.test"], "two", None),
+            (&["nagios"], "three", Some("nagios")),
+            (&["nagios"], "one", None),
+            (&["quiet@acme.test"], "", None),
+            (&["nobody"], "nobody has this one", None),
+            (&["x@Bücher.example"], "four", Some("x@xn--bcher-kva.example")),
+            (&["a b"], "one", None),
+        ] {
+            assert_eq!(who(&accounts, users, given).await.as_deref(), found, "{users:?}");
+            assert_eq!(who(&accounts, users, given).await.as_deref(), found, "{users:?}, asked again");
+        }
+    }
+
+    #[tokio::test]
+    async fn whoever_is_wrong_waits_as_long() {
+        // Hashes that take far longer than anything else here.
+        let accounts = accounts(&[
+            ("plain", Some(Password::new(Secret::new("pw".to_owned())).expect("plain"))),
+            ("cheap", Some(hashed("pw", 1))),
+            ("dear", Some(hashed("pw", 3_000))),
+        ]);
+        let mut times = Vec::new();
+        for user in ["plain", "dear", "nobody"] {
+            let began = std::time::Instant::now();
+            assert_eq!(who(&accounts, &[user], "wrong").await, None);
+            times.push(began.elapsed());
+        }
+        let (least, most) = (times.iter().min().expect("three"), times.iter().max().expect("three"));
+        assert!(*most < *least * 4, "{times:?}");
     }
 }

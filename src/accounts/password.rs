@@ -1,8 +1,9 @@
 //! Passwords of declared accounts: a plain secret, or an Argon2id hash in PHC form.
 //!
-//! Hashing is bounded to half of the cores at once, off the async threads; a caller waits its turn.
+//! Hashing is bounded to half of the cores at once, off the async threads; a caller waits a moment for its turn and is
+//! then told to come again.
 
-use std::sync::LazyLock;
+use std::{sync::LazyLock, time::Duration};
 
 use argon2::{
     Argon2,
@@ -30,6 +31,13 @@ enum Kept {
 /// Not a hash that this version can check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadHash;
+
+/// Too many passwords wait to be checked: try again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Busy;
+
+/// How long a caller waits for its turn.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 static TURNS: LazyLock<Semaphore> = LazyLock::new(|| {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -61,18 +69,44 @@ impl Password {
         matches!(self.kept, Kept::Argon2(_))
     }
 
+    /// How much work checking it is, to compare hashes with each other.
+    pub(super) fn cost(&self) -> u64 {
+        let Kept::Argon2(hash) = &self.kept else { return 0 };
+        let hash = PasswordHash::new(hash.expose());
+        let params = hash.ok().and_then(|hash| argon2::Params::try_from(&hash).ok());
+        params.map_or(0, |p| u64::from(p.m_cost()) * u64::from(p.t_cost()))
+    }
+
+    /// What is compared with, for a keyed hash of it.
+    pub(super) fn kept(&self) -> &[u8] {
+        match &self.kept {
+            Kept::Plain(secret) | Kept::Argon2(secret) => secret.expose().as_bytes(),
+        }
+    }
+
     /// Is `given` the password?
-    pub async fn verify(&self, given: &[u8]) -> bool {
+    ///
+    /// # Errors
+    /// [`Busy`]: no turn came free in time.
+    pub async fn verify(&self, given: &[u8]) -> Result<bool, Busy> {
         let right = match &self.kept {
             // Hashing both sides first makes the time independent of the password's length.
             Kept::Plain(secret) => digest(secret.expose().as_bytes()).matches(digest(given).expose()),
             Kept::Argon2(hash) => {
                 let (hash, given) = (hash.clone(), Secret::new(given.to_vec()));
-                let Ok(_turn) = TURNS.acquire().await else { return false };
-                tokio::task::spawn_blocking(move || argon2_fits(&hash, &given)).await.unwrap_or(false)
+                let turn = tokio::time::timeout(PATIENCE, TURNS.acquire()).await;
+                let Ok(Ok(turn)) = turn else { return Err(Busy) };
+                // The turn is over when the work is, also if the caller has gone by then.
+                tokio::task::spawn_blocking(move || {
+                    let fits = argon2_fits(&hash, &given);
+                    drop(turn);
+                    fits
+                })
+                .await
+                .unwrap_or(false)
             }
         };
-        right && !self.never
+        Ok(right && !self.never)
     }
 }
 
@@ -92,14 +126,17 @@ mod tests {
     #[tokio::test]
     async fn plain_and_hashed_ones_fit_exactly() {
         let plain = Password::new(Secret::new("pw".to_owned())).expect("plain");
-        assert!(plain.verify(b"pw").await && !plain.verify(b"pw2").await && !plain.verify(b"").await);
+        for (given, fits) in [(&b"pw"[..], true), (b"pw2", false), (b"", false)] {
+            assert_eq!(plain.verify(given).await, Ok(fits));
+        }
         // m=8 KiB, t=1: cheap enough for a test; made with the argon2 reference tool's parameters.
         use argon2::{Algorithm, Params, PasswordHasher, Version};
         let cheap = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(8, 1, 1, None).expect("params"));
         let phc = cheap.hash_password(b"pw").expect("hash").to_string();
         let hashed = Password::new(Secret::new(phc)).expect("hash");
-        assert!(hashed.is_hash() && hashed.verify(b"pw").await && !hashed.verify(b"no").await);
-        assert!(!hashed.never().verify(b"pw").await);
+        assert_eq!((hashed.verify(b"pw").await, hashed.verify(b"no").await), (Ok(true), Ok(false)));
+        assert!(hashed.is_hash() && hashed.cost() == 8);
+        assert_eq!(hashed.never().verify(b"pw").await, Ok(false));
         assert!(Password::new(Secret::new("$argon2id$broken".to_owned())).is_err());
     }
 }

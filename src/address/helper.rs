@@ -31,8 +31,8 @@ impl Helper {
     }
 }
 
-/// `[[address]]` as the configuration has it.
-#[derive(Debug, Clone)]
+/// `[[address]]` as the configuration has it. `Debug` shows no phones.
+#[derive(Clone)]
 pub struct HelperEntry {
     pub address: String,
     /// `sms:` URIs, `sms:{extension}` with parameters, or addresses of other entries.
@@ -41,8 +41,15 @@ pub struct HelperEntry {
     pub from: Vec<String>,
 }
 
-/// Why `[[address]]` entries cannot be; each names the entry.
-#[derive(Debug, Clone, PartialEq, Eq)]
+impl fmt::Debug for HelperEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HelperEntry([{}] by {:?})", self.to.len(), self.account)
+    }
+}
+
+/// Why `[[address]]` entries cannot be; each names the entry. `Display` is for the administrator whose words these are;
+/// `Debug` shows none of them.
+#[derive(Clone, PartialEq, Eq)]
 pub enum HelperError {
     /// Its own address is none.
     Address(String),
@@ -71,6 +78,19 @@ impl fmt::Display for HelperError {
             Self::TooMany(address) => write!(f, "{address} leads to too many phones"),
             Self::To { address, to, why } => write!(f, "{address}: {to}: {why}"),
         }
+    }
+}
+
+impl fmt::Debug for HelperError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Address(_) => "Address",
+            Self::Twice(_) => "Twice",
+            Self::Cycle(_) => "Cycle",
+            Self::Empty(_) => "Empty",
+            Self::TooMany(_) => "TooMany",
+            Self::To { why, .. } => return write!(f, "To({why:?})"),
+        })
     }
 }
 
@@ -131,8 +151,11 @@ fn read_helper(
                 Some(_) if trail.len() > 1 => {
                     return Err(wrong(AddressError::Syntax("an entry with {extension} cannot stand in another")));
                 }
-                Some(params) => helper.extension = Some(params.map_err(wrong)?),
-                None => helper.add(uri::parse(to, numbering).map_err(wrong)?),
+                Some(params) => helper.extension = Some(params.and_then(of_an_entry).map_err(wrong)?),
+                None => {
+                    let Target { to, params } = uri::parse(to, numbering).map_err(wrong)?;
+                    helper.add(Target { to, params: of_an_entry(params).map_err(wrong)? });
+                }
             }
             continue;
         }
@@ -148,6 +171,17 @@ fn read_helper(
     match helper.to.is_empty() && helper.extension.is_none() {
         true => Err(HelperError::Empty(own.to_owned())),
         false => Ok(helper),
+    }
+}
+
+/// Credentials in an entry would make everybody who writes to it the account that they name, whatever `from` says.
+fn of_an_entry(params: Params) -> Result<Params, AddressError> {
+    if params.credentials.is_some() {
+        return Err(params::bad("user", "has no place here: `account` says who pays, `from` who may"));
+    }
+    match params.body {
+        Some(_) => Err(params::bad("body", "is the mail's own business")),
+        None => Ok(params),
     }
 }
 
@@ -192,6 +226,13 @@ pub mod tests {
         bad(&[entry("nonsense", &["sms:12345"])], "nonsense is not a mail address");
         bad(&[entry("a@x.test", &["bob@y.test"])], "a@x.test: bob@y.test: neither an sms: address nor another entry");
         bad(&[entry("a@x.test", &["sms:911"])], "a@x.test: sms:911: emergency numbers get no texts");
+        let mine = "parameter user has no place here: `account` says who pays, `from` who may";
+        let to = "sms:12345?user=ops&pass=secret";
+        bad(&[entry("a@x.test", &[to])], &format!("a@x.test: sms:12345?user=ops&pass=***: {mine}"));
+        let to = "sms:{extension}?user=ops&pass=secret";
+        bad(&[entry("a@x.test", &[to])], &format!("a@x.test: sms:{{extension}}?user=ops&pass=***: {mine}"));
+        let words = "a@x.test: sms:12345?body=x: parameter body is the mail's own business";
+        bad(&[entry("a@x.test", &["sms:12345?body=x"])], words);
         // A diamond is no ring.
         assert_eq!(
             read(&[

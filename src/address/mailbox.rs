@@ -53,9 +53,10 @@ impl Hash for Mailbox {
     }
 }
 
+/// Without the local part, which may be a phone's number.
 impl fmt::Debug for Mailbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        write!(f, "…@{}", self.domain())
     }
 }
 

@@ -16,9 +16,19 @@ pub(crate) const SENDER_CHARACTERS: &str = "@£$¥èéùìòÇØøÅåΔ_ΦΓΛ�
 pub(crate) const SENDER_EXTENSION: &str = "^{}\\[~]|€";
 
 /// The originator to show: at most 15 digits, or at most 11 characters of GSM-7.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct SenderId(String);
+
+/// Digits may be somebody's number.
+impl fmt::Debug for SenderId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.is_number() {
+            true => f.write_str(&mask_tail(&self.0)),
+            false => f.write_str(&self.0),
+        }
+    }
+}
 
 impl SenderId {
     /// As written, without blanks around it; a number may keep its `+`.

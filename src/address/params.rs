@@ -17,12 +17,18 @@ pub use super::mask::{masked, masks};
 use super::{AddressError, Mailbox, SenderId};
 use crate::ground::{GatewayId, Secret};
 
-/// Who claims to send.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Who claims to send. `Debug` shows neither.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
     /// Every reading of the user's name (`%` and `/` may stand for `@`), as written first.
     pub users: Vec<String>,
     pub pass: Secret<String>,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Credentials([{}])", self.users.len())
+    }
 }
 
 impl Credentials {

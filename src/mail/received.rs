@@ -14,6 +14,8 @@ use std::net::IpAddr;
 pub struct Rule<'a> {
     /// The names behind `by` of MTAs that check logins.
     pub mta_names: &'a [String],
+    /// Any name will do: `mta_names` is not looked at.
+    pub any_name: bool,
     /// Networks of MTAs whose lines below the first are believed: address and prefix length.
     pub trust: &'a [(IpAddr, u8)],
 }
@@ -313,7 +315,7 @@ impl<'a> Line<'a> {
 
     /// The login, if this line proves it. The UTF8 forms are those of SMTPUTF8 mails (RFC 6531 4.3).
     fn login(&self, rule: &Rule<'_>) -> Option<String> {
-        let named = rule.mta_names.iter().any(|name| name.eq_ignore_ascii_case(self.by));
+        let named = rule.any_name || rule.mta_names.iter().any(|name| name.eq_ignore_ascii_case(self.by));
         let authenticated = matches!(self.with, "ESMTPA" | "ESMTPSA" | "UTF8SMTPA" | "UTF8SMTPSA");
         self.sender.filter(|_| named && authenticated).map(str::to_owned)
     }

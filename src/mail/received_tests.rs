@@ -9,7 +9,7 @@ const DATE: &str = "Mon, 01 Jan 2024 00:00:00 +0000 (UTC)";
 fn ask(headers: &str, trust: &[(&str, u8)]) -> Option<String> {
     let trust: Vec<_> = trust.iter().map(|(a, n)| (a.parse().expect("address"), *n)).collect();
     let names = ["mx.example.test".to_owned()];
-    authenticated_sender(headers.as_bytes(), &Rule { mta_names: &names, trust: &trust })
+    authenticated_sender(headers.as_bytes(), &Rule { mta_names: &names, any_name: false, trust: &trust })
 }
 
 fn one(headers: &str) -> Option<String> {
@@ -106,7 +106,7 @@ fn what_proves_nothing() {
     }
     let names = [];
     let good = postfix("vm", ALICE, "ESMTPA");
-    assert_eq!(authenticated_sender(good.as_bytes(), &Rule { mta_names: &names, trust: &[] }), None);
+    assert_eq!(authenticated_sender(good.as_bytes(), &Rule { mta_names: &names, any_name: false, trust: &[] }), None);
 }
 
 /// The CN of a client certificate, with Postfix's own care (balanced parentheses) and without.
@@ -277,6 +277,6 @@ proptest! {
 
     #[test]
     fn any_bytes_are_read(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-        let _ = authenticated_sender(&bytes, &Rule { mta_names: &[], trust: &[] });
+        let _ = authenticated_sender(&bytes, &Rule { mta_names: &[], any_name: false, trust: &[] });
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Inner, Listener, Peer, identify::identify};
 use crate::{
-    accounts::{Allowance, Limit, Wish},
+    accounts::{Allowance, Busy, Limit, Wish},
     address::{AddressError, Credentials, Helper, Params, Resolution, ReversePath, Target},
     ground::{AccountName, Enhanced},
     observe::{self, METRICS},
@@ -113,6 +113,7 @@ impl Inner {
         self.accounts
             .verify(&given.users, given.pass.expose().as_bytes())
             .await
+            .map_err(|Busy| refuse(451, (4, 3, 2), "too many log in at once, try again later", "busy"))?
             .ok_or_else(|| refuse(550, (5, 7, 8), "user or password is wrong", "credentials"))
     }
 

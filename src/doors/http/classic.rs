@@ -95,7 +95,7 @@ fn basic(headers: &HeaderMap) -> Option<Credentials> {
     let decoded = base64::engine::general_purpose::STANDARD.decode(packed.trim()).ok()?;
     let text = String::from_utf8(decoded).ok()?;
     let (user, pass) = text.split_once(':')?;
-    Some(Credentials { users: vec![user.to_owned()], pass: Secret::new(pass.to_owned()) })
+    Some(Credentials::new(user, pass.to_owned()))
 }
 
 /// `GET|POST /sms/deliver.html?id=&pass=&number=&data=[&to=&binary=&msgid=&udh=]`: the answer comes after the commit.
