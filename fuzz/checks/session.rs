@@ -39,6 +39,7 @@ fn run(choice: u8, parts: &[&[u8]]) -> Told {
     let protocol = if choice & 1 == 0 { Protocol::Lmtp } else { Protocol::Smtp };
     let settings = Settings {
         hostname: "sms.example.test".into(),
+        max_line: 2048,
         max_size: MAX_SIZE,
         max_recipients: MAX_RECIPIENTS,
         max_errors: 50,

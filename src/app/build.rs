@@ -155,6 +155,7 @@ pub fn mail_door(config: &Config) -> mail_door::Settings {
     mail_door::Settings {
         session: session::Settings {
             hostname: config.hostname.clone(),
+            max_line: limits.line,
             max_size: limits.size,
             max_recipients: limits.recipients,
             max_errors: limits.errors,
@@ -162,6 +163,7 @@ pub fn mail_door(config: &Config) -> mail_door::Settings {
         },
         max_connections: limits.connections,
         max_per_peer: limits.per_peer,
+        places: Some(mail_door::Limits::new(limits.connections, limits.per_peer)),
         idle: limits.idle,
         whole: limits.session,
         ..defaults

@@ -24,7 +24,7 @@ pub mod write;
 
 pub use flowed::Line;
 pub use header::header_block;
-pub use mask::mask;
+pub use mask::{mask, mask_named};
 pub use notice::{Notice, notice};
 pub use read::{Attachment, AutoSubmitted, Mail, Person, Unreadable, read};
 pub use report::{Original, Report};

@@ -10,9 +10,9 @@ use super::{
     shape::Shaped,
 };
 use crate::{
-    accounts::{Allowance, Wish},
+    accounts::{Allowance, Limit, Wish},
     address::{Mailbox, ReversePath, mask},
-    ground::{AccountName, Enhanced, MessageId, Timestamp},
+    ground::{AccountName, Enhanced, GatewayId, MessageId, Timestamp},
     mail::{self, AutoSubmitted, Mail},
     observe,
     smtp::{Envelope, Recipient, Reply},
@@ -109,7 +109,9 @@ impl Inner {
                 secrets.extend(mask::masks(&recipient.path.local));
             }
         }
-        let masked = if secrets.is_empty() { headers.to_vec() } else { mail::mask(headers, &secrets) };
+        // Addresses that were refused or went elsewhere stand in the headers too: theirs go by their name.
+        let masked = mail::mask_named(headers);
+        let masked = if secrets.is_empty() { masked } else { mail::mask(&masked, &secrets) };
         let kept = (body.len() <= self.settings.bounce_size).then(|| Arc::from(body));
         Common {
             proved: identify(&handed.listener, &handed.peer, &handed.envelope, Some(headers)),
@@ -170,6 +172,10 @@ impl Inner {
         let author = if payer == who { allowance.clone() } else { self.author(&who, &allowance) };
         let mut entries = Vec::new();
         for target in &phones.targets {
+            if let Limit::AtMost(_) = allowance.limit {
+                let Handed { peer, envelope, .. } = common.handed;
+                target.to.iter().for_each(|to| self.may_come_again(peer, envelope, to, common.now));
+            }
             if target.params.authenticated {
                 observe::log::authenticated_ignored(door(&common.handed.listener));
             }
@@ -222,21 +228,22 @@ impl Inner {
             arrived: common.now,
             message_id: common.mail.message_id.clone(),
             references: references(common.mail),
-            subject: (!common.mail.subject.is_empty()).then(|| common.mail.subject.clone()),
+            subject: (!common.mail.subject.is_empty()).then(|| hide(common.mail.subject.clone())),
             original: Some(common.original.id),
         };
-        let fingerprint = self.mail_fingerprint(common, recipient, to.as_str(), piece);
+        let fingerprint = self.mail_fingerprint(common, to.as_str(), params.id.as_ref(), piece);
         let made =
             Made { to, params, shaped, allowance: payer, origin, fingerprint, original: Some(common.original.clone()) };
         self.entry(made, common.now)
     }
 
     /// The same mail handed over again: peer, sender, recipient, the whole DATA, and the MTA's queue id if it told.
+    /// The recipient is the phone, however it was written (with the gateway that the address asks for).
     fn mail_fingerprint(
         &self,
         common: &Common<'_>,
-        recipient: &Recipient,
         to: &str,
+        pinned: Option<&GatewayId>,
         piece: usize,
     ) -> Option<crate::store::Fingerprint> {
         let handed = common.handed;
@@ -249,8 +256,8 @@ impl Inner {
         let pieces: [&[u8]; 7] = [
             peer.as_bytes(),
             from.as_bytes(),
-            recipient.path.local.as_bytes(),
             to.as_bytes(),
+            pinned.map_or("", GatewayId::as_str).as_bytes(),
             &handed.data,
             ident.as_bytes(),
             &piece.to_be_bytes(),

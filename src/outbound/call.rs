@@ -5,7 +5,7 @@ use base64::Engine as _;
 use super::{
     Outbound,
     accept::id_of,
-    entry::{Made, fingerprint},
+    entry::{Made, down, fingerprint},
     rcpt::{Refusal, check, over_quota, refuse},
 };
 use crate::{
@@ -95,9 +95,10 @@ impl super::Inner {
         amount: u64,
         now: Timestamp,
     ) -> Result<Called, Refusal> {
+        self.store.ready().await.map_err(down)?;
         let Limit::AtMost(limit) = allowance.limit else { return Ok(Called::WouldQueue) };
         let month = Month::of(now, &self.settings.zone);
-        let used = self.store.usage(&allowance.pool, month).await.unwrap_or(0);
+        let used = self.store.usage(&allowance.pool, month).await.map_err(down)?;
         if used.saturating_add(amount) > limit { Err(over_quota(limit, month)) } else { Ok(Called::WouldQueue) }
     }
 }

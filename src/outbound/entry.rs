@@ -14,7 +14,9 @@ use crate::{
     address::{Destination, Mailbox, Params},
     ground::{MessageId, Timestamp},
     observe,
-    store::{Charge, Fingerprint, Key, Month, New, Origin, Original, Payload, Placed, Priority, Refund, Refused, Text},
+    store::{
+        Charge, Down, Fingerprint, Key, Month, New, Origin, Original, Payload, Placed, Priority, Refund, Refused, Text,
+    },
 };
 
 /// What one entry is made of.
@@ -94,12 +96,7 @@ impl Inner {
         let month = Month::of(self.clock.now(), &self.settings.zone);
         let results = self.store.put(entries, all).await.map_err(|down| {
             observe::log::store_down("put", &down);
-            match down {
-                crate::store::Down::Full => refuse(452, (4, 3, 1), "no disk space left here, try again later", "full"),
-                crate::store::Down::Broken(_) => {
-                    refuse(451, (4, 3, 0), "the queue cannot be written, try again later", "broken")
-                }
-            }
+            self::down(down)
         })?;
         let mut answers = Vec::with_capacity(results.len());
         // `all`: the entry that has its own reason speaks for the others.
@@ -132,6 +129,14 @@ impl Inner {
         let own =
             |wished: Option<&Mailbox>| wished.filter(|w| allowance.owns(w)).or_else(|| allowance.address()).cloned();
         (own(sender), own(author.or(sender)))
+    }
+}
+
+/// The answer while the store takes nothing.
+pub fn down(down: Down) -> Refusal {
+    match down {
+        Down::Full => refuse(452, (4, 3, 1), "no disk space left here, try again later", "full"),
+        Down::Broken(_) => refuse(451, (4, 3, 0), "the queue cannot be written, try again later", "broken"),
     }
 }
 

@@ -12,6 +12,7 @@
 //! Nothing is promised before the store has it; every refusal has its code and changes nothing.
 
 mod accept;
+mod again;
 pub mod call;
 pub mod door;
 mod entry;
@@ -79,6 +80,7 @@ struct Inner {
     gateways: HashSet<GatewayId>,
     settings: Settings,
     references: References,
+    again: again::Again,
 }
 
 impl Outbound {
@@ -90,7 +92,8 @@ impl Outbound {
         gateways: HashSet<GatewayId>,
         settings: Settings,
     ) -> Self {
-        Self(Arc::new(Inner { store, clock, domains, accounts, gateways, settings, references: References::default() }))
+        let (references, again) = (References::default(), again::Again::new(clock.now()));
+        Self(Arc::new(Inner { store, clock, domains, accounts, gateways, settings, references, again }))
     }
 }
 

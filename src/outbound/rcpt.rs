@@ -78,7 +78,13 @@ impl Inner {
                 check(&allowance, Wish { to, params: &target.params })?;
             }
         }
-        self.has_quota(&allowance).await
+        let Err(refusal) = self.has_quota(&allowance).await else { return Ok(()) };
+        for to in resolved.targets.iter().flat_map(|target| &target.to) {
+            if self.may_be_again(peer, envelope, to, &allowance.who).await {
+                return Ok(());
+            }
+        }
+        Err(refusal)
     }
 
     /// From an address to phones; unknown domains, bad numbers and parameters, unknown gateways end here.

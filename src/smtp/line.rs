@@ -6,7 +6,7 @@
 
 use memchr::memchr2;
 
-/// The longest command line, CR LF included: MAIL and RCPT fit with all their parameters.
+/// The longest command line unless told otherwise, CR LF included: MAIL and RCPT fit with all their parameters.
 pub const LIMIT: usize = 2048;
 
 /// Why a line is no line.
@@ -14,22 +14,33 @@ pub const LIMIT: usize = 2048;
 pub enum LineError {
     /// CR without LF or LF without CR. The stream cannot be read on.
     Bare,
-    /// Longer than [`LIMIT`]; it was skipped to its end.
+    /// Longer than the limit; it was skipped to its end.
     TooLong,
     /// Holds NUL.
     Nul,
 }
 
-/// Cuts a stream into lines; holds at most one, up to [`LIMIT`].
-#[derive(Default)]
+/// Cuts a stream into lines; holds at most one, up to the limit.
 pub struct Lines {
+    limit: usize,
     line: Vec<u8>,
     done: bool,
     too_long: bool,
     after_cr: bool,
 }
 
+impl Default for Lines {
+    fn default() -> Self {
+        Self::new(LIMIT)
+    }
+}
+
 impl Lines {
+    /// For lines of at most `limit` octets, CR LF included.
+    pub fn new(limit: usize) -> Self {
+        Self { limit, line: Vec::new(), done: false, too_long: false, after_cr: false }
+    }
+
     /// Takes from `input` up to the end of the line. `None`: all of `input` was taken and the line goes on.
     /// After `Some(Ok(()))` the line is in [`Lines::line`] until the next call.
     pub fn fill(&mut self, input: &mut &[u8]) -> Option<Result<(), LineError>> {
@@ -66,7 +77,7 @@ impl Lines {
     }
 
     fn keep(&mut self, part: &[u8]) {
-        if self.too_long || self.line.len() + part.len() + 2 > LIMIT {
+        if self.too_long || self.line.len() + part.len() + 2 > self.limit {
             self.too_long = true;
             self.line = Vec::new();
         } else {

@@ -69,11 +69,12 @@ impl Session {
             Protocol::Smtp => "ESMTP",
         };
         let greeting = Reply::plain(220, vec![format!("{} {kind} Martlet", settings.hostname)]);
+        let lines = Lines::new(settings.max_line);
         let mut session = Self {
             settings,
             protocol,
             trusted,
-            lines: Lines::default(),
+            lines,
             replies: Vec::new(),
             phase: Phase::Commands,
             hello: None,

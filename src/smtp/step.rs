@@ -7,6 +7,8 @@ use super::{Envelope, Recipient};
 pub struct Settings {
     /// In the greeting and in the answer to EHLO or LHLO.
     pub hostname: String,
+    /// Octets of one command line, CR LF included.
+    pub max_line: usize,
     /// Octets of one mail.
     pub max_size: u64,
     /// Accepted recipients of one mail.
@@ -22,6 +24,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             hostname: "localhost".into(),
+            max_line: super::line::LIMIT,
             max_size: 10 * 1024 * 1024,
             max_recipients: 1000,
             max_errors: 20,

@@ -62,6 +62,9 @@ pub struct Store {
     inner: std::sync::Arc<sqlite::Sqlite>,
 }
 
+/// A store that takes longer for nothing is not ready.
+const READY: std::time::Duration = std::time::Duration::from_secs(3);
+
 impl Store {
     /// Opens or makes the database (0600, its folder too), refuses a second daemon on it, brings its tables up to date, and begins a new epoch of this node: whatever was
     /// `trying` before is found by [`Store::interrupted`].
@@ -200,10 +203,15 @@ impl Store {
         let mut conn = self.inner.reader().await?;
         sqlite::sent_mail(&mut conn, message_id).await.map_err(|e| sqlite::down(&e))
     }
-    /// Could a message be taken now? For `/readyz`.
+    /// Could a message be taken now? For `/readyz`: there is room, and something can be read and written soon.
     pub async fn ready(&self) -> Result<(), Down> {
         self.inner.room().await?;
-        self.counts().await.map(drop)
+        let both = async {
+            self.counts().await?;
+            self.inner.write(Operation::Probe).await.map(drop)
+        };
+        let late = || Down::Broken("the database does not answer; another program may have locked it".to_owned());
+        tokio::time::timeout(READY, both).await.unwrap_or_else(|_| Err(late()))
     }
 
     pub async fn counts(&self) -> Result<Counts, Down> {

@@ -18,6 +18,7 @@ pub fn trials() -> Vec<Trial> {
         trial("outbound: refused after DATA, each for its reason", refused_after_data),
         trial("outbound: credentials in the address decide alone", credentials),
         trial("outbound: a limit of ten lets ten through with fifty connections at once", quota),
+        trial("outbound: nobody pays for what is refused or comes again", charged_once),
         trial("outbound: what the network refused for good is given back", refund),
         trial("outbound: the same mail handed over twice is sent once", handed_over_twice),
         trial("outbound: mail to the postmaster is passed on with our Received", postmaster),
@@ -150,6 +151,39 @@ fn quota() {
     assert_eq!(world.provider.seen.len(), 10);
 }
 
+fn charged_once() {
+    let more = "[[account]]\nuser = \"carol@example.test\"\nmonthly_max = 3\n";
+    let mut world = World::new(Setup { more, ..Setup::default() });
+    let send = |to: &str, data: &str| verdict(&world, "carol@example.test", to, data).0;
+    let (one, two) = (letter("c1", "one"), letter("c2", "two"));
+    for _ in 0..5 {
+        assert_eq!(send(&to(""), &one), 250, "a duplicate costs nothing");
+    }
+    let list = "\"sms:+12015550123,+12015550124,+12015550125\"@sms.example.test";
+    assert_eq!(send(list, &two), 550, "three where two are left");
+    let list = "\"sms:+12015550123,+447911123456\"@sms.example.test";
+    assert_eq!(send(list, &two), 550, "one of them may not be texted");
+    let list = "\"sms:+12015550123,+12015550124\"@sms.example.test";
+    assert_eq!(send(list, &two), 250, "two are left all the same");
+    assert_eq!(send(list, &two), 250, "again, for nothing, though the limit is reached by now");
+    assert_eq!(send(&to(""), &letter("c3", "three")), 550);
+    world.martlet.settled();
+    assert_eq!(world.provider.seen.len(), 3);
+    // Who is nobody's repetition is refused as early as can be.
+    let mut talk = Talk::to(&Place::Tcp(world.lmtp)).expect("the LMTP door");
+    talk.say("LHLO mx.example.test").expect("LHLO");
+    talk.say("MAIL FROM:<carol@example.test> SIZE=77").expect("MAIL");
+    let reply = talk.say(&format!("RCPT TO:<{}>", to(""))).expect("RCPT");
+    assert_eq!((reply.code, reply.enhanced()), (550, "5.7.1"), "{reply:?}");
+    assert!(reply.text().contains("limit of 3") && reply.text().contains("-01"), "{reply:?}");
+    // The answer was lost in a crash.
+    world.martlet.kill();
+    world.martlet.restart();
+    assert_eq!(verdict(&world, "carol@example.test", list, &two).0, 250, "again, after a restart");
+    world.martlet.settled();
+    assert_eq!(world.provider.seen.len(), 3);
+}
+
 fn refund() {
     let more = "[[account]]\nuser = \"carol@example.test\"\nmonthly_max = 1\n";
     let refuse = |request: &crate::support::sink::Request| match request.value("text") {
@@ -174,6 +208,17 @@ fn handed_over_twice() {
     assert_eq!(world.send(ALICE, &[&to("")], &other)[0].code, 250);
     world.martlet.settled();
     assert_eq!(world.provider.seen.len(), 2, "two alarms with the same words are two");
+    // One phone in two spellings is one recipient.
+    let twice = Letter {
+        from: ALICE,
+        to: vec!["12015550125@sms.example.test", "\"sms:(201) 555-0125\"@sms.example.test"],
+        data: letter("spelt", "spelt twice"),
+        ..Letter::default()
+    };
+    let replies = world.hand_over(&twice);
+    assert!(replies.iter().all(|r| r.code == 250) && replies[0].lines == replies[1].lines, "{replies:?}");
+    world.martlet.settled();
+    assert_eq!(world.provider.seen.len(), 3);
 }
 
 fn postmaster() {

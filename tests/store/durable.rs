@@ -18,6 +18,7 @@ pub fn trials() -> Vec<Trial> {
         trial("store::durable::a_bad_operation_fails_alone", || run_async(a_bad_operation_fails_alone())),
         trial("store::durable::a_settlement_waits_for_the_lock", || run_async(a_settlement_waits_for_the_lock())),
         trial("store::durable::little_disk_left", || run_async(little_disk_left())),
+        trial("store::durable::ready_means_that_it_can_be_written", || run_async(ready_means_writable())),
         trial("store::durable::reading_beside_the_daemon", || run_async(reading_beside_the_daemon())),
         trial("store::durable::texts_go_before_histories", || run_async(texts_go_before_histories())),
         trial("store::durable::newer_tables_are_refused", || run_async(newer_tables_are_refused())),
@@ -199,6 +200,22 @@ async fn texts_go_before_histories() {
     assert_eq!(number(&mut conn, left).await, 0);
     assert_eq!(number(&mut conn, "SELECT count(*) FROM event").await, 1);
     assert_eq!(w.store.counts().await.expect("store").dead_letters, 0);
+}
+
+async fn ready_means_writable() {
+    let w = World::new().await;
+    assert!(w.store.ready().await.is_ok());
+    let before = w.store.counts().await.expect("counts").waiting;
+    let mut other = raw(&w).await;
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.expect("the lock");
+    assert!(matches!(w.store.ready().await, Err(Down::Broken(_))), "locked by another program");
+    sqlx::query("ROLLBACK").execute(&mut other).await.expect("unlocked");
+    assert!(w.store.ready().await.is_ok());
+    // A database that takes no writes any more: what SQLite says when its file system became read-only.
+    let refuse = "CREATE TRIGGER no_writes BEFORE INSERT ON tally BEGIN SELECT RAISE(FAIL, 'read-only'); END";
+    sqlx::query(refuse).execute(&mut other).await.expect("a trigger");
+    assert!(matches!(w.store.ready().await, Err(Down::Broken(_))), "not to be written");
+    assert_eq!(w.store.counts().await.expect("counts").waiting, before, "reading it still works");
 }
 
 async fn newer_tables_are_refused() {

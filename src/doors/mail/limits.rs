@@ -1,4 +1,4 @@
-//! Counts of connections: all of a door, and those of each peer.
+//! Counts of connections: all of a door, or of all doors that share them, and those of each peer.
 
 use std::{
     collections::HashMap,
@@ -8,15 +8,15 @@ use std::{
 
 use super::End;
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Counts {
     all: usize,
     peers: HashMap<IpAddr, usize>,
 }
 
-/// Shared by all connections of a door.
-#[derive(Clone)]
-pub(super) struct Limits {
+/// Shared by all connections of a door, or of several.
+#[derive(Debug, Clone)]
+pub struct Limits {
     counts: Arc<Mutex<Counts>>,
     all: usize,
     per_peer: usize,
@@ -29,7 +29,8 @@ pub(super) struct Place {
 }
 
 impl Limits {
-    pub(super) fn new(all: usize, per_peer: usize) -> Self {
+    /// At most `all` connections at once, and `per_peer` from one address.
+    pub fn new(all: usize, per_peer: usize) -> Self {
         Self { counts: Arc::default(), all, per_peer }
     }
 

@@ -16,6 +16,7 @@ mod talk;
 use std::{io, time::Duration};
 
 pub use bind::{Bind, BindError, Bound};
+pub use limits::Limits;
 pub use serve::serve;
 
 use crate::{
@@ -32,6 +33,8 @@ pub struct Settings {
     pub max_connections: usize,
     /// Connections at once from one address (IPv6: one /64). Unix sockets have no such limit.
     pub max_per_peer: usize,
+    /// Doors that share these count their connections together; `None`: this door counts alone.
+    pub places: Option<Limits>,
     /// Silence of the peer, while reading and while writing (RFC 5321 4.5.3.2.7).
     pub idle: Duration,
     /// The whole session.
@@ -49,6 +52,7 @@ impl Default for Settings {
             session: session::Settings::default(),
             max_connections: 1000,
             max_per_peer: 200,
+            places: None,
             idle: Duration::from_secs(300),
             whole: Duration::from_secs(3600),
             tarpit_after: 5,

@@ -52,7 +52,7 @@ pub async fn serve<A: Accept, V: Voice>(
     let drain = settings.drain;
     let hard = CancellationToken::new();
     let shared = Arc::new(Shared {
-        limits: Limits::new(settings.max_connections, settings.max_per_peer),
+        limits: settings.places.clone().unwrap_or_else(|| Limits::new(settings.max_connections, settings.max_per_peer)),
         session: Arc::new(settings.session.clone()),
         listener,
         accept,
