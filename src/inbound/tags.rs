@@ -25,7 +25,7 @@ pub fn find(text: &str, domains: &[String], choices: usize) -> Option<Tagged> {
     let mut from = 0;
     while let Some(start) = text[from..].find('#').map(|i| from + i) {
         let inside = start + 1;
-        let Some(end) = text[inside..].find('#').map(|i| inside + i) else { return None };
+        let end = text[inside..].find('#').map(|i| inside + i)?;
         if let Some(tag) = read(&text[inside..end], domains, choices) {
             return Some(Tagged { tag, rest: cut(text, start, end + 1) });
         }
