@@ -84,11 +84,7 @@ async fn sweep(shared: &Shared, now: Timestamp, trusted: bool) -> Result<(), cra
         }
         let sent = step::sent_before(&item);
         let told = shared.reporter.tell(&item, Kind::Delayed, item.fault.as_ref(), item.gateway.as_ref(), sent).await;
-        if shared.store.warn(item.id, told.errand).await?
-            && let Some(dead) = told.dead
-        {
-            shared.store.bury(dead).await?;
-        }
+        shared.store.warn(item.id, told.errand, told.dead).await?;
     }
     for item in shared.store.overdue(now, BATCH).await? {
         match item.state {

@@ -20,6 +20,11 @@ use crate::{
 /// At most one conflict text per phone in this time.
 const ASK_EVERY: std::time::Duration = std::time::Duration::from_secs(3600);
 
+/// People a question names at most, those who wrote last; one answer is to be a digit, and a question a few segments.
+const MOST_CHOICES: usize = 9;
+/// Segments that wait for one answer at most; what comes behind them goes to the default mailbox at once.
+const MOST_WAITING: usize = 200;
+
 impl Inner {
     /// Opens a conflict, or adds a text to the open one.
     pub(super) async fn ask(
@@ -33,7 +38,10 @@ impl Inner {
         let gateway = &set.first().mo.gateway;
         let ids: Vec<MessageId> = set.segments.iter().map(|s| s.id).collect();
         let mut choices: Vec<Mailbox> = Vec::new();
-        for link in links {
+        if open.as_ref().is_some_and(|c| c.open && c.waiting.len() >= MOST_WAITING) {
+            return self.to_ladder(set, None, "default", now).await;
+        }
+        for link in links.iter().take(MOST_CHOICES) {
             if !choices.contains(&link.mailbox) {
                 choices.push(link.mailbox.clone());
             }

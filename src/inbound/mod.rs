@@ -182,3 +182,42 @@ impl Inner {
         self.store.resolve(step).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        ground::MessageId,
+        sms::{Body, Segment},
+    };
+
+    /// The first of two parts, from a phone of its own, received at `second`.
+    fn lone(n: u32, second: i64) -> StoredSegment {
+        let from = Originator::Name(format!("phone {n}"));
+        StoredSegment {
+            id: MessageId::new(),
+            mo: MoSegment {
+                gateway: "main".parse().expect("an id"),
+                number: None,
+                from,
+                segment: Segment { body: Body::Text("half".into()), udh: vec![0, 3, 7, 2, 1] },
+                reference: None,
+                sent: None,
+                received: Timestamp(second * 1_000),
+            },
+        }
+    }
+
+    #[test]
+    fn lone_segments_never_hide_what_comes_behind_them() {
+        let hour = Duration::from_secs(3_600);
+        let now = Timestamp(100_000);
+        let few: Vec<_> = (0..9).map(|n| lone(n, i64::from(n))).collect();
+        assert_eq!(patience(&few, 10, hour, now), hour);
+        assert!(assemble(few, now, hour).is_empty());
+        let many: Vec<_> = (0..10).map(|n| lone(n, i64::from(n))).collect();
+        let ready = assemble(many.clone(), now, patience(&many, 10, hour, now));
+        assert!((5..10).contains(&ready.len()), "the older half goes on: {}", ready.len());
+        assert!(ready.iter().all(|set| set.missing == 1));
+    }
+}

@@ -140,9 +140,10 @@ impl Store {
         let mut conn = self.inner.reader().await?;
         sqlite::late(&mut conn, now, limit).await.map_err(|e| sqlite::down(&e))
     }
-    /// Marks an item as warned and queues the warning, in one transaction; `false` if it was warned or closed already.
-    pub async fn warn(&self, id: MessageId, warning: Option<New>) -> Result<bool, Down> {
-        self.yes(Operation::Warn { id, warning: warning.map(Box::new) }).await
+    /// Marks an item as warned and queues the warning, or keeps it where nobody may be told, in one transaction; `false`
+    /// if it was warned or closed already.
+    pub async fn warn(&self, id: MessageId, warning: Option<New>, dead: Option<DeadLetter>) -> Result<bool, Down> {
+        self.yes(Operation::Warn { id, warning: warning.map(Box::new), dead: dead.map(Box::new) }).await
     }
     /// The network's word on a segment; the item if it changed one. Inserts first, matches second; what matches nothing
     /// yet is parked and matched by the settlement that names its id, or by [`Store::match_parked`]. Never moves a

@@ -24,6 +24,7 @@ pub fn trials() -> Vec<Trial> {
         trial("outcomes: a gateway that splits otherwise by now gets what was frozen", || run_async(frozen())),
         trial("outcomes: what nobody took yet is cut anew for the next gateway", || run_async(cut_anew())),
         trial("outcomes: data goes in parts to every gateway, all of them", || run_async(data_in_parts())),
+        trial("outcomes: who is told what, and what is kept where nobody may be", || run_async(told())),
         trial("outcomes: what no gateway can carry fails at once, pinned or not", || run_async(not_carried())),
     ]
 }
@@ -271,6 +272,65 @@ async fn data_in_parts() {
     }
     assert_eq!(octets, 300);
     w.reaches(id, State::Closed, RELAYED).await;
+}
+
+/// Of one text and its end: how many reports, how many dead letters.
+async fn telling(change: impl FnOnce(&mut Origin), end: Event) -> (usize, usize) {
+    let mut w = World::new(&[way("a")]).await;
+    let mut new = text("one");
+    if let Payload::Text(text) = &mut new.payload {
+        change(&mut text.origin);
+    }
+    let id = w.put(new).await;
+    match end {
+        Event::Fails => {
+            w.answer("a", never(Scope::Recipient)).await;
+            w.reaches(id, State::Closed, FAILED).await;
+        }
+        Event::Arrives => {
+            w.answer("a", sent()).await;
+            w.reaches(id, State::Closed, RELAYED).await;
+        }
+        Event::Waits => {
+            w.answer("a", Outcome::Later(fault(Scope::Message, "not now").after(Some(DAY)))).await;
+            w.reaches(id, State::Waiting, None).await;
+            w.hand.advance(5 * HOUR);
+            let warned = async {
+                while !w.show(id).await.events.iter().any(|e| e.what == "warned") {
+                    w.hand.advance(SECOND);
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+            };
+            tokio::time::timeout(PATIENCE, warned).await.expect("it is marked as warned");
+        }
+    }
+    (w.reports().await.len(), w.store.dead_letters(10).await.expect("a store").len())
+}
+
+enum Event {
+    Fails,
+    Waits,
+    Arrives,
+}
+
+async fn told() {
+    use Event::{Arrives, Fails, Waits};
+    let notify = |success, failure, delay| move |o: &mut Origin| o.notify = Notify { success, failure, delay };
+    let never = |o: &mut Origin| o.notify = Notify::NEVER;
+    let nobody = |o: &mut Origin| o.report_to = None;
+    let automatic = |o: &mut Origin| o.auto_replied = true;
+    let default = |_: &mut Origin| ();
+    assert_eq!(telling(default, Fails).await, (1, 0));
+    assert_eq!(telling(default, Waits).await, (1, 0));
+    assert_eq!(telling(default, Arrives).await, (0, 0), "never success unless asked");
+    assert_eq!(telling(notify(true, false, false), Fails).await, (0, 1), "without FAILURE: a dead letter");
+    assert_eq!(telling(notify(true, false, false), Waits).await, (0, 0), "without DELAY: no warning");
+    assert_eq!(telling(notify(true, false, false), Arrives).await, (1, 0));
+    for (what, silent) in [("NEVER", never as fn(&mut Origin)), ("null sender", nobody), ("auto-reply", automatic)] {
+        assert_eq!(telling(silent, Fails).await, (0, 1), "{what}");
+        assert_eq!(telling(silent, Waits).await, (0, 1), "{what}");
+        assert_eq!(telling(silent, Arrives).await, (0, 0), "{what}");
+    }
 }
 
 async fn not_carried() {

@@ -23,7 +23,15 @@ pub fn trials() -> Vec<Trial> {
         trial("ladder: a question nobody answers ends in the default mailbox", conflict_unanswered),
         trial("ladder: a conflict without a global account is not asked at its cost", conflict_unpaid),
         trial("ladder: a mailbox that refuses for good gives way to the next step", refused_mailbox),
+        trial("ladder: a tag that is refused gives way to who wrote to the phone", refused_tag),
         trial("ladder: what everybody refuses is a dead letter", refused_everywhere),
+        trial("ladder: a report that is refused is a dead letter, and no bounce", refused_report),
+        trial("ladder: one person written in two ways is one person", one_person),
+        trial(
+            "ladder: the number of a question that is over is a word like others, and nobody is asked twice",
+            late_choice,
+        ),
+        trial("ladder: a question about a text of a gateway that only receives goes out by another", one_way),
         trial("ladder: greylisting only delays", greylisted),
         trial("ladder: the same reference is acknowledged and delivered once", duplicates),
         trial("ladder: segments come in any order", assembly),
@@ -159,6 +167,61 @@ fn refused_mailbox() {
     let world = World::with(Setup::default(), Provider::willing(), MailSink::judging(gone));
     world.phone("#gone@example.test# hello");
     world.mail_to("postmaster@example.test", "hello");
+}
+
+fn refused_tag() {
+    let gone = |rcpt: &str| rcpt.contains("gone@").then_some("550 5.1.1 no such user");
+    let world = World::with(Setup::default(), Provider::willing(), MailSink::judging(gone));
+    send_and_see(&world, ALICE, "from alice");
+    world.phone("#gone@example.test# hello");
+    let mail = world.mail_to(ALICE, "hello");
+    assert!(mail.rcpt.iter().all(|r| r.contains(ALICE)));
+}
+
+fn refused_report() {
+    let refuses = Provider::start(|_| crate::support::sink::Answer::Say(400, "unknown subscriber".into()));
+    let world = World::with(Setup::default(), refuses, MailSink::judging(|_| Some("550 5.7.1 go away")));
+    let replies = world.send(ALICE, &[&to_phone()], &mail("lost@example.test", ALICE, "hello", ""));
+    assert_eq!(replies[0].code, 250);
+    until("a dead letter", || (dead_letters(&world) == 1).then_some(()));
+    world.martlet.settled();
+    assert_eq!((dead_letters(&world), world.mails.seen.len()), (1, 0));
+}
+
+fn one_person() {
+    let world = World::new(Setup::default());
+    send_and_see(&world, ALICE, "from alice");
+    send_and_see(&world, "Alice@Example.test", "from Alice");
+    world.phone("Yes, gladly");
+    let mail = world.mails.seen.wait("a mail to her", |m| words_of(m).contains("Yes, gladly"));
+    assert!(mail.rcpt.iter().all(|r| r.to_ascii_lowercase().contains(ALICE)), "{:?}", mail.rcpt);
+    assert_eq!(header_of(&mail, "In-Reply-To").as_deref(), Some("<from.Alice@example.test>"), "the later one");
+}
+
+fn late_choice() {
+    let inbound = "conflict_wait = \"300ms\"";
+    let world = World::new(Setup { inbound, more: "[[account]]\nuser = \"*\"\n", ..Setup::default() });
+    send_and_see(&world, ALICE, "from alice");
+    send_and_see(&world, BOB, "from bob");
+    world.phone("whom do I mean?");
+    world.mail_to("inbox@example.test", "whom do I mean?");
+    world.phone("#1# too late");
+    assert_eq!(words_of(&world.mail_to("inbox@example.test", "too late")), "#1# too late");
+    let questions = world.provider.seen.all().iter().filter(|r| r.value("text").contains("#1# for")).count();
+    assert_eq!(questions, 1, "one question an hour");
+}
+
+fn one_way() {
+    let more =
+        "[[account]]\nuser = \"*\"\n[[gateway]]\nid = \"ear\"\ntype = \"handset\"\npassword = \"pin\"\nsend = false\n";
+    let world = World::new(Setup { more, ..Setup::default() });
+    send_and_see(&world, ALICE, "from alice");
+    send_and_see(&world, BOB, "from bob");
+    let form = format!("id=ear&pass=pin&number=%2B{}&data=whom", &PHONE[1..]);
+    let (status, body) =
+        crate::support::http::call(world.martlet.http, "POST", "/sms/deliver.html", &form).expect("a call");
+    assert_eq!(status, 200, "{body}");
+    world.provider.seen.wait("the question", |r| r.value("text").contains("#2# for"));
 }
 
 fn refused_everywhere() {

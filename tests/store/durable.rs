@@ -147,7 +147,7 @@ async fn little_disk_left() {
     assert_eq!(store.put(vec![text()], false).await, Err(Down::Full));
     assert_eq!(store.take(Vec::new()).await, Err(Down::Full));
     assert!(store.settle(unsure(id, n, vec![report(id)])).await);
-    assert!(store.warn(late, Some(report(late))).await.expect("store"));
+    assert!(store.warn(late, Some(report(late)), None).await.expect("store"));
     assert!(store.receipt(receipt("x", SegmentState::Delivered)).await.expect("store").is_none());
     let items = store.lease(&[Key::Any], 10, w.now()).await.expect("store");
     let item = items.iter().find(|item| item.id == waiting).expect("leased");

@@ -222,7 +222,7 @@ async fn closed_stays_closed() {
     assert!(!w.store.settle(settle(id, 0, Next::Closed(Closed::Expired), "expired")).await);
     assert!(!w.store.settle(sent(id, n, "r1")).await);
     assert!(!w.store.admin(id, Hand::Cancel).await.expect("store"));
-    assert!(!w.store.warn(id, None).await.expect("store"));
+    assert!(!w.store.warn(id, None, None).await.expect("store"));
     assert_eq!(w.state(id).await, (State::Closed, Some(Closed::Failed)));
 }
 
@@ -322,8 +322,8 @@ async fn warned_once() {
     assert!(w.store.late(w.now(), 10).await.expect("store").is_empty());
     w.hand.advance(4 * HOUR);
     assert_eq!(w.store.late(w.now(), 10).await.expect("store")[0].id, id);
-    assert!(w.store.warn(id, Some(report(id))).await.expect("store"));
-    assert!(!w.store.warn(id, Some(report(id))).await.expect("store"));
+    assert!(w.store.warn(id, Some(report(id)), None).await.expect("store"));
+    assert!(!w.store.warn(id, Some(report(id)), None).await.expect("store"));
     assert!(w.store.late(w.now(), 10).await.expect("store").is_empty());
     assert_eq!(w.store.counts().await.expect("store").mails_waiting, 1);
     assert!(w.lease(id).await.warned);

@@ -3,7 +3,7 @@
 use super::{attempt::close, put, row::Stage, work::Work};
 use crate::{
     ground::MessageId,
-    store::{Closed, Hand, New, Why},
+    store::{Closed, DeadLetter, Hand, New, Why},
 };
 
 /// Hold, release, retry, cancel; `false` where the state does not allow it.
@@ -36,12 +36,15 @@ pub fn hand(work: &mut Work<'_>, id: MessageId, hand: Hand) -> bool {
 }
 
 /// Marks an item as warned, and queues the warning.
-pub fn warn(work: &mut Work<'_>, id: MessageId, warning: Option<&New>) -> bool {
+pub fn warn(work: &mut Work<'_>, id: MessageId, warning: Option<&New>, dead: Option<&DeadLetter>) -> bool {
     if !work.row(id).is_some_and(|row| row.is_open_for_hands() && !row.warned) {
         return false;
     }
     work.change(id, |row| row.warned = true);
     work.event(id, "warned", None, None, None);
+    if let Some(letter) = dead {
+        work.bury(letter);
+    }
     put::errands(work, warning.map(std::slice::from_ref).unwrap_or_default());
     true
 }

@@ -20,6 +20,7 @@ pub enum Op {
     Warn {
         id: MessageId,
         warning: Option<Box<New>>,
+        dead: Option<Box<DeadLetter>>,
     },
     Receipt(Box<Receipt>),
     Sweep(Timestamp),
@@ -88,7 +89,7 @@ impl Op {
             Self::Put { batch, .. } => put::need(batch, need, careful),
             Self::Begin(batch) => need.rows.extend(batch.iter().map(|begin| begin.id)),
             Self::Settle(settle) => attempt::need(settle, need, careful),
-            Self::Warn { id, warning } => {
+            Self::Warn { id, warning, .. } => {
                 need.rows.insert(*id);
                 put::need(warning.as_deref(), need, careful);
             }
@@ -110,7 +111,7 @@ impl Op {
             Self::Put { batch, all } => Answer::Placed(put::put(work, batch, *all)),
             Self::Begin(batch) => Answer::Begun(attempt::begin(work, batch)),
             Self::Settle(settle) => Answer::Yes(attempt::settle(work, settle)),
-            Self::Warn { id, warning } => Answer::Yes(hand::warn(work, *id, warning.as_deref())),
+            Self::Warn { id, warning, dead } => Answer::Yes(hand::warn(work, *id, warning.as_deref(), dead.as_deref())),
             Self::Receipt(receipt) => Answer::Items(receipt::receipt(work, receipt).into_iter().collect()),
             Self::Sweep(now) => Answer::Items(receipt::sweep(work, *now)),
             Self::Hand { id, hand } => Answer::Yes(hand::hand(work, *id, *hand)),
