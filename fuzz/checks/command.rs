@@ -1,10 +1,7 @@
 //! Any line gives a command or a refusal in good form; nothing of a command holds control characters; case of the
 //! verb and blanks at the end of the parameters change nothing.
 
-use martlet::{
-    address::ReversePath,
-    smtp::{Command, line::LIMIT},
-};
+use martlet::smtp::{Command, line::LIMIT};
 
 pub fn command(data: &[u8]) {
     let line = &data[..data.len().min(LIMIT - 2)];
@@ -39,7 +36,7 @@ fn sound(command: &Command, line: &str) {
             plain(&envelope.dsn.envid);
             assert!(envelope.dsn.envid.as_ref().is_none_or(|id| id.is_ascii() && id.len() <= 100));
             assert!(envelope.auth.as_deref() != Some("<>"));
-            assert!(envelope.smtputf8 || line.is_ascii() || envelope.from == ReversePath::Null || !path_is_utf8(line));
+            assert!(envelope.smtputf8 || line.is_ascii());
         }
         Command::Rcpt { recipient, needs_utf8 } => {
             plain(&recipient.orcpt);
@@ -54,9 +51,4 @@ fn sound(command: &Command, line: &str) {
         }
         _ => {}
     }
-}
-
-/// Whether something beyond ASCII stands before the last `>`.
-fn path_is_utf8(line: &str) -> bool {
-    line.rfind('>').is_some_and(|end| !line[..end].is_ascii())
 }

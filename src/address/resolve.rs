@@ -17,7 +17,7 @@ pub struct Domains {
     pub prefixes: Vec<String>,
     pub bare_numbers: bool,
     pub numbering: Numbering,
-    /// `[[address]]` by their address in lower case; see [`super::read_helpers`].
+    /// `[[address]]` by their address in lower case; see [`super::helper::read`].
     pub helpers: HashMap<String, Helper>,
 }
 

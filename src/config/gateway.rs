@@ -113,11 +113,6 @@ impl Read for Type {
 pub struct PhoneFrom(String);
 
 impl PhoneFrom {
-    /// Only the number: it becomes the display name, and there is no way to reply.
-    pub fn is_name_only(&self) -> bool {
-        !self.0.contains('@')
-    }
-
     /// The pattern with `%s` for the phone.
     pub fn pattern(&self) -> String {
         self.0.replacen("{number}", "%s", 1)
@@ -223,7 +218,7 @@ mod tests {
         let read = |given: &str| PhoneFrom::read(&Value::String(given.into())).map_err(|w| w.cause);
         let from = read("sms:%s@sms.example.test").expect("from");
         assert_eq!(from.of("+15551234567"), "sms:+15551234567@sms.example.test");
-        assert!(!from.is_name_only() && read("%s").expect("name").is_name_only());
+        assert!(read("%s").is_ok(), "only the number: there is no way to reply");
         for bad in ["", "sms@x.test", "%s%s@x.test", "%s@", "%s@a b", "<%s@x.test>", "%s\n@x.test", "a%s"] {
             assert!(read(bad).is_err(), "{bad}");
         }

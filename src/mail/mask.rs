@@ -24,7 +24,9 @@ pub fn mask(headers: &[u8], secrets: &[Vec<u8>]) -> Vec<u8> {
             at += line_at(headers, at).len();
         }
         let field = &headers[start..at];
-        let name = field.iter().position(|b| *b == b':').filter(|colon| is_name(&field[..*colon])).map_or(0, |c| c + 1);
+        // A colon in a folded line ends no name: what stands before it is a value, and may be a secret.
+        let colon = line_at(field, 0).iter().position(|b| *b == b':');
+        let name = colon.filter(|colon| is_name(&field[..*colon])).map_or(0, |c| c + 1);
         out.extend_from_slice(&field[..name]);
         value(&field[name..], &needles, cover, &mut out);
     }
@@ -218,6 +220,7 @@ mod tests {
             ("To: a%2Bb a%2bb\r\n", vec!["a%2Bb"], "To: *** ***\r\n"),
             ("To: aaa\r\n", vec!["aa"], "To: ***\r\n"),
             ("s3cret: x\r\n", vec!["s3cret"], "s3cret: x\r\n"),
+            ("s3cret\r\n : x\r\n", vec!["s3cret"], "***\r\n : x\r\n"),
             ("X: a*b\r\n", vec!["a*b"], "X: ###\r\n"),
             ("Subject: =?utf-8?B?czNjcmV0?= z\r\n", vec!["s3cret"], "Subject: *** z\r\n"),
             ("X: y\r\n", vec![" ", ""], "X: y\r\n"),

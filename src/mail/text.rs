@@ -16,8 +16,6 @@ use super::{
     read::Mail,
     template::{Template, Variable},
 };
-use crate::ground::Enhanced;
-
 /// Octets of a body that are looked at: far more than 128 segments hold.
 const MAX_BODY: usize = 512 * 1024;
 
@@ -108,18 +106,13 @@ impl fmt::Debug for Extract {
     }
 }
 
-/// Why a mail gives no text. `Display` is fit for an SMTP reply with [`NoText::CODE`].
+/// Why a mail gives no text. `Display` is fit for an SMTP reply (`554 5.6.0`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoText {
     /// S/MIME or PGP.
     Encrypted,
     /// Neither words nor a subject.
     Empty,
-}
-
-impl NoText {
-    /// `554 5.6.0`.
-    pub const CODE: Enhanced = Enhanced::new(5, 6, 0);
 }
 
 impl fmt::Display for NoText {

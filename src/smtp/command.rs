@@ -132,7 +132,8 @@ fn mail(rest: &str) -> Result<Command, CommandError> {
         }
     };
     let params = params::mail(tail)?;
-    if !params.smtputf8 && !text[..text.len() - tail.len()].is_ascii() {
+    // The parameters too: `AUTH=` may hold an address (RFC 6531 3.4).
+    if !params.smtputf8 && !text.is_ascii() {
         return Err(CommandError::NeedsUtf8);
     }
     Ok(Command::Mail(Box::new(Envelope {
@@ -197,6 +198,8 @@ mod tests {
             ("MAIL FROM: <a@b.test>", "mail a@b.test None None false"),
             ("MAIL FROM:<a@b.test> AUTH=c+40d SMTPUTF8", "mail a@b.test None Some(\"c@d\") true"),
             ("MAIL FROM:<é@b.test>", "553"),
+            ("MAIL FROM:<a@b.test> AUTH=é@b.test", "553"),
+            ("MAIL FROM:<a@b.test> AUTH=é@b.test SMTPUTF8", "mail a@b.test None Some(\"é@b.test\") true"),
             ("MAIL FROM:<é@b.test> SMTPUTF8", "mail é@b.test None None true"),
             ("MAIL FROM:a@b.test", "501"),
             ("MAIL FROM:<a@b.test>SIZE=3", "501"),

@@ -225,9 +225,4 @@ impl Template {
     pub fn tells_sender(&self) -> bool {
         self.names(Name::Sender)
     }
-
-    /// Whether it carries a user data header.
-    pub fn tells_udh(&self) -> bool {
-        self.names(Name::Udh)
-    }
 }
