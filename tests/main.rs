@@ -8,6 +8,7 @@ mod config;
 mod corpora;
 mod crash;
 mod dialogues;
+mod discretion;
 mod e2e;
 mod gateway;
 mod journeys;
@@ -27,6 +28,7 @@ fn main() -> std::process::ExitCode {
         corpora::trials(),
         crash::trials(),
         dialogues::trials(),
+        discretion::trials(),
         e2e::trials(),
         gateway::trials(),
         journeys::trials(),

@@ -125,10 +125,10 @@ mod tests {
         assert_eq!(fetch("'plain'"), Ok("plain".into()));
         assert_eq!(fetch("{ env = 'PIN' }"), Ok("1234".into()));
         assert_eq!(fetch("{ file = 'pin' }"), Ok("5678".into()));
-        assert!(fetch("{ env = 'NONE' }").unwrap_err().contains("NONE"));
-        assert!(fetch("{ file = 'none' }").unwrap_err().contains("/etc/m/none"));
+        assert!(fetch("{ env = 'NONE' }").expect_err("no secret").contains("NONE"));
+        assert!(fetch("{ file = 'none' }").expect_err("no secret").contains("/etc/m/none"));
         for bad in ["1", "{}", "{ env = 'A', file = 'b' }", "{ env = 1 }", "{ envv = 'A' }", "{ env = '' }"] {
-            assert!(fetch(bad).unwrap_err().starts_with("expected"), "{bad}");
+            assert!(fetch(bad).expect_err("no secret").starts_with("expected"), "{bad}");
         }
     }
 }

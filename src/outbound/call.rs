@@ -95,10 +95,10 @@ impl super::Inner {
         amount: u64,
         now: Timestamp,
     ) -> Result<Called, Refusal> {
-        self.store.ready().await.map_err(down)?;
+        self.store.ready().await.map_err(|why| down(&why))?;
         let Limit::AtMost(limit) = allowance.limit else { return Ok(Called::WouldQueue) };
         let month = super::month(now, &self.settings.zone);
-        let used = self.store.usage(&allowance.pool, month).await.map_err(down)?;
+        let used = self.store.usage(&allowance.pool, month).await.map_err(|why| down(&why))?;
         if used.saturating_add(amount) > limit { Err(over_quota(limit, month)) } else { Ok(Called::WouldQueue) }
     }
 }

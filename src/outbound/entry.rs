@@ -94,7 +94,7 @@ impl Inner {
         let month = month(self.clock.now(), &self.settings.zone);
         let results = self.store.put(entries, all).await.map_err(|down| {
             observe::log::store_down("put", &down);
-            self::down(down)
+            self::down(&down)
         })?;
         let mut answers = Vec::with_capacity(results.len());
         // `all`: the entry that has its own reason speaks for the others.
@@ -131,7 +131,7 @@ impl Inner {
 }
 
 /// The answer while the store takes nothing.
-pub fn down(down: Down) -> Refusal {
+pub fn down(down: &Down) -> Refusal {
     match down {
         Down::Full => refuse(452, (4, 3, 1), "no disk space left here, try again later", "full"),
         Down::Broken(_) => refuse(451, (4, 3, 0), "the queue cannot be written, try again later", "broken"),
