@@ -294,7 +294,7 @@ mod tests {
         ] {
             assert!(read::<Duration>(bad).is_err(), "{bad}");
         }
-        assert!(read::<Duration>("30").unwrap_err().contains("\"30s\""));
+        assert!(read::<Duration>("30").expect_err("bad").contains("\"30s\""));
     }
 
     #[test]
