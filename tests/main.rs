@@ -8,6 +8,7 @@ mod config;
 mod corpora;
 mod crash;
 mod dialogues;
+mod discretion;
 mod dispatch;
 mod e2e;
 mod gateway;
@@ -28,6 +29,7 @@ fn main() -> std::process::ExitCode {
         corpora::trials(),
         crash::trials(),
         dialogues::trials(),
+        discretion::trials(),
         dispatch::trials(),
         e2e::trials(),
         gateway::trials(),

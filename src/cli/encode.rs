@@ -11,7 +11,7 @@ use crate::sms::{
     tidy::{Transliterate, tidy, transliterate},
 };
 
-#[derive(Debug, clap::Args)]
+#[derive(clap::Args)]
 pub struct Args {
     /// The words
     #[arg(allow_hyphen_values = true)]
@@ -22,6 +22,13 @@ pub struct Args {
     /// One JSON value
     #[arg(long)]
     json: bool,
+}
+
+/// Without the text.
+impl std::fmt::Debug for Args {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Args")
+    }
 }
 
 pub fn run(args: &Args, out: &mut dyn Write) -> Done {

@@ -19,13 +19,20 @@ use crate::{
 };
 
 /// What the configuration says of a gateway beside its kind.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Settings {
     pub priority: u32,
     pub weight: u32,
     pub on_unsure: OnUnsure,
     /// Our number there: what the call log keeps.
     pub number: Option<String>,
+}
+
+/// Without our number.
+impl std::fmt::Debug for Settings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Settings({}, {}, {:?})", self.priority, self.weight, self.on_unsure)
+    }
 }
 
 /// A gateway as the dispatcher sees it.

@@ -89,8 +89,9 @@ impl From<Enhanced> for String {
     }
 }
 
-/// What went wrong, for whom, and what the other side wished.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// What went wrong, for whom, and what the other side wished. `Debug` shows none of the words: networks repeat numbers
+/// and texts in them.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fault {
     pub scope: Scope,
     pub code: Enhanced,
@@ -111,6 +112,12 @@ impl Fault {
     pub fn after(mut self, pause: Option<Duration>) -> Self {
         self.after = pause;
         self
+    }
+}
+
+impl fmt::Debug for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Fault({:?} {} [{}])", self.scope, self.code, self.text.len())
     }
 }
 

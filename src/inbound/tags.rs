@@ -6,10 +6,17 @@
 use crate::address::Mailbox;
 
 /// A tag that counts, and the text without it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Tagged {
     pub tag: Tag,
     pub rest: String,
+}
+
+/// Without the words.
+impl std::fmt::Debug for Tagged {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Tagged({:?}, [{}])", self.tag, self.rest.len())
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

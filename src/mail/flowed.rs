@@ -3,7 +3,7 @@
 //! What goes wrong elsewhere: `-- ` is never flowed, a stuffed `>` is no quote, and DelSp removes the soft blank.
 
 /// One line of a body.
-#[derive(Clone, Default, PartialEq, Eq, Debug)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Line {
     /// Without quote marks and without line end.
     pub text: String,
@@ -11,6 +11,13 @@ pub struct Line {
     pub quoted: bool,
     /// Inside an element that marks a signature (HTML only).
     pub signature: bool,
+}
+
+/// Without the words.
+impl std::fmt::Debug for Line {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Line([{}])", self.text.len())
+    }
 }
 
 impl Line {

@@ -17,13 +17,22 @@ use super::{
 };
 use crate::ground::{Enhanced, Fault, Outcome, Scope};
 
-/// What the machine wants next.
-#[derive(Debug, PartialEq, Eq)]
+/// What the machine wants next. `Debug` shows no octets: they are the mail.
+#[derive(PartialEq, Eq)]
 pub enum Next {
     /// Write these octets and read a reply.
     Write(Vec<u8>),
     /// It is over. `reusable`: another mail may go over this connection.
     Done { outcome: Outcome, reusable: bool },
+}
+
+impl std::fmt::Debug for Next {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Write(octets) => write!(f, "Write([{}])", octets.len()),
+            Self::Done { outcome, reusable } => write!(f, "Done({outcome:?}, {reusable})"),
+        }
+    }
 }
 
 /// What the server can do, as it said in its answer to LHLO.

@@ -15,11 +15,18 @@ use crate::ground::{Enhanced, Fault, Outcome, RemoteId, Scope};
 const REPLY_CAP: usize = 16 * 1024;
 
 /// A reply: code, enhanced code where it has one, words of all lines.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Reply {
     pub code: u16,
     pub enhanced: Option<Enhanced>,
     pub words: String,
+}
+
+/// Without the words: servers repeat addresses in them.
+impl std::fmt::Debug for Reply {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Reply({}, [{}])", self.code, self.words.len())
+    }
 }
 
 /// What the other side sent is no reply, or endless.

@@ -49,7 +49,7 @@ pub struct StoredSegment {
 }
 
 /// A call-log link as read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Link {
     pub gateway: GatewayId,
     pub number: Option<String>,
@@ -64,7 +64,7 @@ pub struct Link {
 }
 
 /// Several people wrote to one phone: what it must answer to.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Conflict {
     pub id: MessageId,
     pub phone: String,
@@ -78,6 +78,20 @@ pub struct Conflict {
     /// When the last conflict text was sent to this phone.
     pub asked: Timestamp,
     pub open: bool,
+}
+
+/// Without the subject, the phone's number and ours.
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Link({}, {:?}, {})", self.gateway, self.mailbox, self.message)
+    }
+}
+
+/// Without the phone's number.
+impl fmt::Debug for Conflict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Conflict({}, {}, {:?}, [{}])", self.id, self.gateway, self.choices, self.waiting.len())
+    }
 }
 
 /// One step of the inbound journey, in one transaction.

@@ -284,7 +284,7 @@ pub enum SegmentState {
 }
 
 /// An item with its history, for people (`martlet queue show`). No text in it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Clone, Serialize)]
 pub struct Shown {
     pub id: MessageId,
     /// The phone or the mailbox; masked unless the reader asked for more.
@@ -303,7 +303,7 @@ pub struct Shown {
 }
 
 /// One step in the life of a message.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Event {
     pub at: Timestamp,
     /// One word: accepted, begun, sent, deferred, failed, unsure, warned, reported, held, released, cancelled,
@@ -390,6 +390,30 @@ impl Payload {
 impl fmt::Debug for Original {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Original({:?}, [{}])", self.id, self.headers.len())
+    }
+}
+
+/// Without the network's words.
+impl fmt::Debug for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shown")
+            .field("id", &self.id)
+            .field("to", &self.to)
+            .field("kind", &self.kind)
+            .field("state", &self.state)
+            .field("result", &self.result)
+            .field("attempts", &self.attempts)
+            .field("gateway", &self.gateway)
+            .field("segments", &self.segments)
+            .field("events", &self.events)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Without the network's words.
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Event({} {:?} {:?})", self.what, self.gateway, self.segment)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Attempts and what became of them.
 
-use std::ops::Range;
+use std::{fmt, ops::Range};
 
 use super::{Closed, Month, New, SegmentState, Why};
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// An attempt to be written down before it is made.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Begin {
     pub id: MessageId,
     /// `None` for mails.
@@ -23,7 +23,7 @@ pub struct Begin {
 }
 
 /// A call-log link: who wrote to which phone by which gateway, until when.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct NewLink {
     /// E.164 or short code.
     pub phone: String,
@@ -110,7 +110,7 @@ pub struct Receipt {
 }
 
 /// Something that ended and whose owner could not be told.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct DeadLetter {
     /// One word: bounce, withheld, refused, expired, unroutable.
     pub kind: &'static str,
@@ -123,7 +123,7 @@ pub struct DeadLetter {
 }
 
 /// A dead letter as listed.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Clone, serde::Serialize)]
 pub struct DeadLetterRow {
     pub id: MessageId,
     pub at: Timestamp,
@@ -131,4 +131,31 @@ pub struct DeadLetterRow {
     pub about: Option<MessageId>,
     pub cause: String,
     pub size: u64,
+}
+
+/// Without the frozen segments: they hold the text.
+impl fmt::Debug for Begin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Begin({}, {:?}, {:?}, {:?})", self.id, self.gateway, self.parts, self.link)
+    }
+}
+
+/// Without the phone's number and ours.
+impl fmt::Debug for NewLink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "NewLink({}, {:?})", self.gateway, self.mailbox)
+    }
+}
+
+/// Without what is kept, and without the network's words.
+impl fmt::Debug for DeadLetter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DeadLetter({}, {:?}, [{}])", self.kind, self.about, self.data.len())
+    }
+}
+
+impl fmt::Debug for DeadLetterRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DeadLetterRow({}, {}, {:?}, [{}])", self.id, self.kind, self.about, self.size)
+    }
 }

@@ -9,7 +9,7 @@ use super::{ALICE, PASSWORD, PHONE, Setup, System, TO_PHONE, mail};
 use crate::support::{
     Needs,
     letter::{address, date, header, text},
-    process::{DEADLINE, until},
+    process::{DEADLINE, until, within},
     sink::Answer,
     talk::Letter,
     trial_with,
@@ -124,10 +124,11 @@ fn twice() {
     let data = mail("twice@example.test", "s", "only once", "");
     let letter = Letter { from: ALICE, to: vec![TO_PHONE], data, ..Letter::default() };
     assert_eq!(system.alice(&letter).code, 250);
-    until("Postfix's second try", || {
+    let twice = within(DEADLINE, || {
         let log = system.postfix.log();
         (log.contains("status=deferred") && log.contains("status=sent")).then_some(())
     });
+    assert!(twice.is_some(), "Postfix's second try:\n{}\n{}", system.postfix.log(), system.martlet.log());
     assert!(system.cut.as_ref().is_some_and(|c| c.done.load(Ordering::SeqCst)), "the first answer was lost");
     system.provider.seen.wait("the text", |_| true);
     // The same words again are another mail.

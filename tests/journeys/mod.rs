@@ -2,6 +2,7 @@
 //! goes to, who may send, what is refused and in which words, which gateway takes it.
 
 mod calls;
+mod discreet;
 mod ladder;
 mod outbound;
 
@@ -16,7 +17,7 @@ use crate::support::{
 };
 
 pub fn trials() -> Vec<Trial> {
-    [ladder::trials(), outbound::trials(), calls::trials()].into_iter().flatten().collect()
+    [ladder::trials(), outbound::trials(), calls::trials(), discreet::trials()].into_iter().flatten().collect()
 }
 
 pub const ALICE: &str = "alice@example.test";

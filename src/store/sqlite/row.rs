@@ -36,7 +36,7 @@ pub enum Kind {
     Segment,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Row {
     pub id: MessageId,
     pub kind: Kind,
@@ -86,6 +86,13 @@ pub struct Row {
     pub unsure: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<Closed>,
+}
+
+/// Without the phone.
+impl std::fmt::Debug for Row {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Row({}, {:?}, {:?})", self.id, self.kind, self.stage)
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape that serde asks for")]
