@@ -36,7 +36,6 @@ pub fn refuse(code: u16, enhanced: (u8, u16, u16), words: impl AsRef<str>, reaso
 }
 
 /// What an address of ours means.
-#[expect(clippy::large_enum_variant, reason = "one at a time, for the moment of one recipient")]
 pub enum Resolved {
     /// `postmaster@` and `abuse@`: a person, not a phone.
     Postmaster,

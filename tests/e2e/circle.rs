@@ -124,8 +124,13 @@ fn twice() {
     let data = mail("twice@example.test", "s", "only once", "");
     let letter = Letter { from: ALICE, to: vec![TO_PHONE], data, ..Letter::default() };
     assert_eq!(system.alice(&letter).code, 250);
+    let mut flushed = std::time::Instant::now();
     let twice = within(DEADLINE, || {
         let log = system.postfix.log();
+        if log.contains("skipped, still being delivered") && flushed.elapsed().as_secs() >= 1 {
+            flushed = std::time::Instant::now();
+            system.postfix.flush();
+        }
         (log.contains("status=deferred") && log.contains("status=sent")).then_some(())
     });
     assert!(twice.is_some(), "Postfix's second try:\n{}\n{}", system.postfix.log(), system.martlet.log());

@@ -25,6 +25,7 @@ pub enum Way {
 
 pub struct Postfix {
     running: Running,
+    config: PathBuf,
     pub queue: PathBuf,
     pub log: PathBuf,
     /// Where strangers come in, submission, and the way back from Martlet.
@@ -62,7 +63,7 @@ impl Postfix {
         for port in [mx, submission, helper] {
             running.wait_for("its ports", || reachable(&Place::Tcp(port)));
         }
-        Self { running, queue, log, mx, submission, helper, identity }
+        Self { config, running, queue, log, mx, submission, helper, identity }
     }
 
     /// A session on the submission port, TLS and logged in.
@@ -76,6 +77,12 @@ impl Postfix {
     /// One mail of a user who has logged in.
     pub fn submit(&self, user: &str, password: &str, letter: &Letter) -> Vec<Reply> {
         self.submit_as(user, password).letter(letter, false).expect("a session")
+    }
+
+    /// Asks for a delivery of everything deferred, now. A queue run that looks while the mail is still being delivered
+    /// skips it and comes back only after minutes.
+    pub fn flush(&self) {
+        super::process::run(std::process::Command::new("postqueue").arg("-c").arg(&self.config).arg("-f"));
     }
 
     pub fn log(&self) -> String {
