@@ -334,5 +334,7 @@ fn hidden(written: &str, secrets: &[Vec<u8>]) -> String {
         secrets.iter().filter_map(|s| std::str::from_utf8(s).ok()).filter(|s| !s.is_empty()).collect();
     // The longest form first, so that no rest of it stays.
     secrets.sort_by_key(|s| std::cmp::Reverse(s.len()));
-    secrets.iter().fold(written.to_owned(), |text, secret| text.replace(secret, "***"))
+    // By its name first: a quoted pair may stand before any of its characters (RFC 5321 4.1.2), in ORCPT as well.
+    let named = String::from_utf8_lossy(&mail::mask_named(written.as_bytes())).into_owned();
+    secrets.iter().fold(named, |text, secret| text.replace(secret, "***"))
 }
