@@ -202,6 +202,7 @@ fn new(clock: &Clock) -> New {
         payload: Payload::Text(text.into()),
         charge: Some(Charge { pool, month: Month(24_000), amount: 1, limit: Some(10_000_000) }),
         fingerprint: Some(Fingerprint { hash, until: now + DAY / 24 }),
+        note: None,
         original: Some(original.into()),
     }
 }

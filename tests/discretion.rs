@@ -201,6 +201,7 @@ fn words_of_the_store() {
         payload: Payload::Text(Box::new(text.clone())),
         charge: None,
         fingerprint: None,
+        note: None,
         original: Some(original.clone().into()),
     };
     let mo = MoSegment {
@@ -334,12 +335,11 @@ const MAY: &[(&str, &str)] = &[
     ("config/error.rs Error", "the administrator's own words"),
     ("config/flow.rs Inbound", "domains, and templates"),
     ("config/gateway.rs Gateway", "description"),
-    ("config/gateway.rs Http", "names of headers"),
+    ("config/gateway/http.rs Http", "names of headers"),
     ("config/gateway.rs PhoneFrom", "an address pattern"),
     ("config/listener.rs Http", "hosts"),
     ("config/listener.rs Listener", "hosts"),
     ("config/mod.rs Config", "domains"),
-    ("config/net.rs Bind", "a group"),
     ("config/sms.rs Sms", "prefixes, and a template"),
     ("doors/http/mod.rs Settings", "hosts"),
     ("doors/mail/bind.rs Bind", "a group"),

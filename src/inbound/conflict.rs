@@ -136,6 +136,7 @@ impl Inner {
             })),
             charge: Some(Charge { pool: allowance.pool, month, amount: u64::from(parts), limit }),
             fingerprint: None,
+            note: None,
             original: None,
         }))
     }

@@ -70,11 +70,6 @@ pub fn interrupted(id: MessageId, gateway: Option<&GatewayId>, choice: &str) {
     tracing::warn!(%id, gateway = gateway.map_or("-", |g| g.as_str()), choice, "found unsure after a restart");
 }
 
-/// A message or report address that is not the account's own was replaced by the account's.
-pub fn address_replaced(id: MessageId, which: &str) {
-    tracing::info!(%id, which, "not the account's own address, the account's is used");
-}
-
 /// `authenticated=1` from the network is not believed.
 pub fn authenticated_ignored(door: &str) {
     tracing::warn!(door, "parameter authenticated is ignored: it is believed from rules only");

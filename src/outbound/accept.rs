@@ -74,13 +74,17 @@ impl Inner {
         let mut groups = Vec::new();
         let resolved: Vec<_> = handed.recipients.iter().map(|r| self.resolve(r)).collect();
         let common = self.common(handed, mail, &resolved);
-        let mut words = None;
+        let (mut words, mut buried) = (None, None);
         for (recipient, resolved) in handed.recipients.iter().zip(resolved) {
             let entries = match resolved {
                 Err(refusal) => Err(refusal),
                 Ok(Resolved::Postmaster) => Ok(vec![self.to_postmaster(&common)]),
                 Ok(Resolved::Phones(_)) if handed.envelope.from == ReversePath::Null => {
-                    match self.bounce(handed).await {
+                    if buried.is_none() {
+                        // One dead letter, however many phones the bounce was for.
+                        buried = Some(self.bounce(handed).await);
+                    }
+                    match buried.clone().expect("it was just set") {
                         Ok(()) => {
                             replies.push(Some(Reply::new(250, Enhanced::new(2, 0, 0), "kept as a dead letter")));
                             continue;
@@ -213,11 +217,11 @@ impl Inner {
         shaped: Shaped,
         piece: usize,
     ) -> New {
-        let (report_to, own_reply) = self.addresses(author, common.sender.as_ref(), common.author.as_ref());
-        let reply_to = params.reply.clone().or(own_reply);
+        let own = self.addresses(author, common.sender.as_ref(), common.author.as_ref());
+        let reply_to = params.reply.clone().or(own.reply_to);
         let hide = |written: String| hidden(&written, &common.secrets);
         let origin = Origin {
-            report_to,
+            report_to: own.report_to,
             reply_to,
             notify: recipient.notify.unwrap_or_default(),
             ret: common.handed.envelope.dsn.ret,
@@ -232,8 +236,16 @@ impl Inner {
             original: Some(common.original.id),
         };
         let fingerprint = self.mail_fingerprint(common, to.as_str(), params.id.as_ref(), piece);
-        let made =
-            Made { to, params, shaped, allowance: payer, origin, fingerprint, original: Some(common.original.clone()) };
+        let made = Made {
+            to,
+            params,
+            shaped,
+            allowance: payer,
+            origin,
+            fingerprint,
+            original: Some(common.original.clone()),
+            replaced: own.replaced,
+        };
         self.entry(made, common.now)
     }
 
@@ -334,7 +346,7 @@ fn hidden(written: &str, secrets: &[Vec<u8>]) -> String {
         secrets.iter().filter_map(|s| std::str::from_utf8(s).ok()).filter(|s| !s.is_empty()).collect();
     // The longest form first, so that no rest of it stays.
     secrets.sort_by_key(|s| std::cmp::Reverse(s.len()));
-    let text = secrets.iter().fold(written.to_owned(), |text, secret| text.replace(secret, "***"));
-    // What a quoted pair or a partial escape made of it is found by its name.
-    String::from_utf8_lossy(&mail::mask_named(text.as_bytes())).into_owned()
+    // By its name first: a quoted pair may stand before any of its characters (RFC 5321 4.1.2), in ORCPT as well.
+    let named = String::from_utf8_lossy(&mail::mask_named(written.as_bytes())).into_owned();
+    secrets.iter().fold(named, |text, secret| text.replace(secret, "***"))
 }

@@ -38,11 +38,12 @@ impl Outbound {
         if target.to.is_empty() || target.to.len() > MOST_NUMBERS {
             return Err(refuse(550, (5, 5, 3), format!("give 1 to {MOST_NUMBERS} numbers"), "numbers"));
         }
-        inner.known_gateway(params)?;
         let given = params.credentials.as_ref().or(basic.as_ref());
         let given = given
             .ok_or_else(|| refuse(550, (5, 7, 8), "give user and pass, or basic authentication", "no identity"))?;
         let who = inner.log_in(given).await?;
+        // Strangers do not learn which gateways there are.
+        inner.known_gateway(params)?;
         let allowance = inner.allowance(&who)?;
         if params.authenticated {
             crate::observe::log::authenticated_ignored("http");
@@ -57,7 +58,7 @@ impl Outbound {
             inner.shape_call(&data, params, allowance.max_parts, inner.accounts.caps_parts(&who))?
         };
         let now = inner.clock.now();
-        let (report_to, reply_to) = inner.addresses(&allowance, params.reply.as_ref(), params.reply.as_ref());
+        let own = inner.addresses(&allowance, params.reply.as_ref(), params.reply.as_ref());
         let mut entries = Vec::new();
         for to in &target.to {
             for (piece, shaped) in shaped.iter().cloned().enumerate() {
@@ -70,8 +71,17 @@ impl Outbound {
                     ];
                     fingerprint(&pieces, now + inner.settings.dedupe_window.max(MSGID_KEPT))
                 });
-                let origin = origin(&report_to, &reply_to, to.as_str(), now);
-                let made = Made { to, params, shaped, allowance: &allowance, origin, fingerprint, original: None };
+                let origin = origin(&own.report_to, &own.reply_to, to.as_str(), now);
+                let made = Made {
+                    to,
+                    params,
+                    shaped,
+                    allowance: &allowance,
+                    origin,
+                    fingerprint,
+                    original: None,
+                    replaced: false,
+                };
                 entries.push(inner.entry(made, now));
             }
         }

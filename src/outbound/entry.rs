@@ -28,12 +28,14 @@ pub struct Made<'a> {
     pub origin: Origin,
     pub fingerprint: Option<Fingerprint>,
     pub original: Option<Arc<Original>>,
+    /// An address that is not the account's own was replaced by the account's.
+    pub replaced: bool,
 }
 
 impl Inner {
     /// One entry for the queue.
     pub fn entry(&self, made: Made<'_>, now: Timestamp) -> New {
-        let Made { to, params, shaped, allowance, origin, fingerprint, original } = made;
+        let Made { to, params, shaped, allowance, origin, fingerprint, original, replaced } = made;
         let amount = match allowance.count {
             Count::Segments => u64::from(shaped.parts),
             Count::Messages => 1,
@@ -68,6 +70,7 @@ impl Inner {
             })),
             charge: Some(Charge { pool, month, amount, limit }),
             fingerprint,
+            note: replaced.then_some("an address that is not the account's own was replaced by the account's"),
             original,
         }
     }
@@ -120,16 +123,21 @@ impl Inner {
     }
 
     /// The text's origin: whom to tell and where replies go. Only the account's own addresses; else its main one.
-    pub fn addresses(
-        &self,
-        allowance: &Allowance,
-        sender: Option<&Mailbox>,
-        author: Option<&Mailbox>,
-    ) -> (Option<Mailbox>, Option<Mailbox>) {
+    pub fn addresses(&self, allowance: &Allowance, sender: Option<&Mailbox>, author: Option<&Mailbox>) -> Addresses {
         let own =
             |wished: Option<&Mailbox>| wished.filter(|w| allowance.owns(w)).or_else(|| allowance.address()).cloned();
-        (own(sender), own(author.or(sender)))
+        let author = author.or(sender);
+        let replaced = [sender, author].into_iter().flatten().any(|wished| !allowance.owns(wished));
+        Addresses { report_to: own(sender), reply_to: own(author), replaced }
     }
+}
+
+/// Where reports and replies of one text go.
+pub struct Addresses {
+    pub report_to: Option<Mailbox>,
+    pub reply_to: Option<Mailbox>,
+    /// One of them is not what the mail says.
+    pub replaced: bool,
 }
 
 /// The answer while the store takes nothing.

@@ -164,6 +164,8 @@ pub struct New {
     pub payload: Payload,
     pub charge: Option<Charge>,
     pub fingerprint: Option<Fingerprint>,
+    /// Something about it that its history should say from the first event on.
+    pub note: Option<&'static str>,
     /// Stored once even when several entries carry it.
     pub original: Option<Arc<Original>>,
 }
@@ -181,6 +183,7 @@ impl New {
             payload: Payload::Mail(Box::new(mail)),
             charge: None,
             fingerprint: None,
+            note: None,
             original: None,
         }
     }

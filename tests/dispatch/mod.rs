@@ -335,6 +335,7 @@ fn new(content: Content, parts: u8) -> New {
         payload: Payload::Text(text.into()),
         charge: Some(charge),
         fingerprint: None,
+        note: None,
         original: None,
     }
 }

@@ -325,6 +325,11 @@ fn bounces() {
     let taken = bounce(&id);
     assert_eq!(taken[0].code, 250, "{taken:?}");
     until("a dead letter", || (dead_letters(&world) == 1).then_some(()));
+    let two = [&*envelope, "+12015550124@sms.example.test"];
+    let data = format!("Subject: Undelivered\r\nMessage-ID: <b2@example.test>\r\n\r\n{id}\r\n");
+    let both = world.hand_over(&Letter { from: "", to: two.to_vec(), data, ..Letter::default() });
+    assert!(both.iter().filter(|r| r.code == 250).count() >= 2, "{both:?}");
+    until("one more dead letter", || (dead_letters(&world) == 2).then_some(()));
     let foreign = bounce("<somebody@else.example>");
     assert_eq!((foreign[0].code, foreign[0].enhanced()), (550, "5.7.1"));
     assert_eq!(world.provider.seen.len(), 0, "a bounce is never a text");

@@ -122,6 +122,11 @@ fn credentials() {
     world.provider.seen.wait("the alarm", |r| r.value("text") == "alarm");
     world.phone("on my way");
     world.mail_to("ops@example.test", "on my way");
+    let queue = world.martlet.queue();
+    let text = queue.iter().find(|m| m["gateway"] == "main").expect("the text");
+    let id = text["id"].as_str().expect("an id").to_owned();
+    let shown = world.martlet.json(&["queue", "show", &id]).to_string();
+    assert!(shown.contains("replaced by the account's"), "its history says so: {shown}");
     // Valid evidence does not help wrong credentials, and the limit is the account's own.
     assert_eq!(verdict(&world, ALICE, &to("?user=nagios&pass=no"), &letter("two", "x")).1, "5.7.8");
     let (code, enhanced) = verdict(&world, ALICE, &address, &letter("three", "second alarm"));

@@ -188,6 +188,7 @@ fn text_of(account: &str) -> New {
         payload: Payload::Text(text.into()),
         charge: None,
         fingerprint: None,
+        note: None,
         original: None,
     }
 }

@@ -104,7 +104,7 @@ fn enqueue(work: &mut Work<'_>, new: &New) {
     if let Some(tally) = row.tally() {
         work.count(tally, 1);
     }
-    work.event(new.id, "accepted", None, None, None);
+    work.event(new.id, "accepted", None, None, new.note);
     if let Some(mid) = &row.mid {
         work.writes.push(Table::MailId, &(mid, new.id));
     }
