@@ -102,16 +102,17 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     let (gateways, shelves) = gateways(&config)?;
     let accounts = build::accounts(&config)?;
     let known = config.gateways.iter().map(|g| g.id.clone()).collect();
+    let reporter = Reporter::new(store.clone(), clock.clone(), build::report(&config), crate::mail::Words::default());
     let outbound = Outbound::new(
         store.clone(),
         clock.clone(),
         config.addresses(),
         accounts.clone(),
         known,
+        reporter.clone(),
         build::outbound(&config),
     );
     let inbound = Inbound::new(store.clone(), clock.clone(), accounts, build::inbound(&config));
-    let reporter = Reporter::new(store.clone(), clock.clone(), build::report(&config), crate::mail::Words::default());
     let shared = Arc::new(dispatch::Shared {
         store: store.clone(),
         clock: clock.clone(),
@@ -132,7 +133,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     loops.spawn(dispatch::mails::run(shared.clone()));
     loops.spawn(dispatch::sweep::run(shared));
     loops.spawn(inbound.clone().run(stop.inbound.clone()));
-    let names = bound.names();
+    let names = bound.names(&config);
     let doors = open(bound, &config, &clock, &store, outbound, inbound, &stop);
     Ok(Running { bound: names, shelves, store, stop, doors, loops, tasks, gateways })
 }
@@ -176,8 +177,9 @@ struct Bound {
 }
 
 impl Bound {
-    fn names(&self) -> Vec<String> {
-        let mail = self.mail.iter().map(|bound| format!("lmtp {}", bound.name()));
+    fn names(&self, config: &Config) -> Vec<String> {
+        let mail = self.mail.iter().zip(&config.listeners);
+        let mail = mail.map(|(bound, listener)| format!("{} {}", listener.protocol.word(), bound.name()));
         let http = self.http.iter().map(|(_, addr)| format!("http {addr}"));
         mail.chain(http).collect()
     }

@@ -51,14 +51,22 @@ pub struct Listener {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {
     Lmtp,
+    Smtp,
+}
+
+impl Protocol {
+    /// As it is written in the file.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Lmtp => "lmtp",
+            Self::Smtp => "smtp",
+        }
+    }
 }
 
 impl Read for Protocol {
     fn read(value: &Value) -> Result<Self, Wrong> {
-        if text(value)? == "smtp" {
-            return Err(format!("{}: use \"lmtp\"", not_available("protocol = \"smtp\"")).into());
-        }
-        one_of(value, &[("lmtp", Self::Lmtp)])
+        one_of(value, &[("lmtp", Self::Lmtp), ("smtp", Self::Smtp)])
     }
 }
 
@@ -88,7 +96,7 @@ pub fn listener(keys: Spanned<Keys>, check: &mut Check<'_>) -> Option<(Listener,
     let header = check.place(&keys.span());
     let keys = keys.into_inner();
     if keys.protocol.is_none() {
-        check.missing(&header, "protocol", "\"lmtp\"");
+        check.missing(&header, "protocol", "\"lmtp\" or \"smtp\"");
     }
     if keys.bind.is_none() {
         check.missing(&header, "bind", "such as \"127.0.0.1:2424\" or \"unix:/run/martlet/lmtp.sock\"");

@@ -7,6 +7,7 @@
 //! | who sends | `identify` |
 //! | mail → words → segments | `shape` |
 //! | DATA: all of it, one answer per recipient | `accept` |
+//! | SMTP: one answer for all of them | `one_answer` |
 //! | the classic HTTP call | `call` |
 //!
 //! Nothing is promised before the store has it; every refusal has its code and changes nothing.
@@ -17,6 +18,7 @@ pub mod door;
 mod entry;
 mod identify;
 mod null;
+mod one_answer;
 mod rcpt;
 mod shape;
 
@@ -35,6 +37,7 @@ use crate::{
     address::{Domains, Mailbox},
     ground::{Clock, GatewayId},
     mail::Choices,
+    report::Reporter,
     sms::tidy::Transliterate,
     store::Store,
 };
@@ -77,6 +80,7 @@ struct Inner {
     domains: Domains,
     accounts: Accounts,
     gateways: HashSet<GatewayId>,
+    reporter: Reporter,
     settings: Settings,
     references: References,
 }
@@ -88,9 +92,19 @@ impl Outbound {
         domains: Domains,
         accounts: Accounts,
         gateways: HashSet<GatewayId>,
+        reporter: Reporter,
         settings: Settings,
     ) -> Self {
-        Self(Arc::new(Inner { store, clock, domains, accounts, gateways, settings, references: References::default() }))
+        Self(Arc::new(Inner {
+            store,
+            clock,
+            domains,
+            accounts,
+            gateways,
+            reporter,
+            settings,
+            references: References::default(),
+        }))
     }
 }
 
