@@ -86,6 +86,9 @@ pub fn check(config: &Config) -> Result<(), StartError> {
     for gateway in &config.gateways {
         build::kind(gateway)?;
     }
+    for listener in &config.listeners {
+        build::tls(listener)?;
+    }
     build::accounts(config).map(drop)
 }
 
@@ -173,6 +176,8 @@ async fn joined(set: &mut JoinSet<()>, limit: Duration, what: &str) {
 /// Sockets that are bound and not served yet.
 struct Bound {
     mail: Vec<mail::Bound>,
+    /// One for each of `mail`.
+    settings: Vec<mail::Settings>,
     http: Option<(TcpListener, SocketAddr)>,
 }
 
@@ -186,8 +191,9 @@ impl Bound {
 }
 
 async fn bind(config: &Config) -> Result<Bound, StartError> {
-    let mut bound = Bound { mail: Vec::new(), http: None };
+    let mut bound = Bound { mail: Vec::new(), settings: Vec::new(), http: None };
     for listener in &config.listeners {
+        bound.settings.push(build::mail_door_of(config, listener)?);
         let door = mail::Bound::bind(&listener.bind)
             .await
             .map_err(|error| StartError::new(71, format!("cannot listen on {}: {error}", listener.bind)))?;
@@ -214,18 +220,10 @@ fn open(
     stop: &Stop,
 ) -> JoinSet<()> {
     let mut doors = JoinSet::new();
-    let settings = build::mail_door(config);
-    for (door, declared) in bound.mail.into_iter().zip(&config.listeners) {
+    for ((door, declared), settings) in bound.mail.into_iter().zip(&config.listeners).zip(bound.settings) {
         let listener: Arc<Listener> = Arc::new(build::listener(declared, door.name()));
-        let served = mail::serve(
-            door,
-            listener,
-            outbound.clone(),
-            settings.clone(),
-            clock.clone(),
-            DoorVoice,
-            stop.doors.clone(),
-        );
+        let served =
+            mail::serve(door, listener, outbound.clone(), settings, clock.clone(), DoorVoice, stop.doors.clone());
         doors.spawn(served);
     }
     if let Some((listener, addr)) = bound.http {

@@ -17,7 +17,7 @@ use crate::{
     ground::{AccountName, Enhanced, MessageId, Timestamp},
     mail::{self, AutoSubmitted, Mail},
     observe,
-    smtp::{Envelope, Recipient, Reply},
+    smtp::{Envelope, LogIn, Recipient, Reply},
     store::{self, About, New, Origin, Original, OriginalId, Placed},
 };
 
@@ -29,12 +29,16 @@ impl Accept for Outbound {
         }
     }
 
+    async fn log_in(&self, listener: &Listener, _: &Peer, user: &str, pass: &[u8]) -> LogIn {
+        self.0.door_log_in(listener, user, pass).await
+    }
+
     async fn mail(&self, handed: Handed) -> Vec<Reply> {
         self.0.accept(handed).await
     }
 }
 
-fn door(listener: &Listener) -> &'static str {
+pub(super) fn door(listener: &Listener) -> &'static str {
     if listener.lmtp { "lmtp" } else { "smtp" }
 }
 
@@ -126,7 +130,7 @@ impl Inner {
         let masked = if secrets.is_empty() { headers.to_vec() } else { mail::mask(headers, &secrets) };
         let kept = (body.len() <= self.settings.bounce_size).then(|| Arc::from(body));
         Common {
-            proved: identify(&handed.listener, &handed.peer, &handed.envelope, Some(headers)),
+            proved: identify(&handed.listener, &handed.peer, &handed.envelope, Some(headers), &self.accounts),
             sender: match &handed.envelope.from {
                 ReversePath::Null => None,
                 ReversePath::Path(path) => path.to_wire().parse().ok(),

@@ -4,6 +4,7 @@
 mod calls;
 mod ladder;
 mod outbound;
+mod secure;
 mod smtp;
 
 use libtest_mimic::Trial;
@@ -17,7 +18,10 @@ use crate::support::{
 };
 
 pub fn trials() -> Vec<Trial> {
-    [ladder::trials(), outbound::trials(), calls::trials(), smtp::trials()].into_iter().flatten().collect()
+    [ladder::trials(), outbound::trials(), calls::trials(), smtp::trials(), secure::trials()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 pub const ALICE: &str = "alice@example.test";

@@ -22,7 +22,7 @@ const CAROL: &str = "carol@example.test";
 const OTHER: &str = "+12015550124";
 
 /// A daemon with an SMTP listener that has these keys.
-fn world(keys: &str) -> (World, u16) {
+pub fn world(keys: &str) -> (World, u16) {
     let port = free_port();
     let more = format!(
         r#"
@@ -48,7 +48,7 @@ fn send(port: u16, from: &str, to: &[&str], data: &str) -> Vec<Reply> {
     talk.letter(&letter, false).expect("a session")
 }
 
-fn phone(number: &str) -> String {
+pub fn phone(number: &str) -> String {
     format!("\"sms:{number}\"@sms.example.test")
 }
 
