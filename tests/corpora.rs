@@ -18,6 +18,7 @@ macro_rules! checks {
 checks! {
     address = "../fuzz/checks/address.rs",
     answer = "../fuzz/checks/answer.rs",
+    auth_results = "../fuzz/checks/auth_results.rs",
     command = "../fuzz/checks/command.rs",
     config = "../fuzz/checks/config.rs",
     data = "../fuzz/checks/data.rs",
@@ -27,6 +28,7 @@ checks! {
     mail_write = "../fuzz/checks/mail_write.rs",
     mask = "../fuzz/checks/mask.rs",
     number = "../fuzz/checks/number.rs",
+    proxy = "../fuzz/checks/proxy.rs",
     received = "../fuzz/checks/received.rs",
     report = "../fuzz/checks/report.rs",
     segments = "../fuzz/checks/segments.rs",

@@ -10,6 +10,9 @@
 //! E: why the session closed
 //! ```
 //! The runner adds: every dialogue gives the same when the client's bytes come one by one, and all at once.
+//! `% tls yes`, `% auth yes`, `% xclient yes`, `% link open | local | encrypted` say what is offered and over what the
+//! session goes. After STARTTLS the runner plays a handshake that went well (`T: encrypted`). The user alice has the
+//! password pw; the password busy finds too many at once (`L: user`).
 //! Recipients whose local part begins with `unknown`, `busy`, `closing` are refused at RCPT with 550, 450, 421;
 //! `full` and `denied` after DATA with 452 and 550; `silent` gets no answer at all.
 
@@ -19,7 +22,7 @@ use libtest_mimic::Trial;
 use martlet::{
     address::{Path, ReversePath},
     ground::Enhanced,
-    smtp::{Envelope, Mail, Protocol, Recipient, Reply, Session, Step, session::Settings},
+    smtp::{Envelope, Link, LogIn, Mail, Protocol, Recipient, Reply, Session, Step, session::Settings},
 };
 
 use crate::support::{root, trial};
@@ -47,6 +50,7 @@ struct Script {
     settings: Settings,
     protocol: Protocol,
     trusted: bool,
+    link: Link,
     lines: Vec<Line>,
 }
 
@@ -117,7 +121,7 @@ fn matches(got: &str, want: &str) -> bool {
 
 impl Run {
     fn new(script: &Script) -> Self {
-        let session = Session::new(Arc::new(script.settings.clone()), script.protocol, script.trusted);
+        let session = Session::new(Arc::new(script.settings.clone()), script.protocol, script.trusted).on(script.link);
         Self { session, said: VecDeque::new(), closed: false }
     }
 
@@ -136,6 +140,25 @@ impl Run {
                     self.take_replies();
                     self.said.push_back(format!("M: {}", told(&mail)));
                     self.session.answers(after_data(&mail));
+                    continue;
+                }
+                Step::StartTls => {
+                    self.session.start_tls();
+                    self.take_replies();
+                    self.said.push_back("T: encrypted".to_owned());
+                    self.session.encrypted();
+                    continue;
+                }
+                Step::LogIn(login) => {
+                    let user = login.user.clone();
+                    let outcome = match (user.as_str(), login.pass.expose().as_slice()) {
+                        (_, b"busy") => LogIn::Busy,
+                        ("alice", b"pw") => LogIn::Known("alice".parse().expect("a name")),
+                        _ => LogIn::Wrong,
+                    };
+                    self.take_replies();
+                    self.said.push_back(format!("L: {user}"));
+                    self.session.logged_in(outcome);
                     continue;
                 }
                 Step::Close(why) => done = Some(Some(why)),
@@ -186,7 +209,7 @@ fn after_data(mail: &Mail) -> Vec<Reply> {
 }
 
 fn told(mail: &Mail) -> String {
-    let Envelope { from, auth, dsn, smtputf8, size, xforward } = &mail.envelope;
+    let Envelope { from, auth, dsn, smtputf8, size, xforward, login, xclient } = &mail.envelope;
     let from = match from {
         ReversePath::Null => "<>".to_owned(),
         ReversePath::Path(path) => Path::to_wire(path),
@@ -200,6 +223,8 @@ fn told(mail: &Mail) -> String {
     add("envid", dsn.envid.clone());
     add("utf8", smtputf8.then(|| "yes".to_owned()));
     add("size", size.map(|size| size.to_string()));
+    add("login", login.as_ref().map(ToString::to_string));
+    add("xclient", xclient.as_ref().map(|x| x.login.clone().unwrap_or_else(|| "nobody".into())));
     add("xname", xforward.name.clone());
     add("xaddr", xforward.addr.clone());
     add("xport", xforward.port.map(|port| port.to_string()));
@@ -232,6 +257,7 @@ fn parse(text: &str) -> Script {
         settings: Settings { hostname: "sms.example.test".into(), ..Settings::default() },
         protocol: Protocol::Lmtp,
         trusted: true,
+        link: Link::Open,
         lines: Vec::new(),
     };
     for line in text.lines() {
@@ -246,7 +272,7 @@ fn parse(text: &str) -> Script {
             script.lines.push(Line::Client(bytes));
         } else if let Some(said) = line.strip_prefix("C~ ") {
             script.lines.push(Line::Client(unescape(said)));
-        } else if ["S: ", "M: ", "E: "].iter().any(|mark| line.starts_with(mark)) {
+        } else if ["S: ", "M: ", "E: ", "T: ", "L: "].iter().any(|mark| line.starts_with(mark)) {
             script.lines.push(Line::Expect(line.to_owned()));
         } else {
             panic!("not a line of a dialogue: {line}");
@@ -262,6 +288,17 @@ fn set(script: &mut Script, option: &str) {
     match name {
         "protocol" => script.protocol = if value == "smtp" { Protocol::Smtp } else { Protocol::Lmtp },
         "trusted" => script.trusted = value == "yes",
+        "tls" => script.settings.tls = value == "yes",
+        "auth" => script.settings.auth = value == "yes",
+        "xclient" => script.settings.xclient = value == "yes",
+        "link" => {
+            script.link = match value {
+                "open" => Link::Open,
+                "local" => Link::Local,
+                "encrypted" => Link::Encrypted,
+                _ => panic!("no such link: {value}"),
+            }
+        }
         "size" => script.settings.max_size = number().into(),
         "recipients" => script.settings.max_recipients = number() as usize,
         "errors" => script.settings.max_errors = number(),

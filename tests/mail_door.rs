@@ -10,7 +10,7 @@ use std::{
 
 use libtest_mimic::Trial;
 use martlet::{
-    doors::mail::{Bind, BindError, Bound, End, Settings, Voice, serve},
+    doors::mail::{Bind, BindError, Bound, End, Settings, Tls, Voice, serve},
     ground::{Clock, Enhanced, Hand, Timestamp},
     outbound::{Accept, Handed, Listener, Peer},
     smtp::{Envelope, Recipient, Reply, session::Closed},
@@ -51,6 +51,8 @@ pub fn trials() -> Vec<Trial> {
         a_large_mail_comes_whole,
         a_mail_too_large_is_read_to_its_end,
         a_peer_that_reads_nothing_is_dropped,
+        a_handshake_has_an_end,
+        a_proxy_must_say_whose_connection_it_is,
     ]
 }
 
@@ -534,5 +536,56 @@ async fn a_peer_that_reads_nothing_is_dropped() {
     };
     assert!(matches!(end, (End::Idle, 0)), "{end:?}");
     flood.abort();
+    door.close().await;
+}
+
+async fn a_handshake_has_an_end() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let identity = crate::support::talk::Identity::new("mx", &["mx.example.test"]);
+    let (cert, key) = (dir.path().join("cert.pem"), dir.path().join("key.pem"));
+    std::fs::write(&cert, identity.cert_pem).expect("written");
+    std::fs::write(&key, identity.key_pem).expect("written");
+    let tls = Some(Arc::new(Tls::load(&cert, &key, true).expect("a pair")));
+    let mut door = tcp(Settings { tls, handshake: Duration::from_secs(30), ..patient() }).await;
+    let mut silent = door.client().await;
+    assert!(soon(door.opened.recv()).await.is_some());
+    // Another connection is taken meanwhile, and nonsense ends at once.
+    let mut talker = door.client().await;
+    talker.send("EHLO x\r\n").await;
+    assert_eq!(door.next_end().await, (End::Handshake, 0));
+    let hand = door.hand.clone();
+    let turner = tokio::spawn(async move {
+        loop {
+            hand.advance(Duration::from_millis(250));
+            tokio::task::yield_now().await;
+        }
+    });
+    assert_eq!(door.next_end().await, (End::Handshake, 0));
+    turner.abort();
+    assert_eq!(silent.line().await, None);
+    door.close().await;
+}
+
+async fn a_proxy_must_say_whose_connection_it_is() {
+    let proxies = vec![("127.0.0.0".parse().expect("an address"), 8)];
+    let mut door = tcp(Settings { proxies, ..patient() }).await;
+    for (header, trusted) in [
+        ("PROXY TCP4 127.0.0.1 127.0.0.1 4000 25\r\n", true),
+        ("PROXY TCP4 192.0.2.7 127.0.0.1 4000 25\r\n", false),
+        ("PROXY UNKNOWN\r\n", false),
+    ] {
+        let mut client = door.client().await;
+        // What is pipelined behind the header is the session's.
+        client.send(&format!("{header}QUIT\r\n")).await;
+        let peer = soon(door.opened.recv()).await.expect("opened");
+        assert_eq!(peer.trusted, trusted, "{header}");
+        assert!(client.line().await.expect("a greeting").starts_with("220 "));
+        assert!(client.line().await.expect("a reply").starts_with("221 "));
+        assert_eq!(door.next_end().await, (End::Session(Closed::Quit), 0));
+    }
+    let mut client = door.client().await;
+    client.send("EHLO x\r\n").await;
+    assert_eq!(door.next_end().await, (End::NoProxyHeader, 0));
+    assert_eq!(client.line().await, None, "not even a greeting");
     door.close().await;
 }

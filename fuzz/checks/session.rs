@@ -1,13 +1,13 @@
 //! Any bytes in any chunks: the same replies and the same mails however the stream is cut; as many replies behind
 //! DATA as recipients were accepted; every reply well formed; every limit kept.
 //!
-//! The first byte chooses protocol and trust, the second seeds the cuts; the rest is the stream.
+//! The first byte chooses protocol, trust, what is offered and over what the session goes; the second seeds the cuts; the rest is the stream.
 
 use std::sync::Arc;
 
 use martlet::{
     ground::Enhanced,
-    smtp::{Protocol, Reply, Session, Step, session::Settings},
+    smtp::{Link, LogIn, Protocol, Reply, Session, Step, session::Settings},
 };
 
 const MAX_SIZE: u64 = 64;
@@ -44,8 +44,15 @@ fn run(choice: u8, parts: &[&[u8]]) -> Told {
         max_recipients: MAX_RECIPIENTS,
         max_errors: 50,
         max_hops: 2,
+        tls: choice & 4 != 0,
+        auth: choice & 4 != 0,
+        xclient: choice & 8 != 0,
     };
-    let mut session = Session::new(Arc::new(settings), protocol, choice & 2 == 0);
+    let mut session = Session::new(Arc::new(settings), protocol, choice & 2 == 0).on(match choice >> 4 & 3 {
+        0 => Link::Local,
+        1 => Link::Encrypted,
+        _ => Link::Open,
+    });
     let mut told = Told { replies: String::new(), mails: Vec::new(), closed: false };
     // The greeting comes without any input.
     for mut part in [&b""[..]].into_iter().chain(parts.iter().copied()) {
@@ -78,6 +85,22 @@ fn step(session: &mut Session, part: &mut &[u8], protocol: Protocol, told: &mut 
                 _ => Reply::new(250, Enhanced::new(2, 1, 5), "Ok"),
             };
             session.answer(&reply);
+            true
+        }
+        Step::StartTls => {
+            session.start_tls();
+            session.encrypted();
+            assert!(session.hello().is_none() && !session.in_transaction(), "the handshake forgets what was before");
+            true
+        }
+        Step::LogIn(login) => {
+            assert!(!login.user.is_empty() && !login.pass.expose().contains(&0));
+            let outcome = match login.pass.expose().first() {
+                Some(b'p') => LogIn::Known("alice".parse().expect("a name")),
+                Some(b'b') => LogIn::Busy,
+                _ => LogIn::Wrong,
+            };
+            session.logged_in(outcome);
             true
         }
         Step::Mail(mail) => {

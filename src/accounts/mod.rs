@@ -11,12 +11,13 @@ mod verified;
 pub use allow::{Allowance, Denied, Wish};
 pub use password::{Busy, Password};
 
-use std::collections::HashMap;
+use std::{collections::HashMap, net::IpAddr};
 
 use self::verified::Verified;
 use crate::{
     address::{Mailbox, Number, Region, SenderId, domain},
     ground::{AccountName, GatewayId, Timestamp},
+    mail::received::within,
 };
 
 /// The account name that a login or a user name means: without regard to case, its domain as IDNA writes it.
@@ -76,6 +77,8 @@ pub struct Row {
     pub addresses: Option<Vec<Mailbox>>,
     /// Where reports and replies go when the account's name is no mail address.
     pub reply: Option<Mailbox>,
+    /// Networks whose programs send as this account, address and prefix length.
+    pub networks: Vec<(IpAddr, u8)>,
     /// Pinned gateway.
     pub gateway: Option<GatewayId>,
     /// May pass `value=` on to the gateway.
@@ -104,6 +107,21 @@ impl Accounts {
     /// The row of exactly this name.
     pub fn row(&self, name: &AccountName) -> Option<&Row> {
         self.rows.get(name)
+    }
+
+    /// The account in whose networks `addr` lies; the narrowest network decides, and of two equal ones neither.
+    pub fn by_network(&self, addr: IpAddr) -> Option<&AccountName> {
+        let mut found: Option<(u8, Option<&AccountName>)> = None;
+        for (name, row) in &self.rows {
+            for network in row.networks.iter().filter(|network| within(&[**network], addr)) {
+                found = match found {
+                    Some((length, _)) if length > network.1 => found,
+                    Some((length, _)) if length == network.1 => Some((length, None)),
+                    _ => Some((network.1, Some(name))),
+                };
+            }
+        }
+        found?.1
     }
 
     /// The rows that speak for `who`, most precise first.

@@ -45,6 +45,7 @@ fn row(declared: &config::Account) -> Result<Row, StartError> {
         phone: declared.phone.clone(),
         addresses: (!declared.addresses.is_empty()).then(|| declared.addresses.clone()),
         reply: declared.reply.clone(),
+        networks: declared.networks.clone(),
         gateway: declared.gateway.clone(),
         value: declared.value,
     })
@@ -149,7 +150,25 @@ pub fn listener(declared: &config::Listener, name: &str) -> outbound::Listener {
     }
 }
 
-pub fn mail_door(config: &Config) -> mail_door::Settings {
+/// The settings of one mail door.
+pub fn mail_door_of(config: &Config, declared: &config::Listener) -> Result<mail_door::Settings, StartError> {
+    let mut settings = mail_door(config);
+    settings.session.xclient = declared.identity.contains(&outbound::Evidence::XClient);
+    settings.tls = tls(declared)?.map(Arc::new);
+    settings.proxies.clone_from(&declared.proxies);
+    Ok(settings)
+}
+
+/// Reads a listener's certificate; an error says where in the file it is named.
+pub fn tls(declared: &config::Listener) -> Result<Option<mail_door::Tls>, StartError> {
+    let load = |tls: &config::Tls| {
+        mail_door::Tls::load(&tls.cert, &tls.key, tls.implicit)
+            .map_err(|why| StartError::new(78, tls.error(why).to_string()))
+    };
+    declared.tls.as_ref().map(load).transpose()
+}
+
+fn mail_door(config: &Config) -> mail_door::Settings {
     let limits = config.limits;
     let defaults = mail_door::Settings::default();
     mail_door::Settings {
@@ -159,6 +178,7 @@ pub fn mail_door(config: &Config) -> mail_door::Settings {
             max_size: limits.size,
             max_recipients: limits.recipients,
             max_errors: limits.errors,
+            auth: config.accounts.iter().any(|account| account.password.is_some()),
             ..defaults.session
         },
         max_connections: limits.connections,

@@ -86,6 +86,9 @@ pub fn check(config: &Config) -> Result<(), StartError> {
     for gateway in &config.gateways {
         build::kind(gateway)?;
     }
+    for listener in &config.listeners {
+        build::tls(listener)?;
+    }
     build::accounts(config).map(drop)
 }
 
@@ -102,16 +105,17 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     let (gateways, shelves) = gateways(&config)?;
     let accounts = build::accounts(&config)?;
     let known = config.gateways.iter().map(|g| g.id.clone()).collect();
+    let reporter = Reporter::new(store.clone(), clock.clone(), build::report(&config), crate::mail::Words::default());
     let outbound = Outbound::new(
         store.clone(),
         clock.clone(),
         config.addresses(),
         accounts.clone(),
         known,
+        reporter.clone(),
         build::outbound(&config),
     );
     let inbound = Inbound::new(store.clone(), clock.clone(), accounts, build::inbound(&config));
-    let reporter = Reporter::new(store.clone(), clock.clone(), build::report(&config), crate::mail::Words::default());
     let shared = Arc::new(dispatch::Shared {
         store: store.clone(),
         clock: clock.clone(),
@@ -132,7 +136,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     loops.spawn(dispatch::mails::run(shared.clone()));
     loops.spawn(dispatch::sweep::run(shared));
     loops.spawn(inbound.clone().run(stop.inbound.clone()));
-    let names = bound.names();
+    let names = bound.names(&config);
     let doors = open(bound, &config, &clock, &store, outbound, inbound, &stop);
     Ok(Running { bound: names, shelves, store, stop, doors, loops, tasks, gateways })
 }
@@ -172,20 +176,24 @@ async fn joined(set: &mut JoinSet<()>, limit: Duration, what: &str) {
 /// Sockets that are bound and not served yet.
 struct Bound {
     mail: Vec<mail::Bound>,
+    /// One for each of `mail`.
+    settings: Vec<mail::Settings>,
     http: Option<(TcpListener, SocketAddr)>,
 }
 
 impl Bound {
-    fn names(&self) -> Vec<String> {
-        let mail = self.mail.iter().map(|bound| format!("lmtp {}", bound.name()));
+    fn names(&self, config: &Config) -> Vec<String> {
+        let mail = self.mail.iter().zip(&config.listeners);
+        let mail = mail.map(|(bound, listener)| format!("{} {}", listener.protocol.word(), bound.name()));
         let http = self.http.iter().map(|(_, addr)| format!("http {addr}"));
         mail.chain(http).collect()
     }
 }
 
 async fn bind(config: &Config) -> Result<Bound, StartError> {
-    let mut bound = Bound { mail: Vec::new(), http: None };
+    let mut bound = Bound { mail: Vec::new(), settings: Vec::new(), http: None };
     for listener in &config.listeners {
+        bound.settings.push(build::mail_door_of(config, listener)?);
         let door = mail::Bound::bind(&listener.bind)
             .await
             .map_err(|error| StartError::new(71, format!("cannot listen on {}: {error}", listener.bind)))?;
@@ -212,18 +220,10 @@ fn open(
     stop: &Stop,
 ) -> JoinSet<()> {
     let mut doors = JoinSet::new();
-    let settings = build::mail_door(config);
-    for (door, declared) in bound.mail.into_iter().zip(&config.listeners) {
+    for ((door, declared), settings) in bound.mail.into_iter().zip(&config.listeners).zip(bound.settings) {
         let listener: Arc<Listener> = Arc::new(build::listener(declared, door.name()));
-        let served = mail::serve(
-            door,
-            listener,
-            outbound.clone(),
-            settings.clone(),
-            clock.clone(),
-            DoorVoice,
-            stop.doors.clone(),
-        );
+        let served =
+            mail::serve(door, listener, outbound.clone(), settings, clock.clone(), DoorVoice, stop.doors.clone());
         doors.spawn(served);
     }
     if let Some((listener, addr)) = bound.http {

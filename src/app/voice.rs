@@ -41,6 +41,10 @@ impl Voice for DoorVoice {
         }
     }
 
+    fn certificate(&self, listener: &Listener, why: &str) {
+        observe::log::oddity("certificate", format_args!("{}: {why}", listener.name));
+    }
+
     fn accept_failed(&self, listener: &Listener, error: &std::io::Error) {
         observe::log::oddity("accept", format_args!("{}: {error}", listener.name));
     }

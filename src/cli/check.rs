@@ -21,7 +21,7 @@ fn summary(config: &Config, out: &mut dyn Write) -> Done {
     writeln!(out, "{}: sound", config.file.display())?;
     writeln!(out, "  texts for    {}", config.domains.join(", "))?;
     for listener in &config.listeners {
-        writeln!(out, "  LMTP on      {}", listener.bind)?;
+        writeln!(out, "  {} on      {}", listener.protocol.word().to_ascii_uppercase(), listener.bind)?;
     }
     if let Some(http) = &config.http {
         writeln!(out, "  HTTP on      {}", http.bind)?;

@@ -2,7 +2,7 @@
 //!
 //! What can go wrong beyond bad values: two accounts of one name, a gateway that is not there.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, net::IpAddr};
 
 use jiff::{civil::Date, tz::TimeZone};
 use serde::Deserialize;
@@ -12,6 +12,7 @@ use super::{
     check::Check,
     error::{Place, suggestion},
     gateway::Gateway,
+    net::Network,
     secret::Origin,
     value::{Read, Setting, Within, Wrong, domain, one_of, quoted, text},
 };
@@ -40,6 +41,7 @@ pub struct Keys {
     short_codes: Option<Setting<bool>>,
     value: Option<Setting<bool>>,
     description: Option<Setting<String>>,
+    networks: Option<Vec<Setting<Network>>>,
 }
 
 /// One declared account. `None`: inherited from the domain's account, then from `*`.
@@ -68,6 +70,8 @@ pub struct Account {
     /// `value=` in addresses is allowed.
     pub value: Option<bool>,
     pub description: Option<String>,
+    /// Networks whose programs send as this account, by the `xforward` of their mail server.
+    pub networks: Vec<(IpAddr, u8)>,
 }
 
 impl Read for Limit {
@@ -157,11 +161,16 @@ pub fn account(
     let short_codes = check.take(keys.short_codes);
     let value = check.take(keys.value);
     let description = check.take(keys.description);
+    let networks = check.placed_list(keys.networks);
     let (user, place) = user?;
     let whole = user.0.as_str().starts_with(['@', '*']);
     if let (Some((true, at)), false) = (&shared, whole) {
         check.wrong(at, "only a domain (\"@example.com\") or \"*\" is shared by several people");
     }
+    if let (Some((_, at)), true) = (networks.first(), whole) {
+        check.wrong(at, "programs send as one account, not as a domain or everybody");
+    }
+    let networks = networks.into_iter().map(|(Network(addr, length), _)| (addr, length)).collect();
     let (gateway, gateway_place) = gateway.unzip();
     let account = Account {
         user: user.0,
@@ -181,6 +190,7 @@ pub fn account(
         short_codes,
         value,
         description,
+        networks,
     };
     Some((account, place, gateway_place))
 }
@@ -214,6 +224,14 @@ pub fn together(accounts: &[(Account, Place, Option<Place>)], gateways: &[(Gatew
             check.wrong(place, cause);
         } else {
             seen.insert(&account.user, place);
+        }
+        let twice = account.networks.iter().find_map(|network| {
+            let other =
+                accounts.iter().find(|(other, ..)| other.user != account.user && other.networks.contains(network));
+            other.filter(|(other, ..)| other.user < account.user).map(|(other, ..)| (network, other))
+        });
+        if let Some(((addr, length), other)) = twice {
+            check.wrong(place, format!("the network {addr}/{length} is `{}`'s already", other.user));
         }
         let (Some(id), Some(at)) = (&account.gateway, gateway_place) else { continue };
         if !gateways.iter().any(|(gateway, _)| gateway.id == *id) {

@@ -2,8 +2,6 @@
 
 /// Keys by their path.
 const KEYS: &[&str] = &[
-    "listener.tls",
-    "listener.proxy_protocol",
     "http.tls",
     "http.trusted_proxies",
     "mailbox.user",
@@ -41,7 +39,6 @@ const KEYS: &[&str] = &[
     "account.daily_max",
     "account.rate",
     "account.prefixes",
-    "account.networks",
     "account.members",
     "account.template",
     "account.strip",

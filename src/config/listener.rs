@@ -14,10 +14,10 @@ use toml::{Spanned, Value};
 
 use super::{
     check::{Check, absolute, hours, seconds},
-    error::Place,
+    error::{Error, Place},
     later::not_available,
     net::{Mode, Network, Tcp, Written},
-    value::{Domain, Read, Setting, Size, Within, Wrong, one_of, text},
+    value::{Domain, Read, Setting, Size, Within, Wrong, domain, one_of, text},
 };
 use crate::{doors::mail::Bind, outbound::Evidence};
 
@@ -31,6 +31,32 @@ pub struct Keys {
     identity: Option<Vec<Setting<Evidence>>>,
     mta_names: Option<Vec<Setting<Domain>>>,
     login_domain: Option<Setting<Domain>>,
+    tls: Option<Spanned<TlsKeys>>,
+    proxy_protocol: Option<Vec<Setting<Network>>>,
+}
+
+#[derive(Deserialize)]
+pub struct TlsKeys {
+    cert: Option<Setting<PathBuf>>,
+    key: Option<Setting<PathBuf>>,
+    implicit: Option<Setting<bool>>,
+}
+
+/// Files of a listener's certificate.
+#[derive(Debug, Clone)]
+pub struct Tls {
+    pub cert: PathBuf,
+    pub key: PathBuf,
+    /// TLS at once instead of STARTTLS.
+    pub implicit: bool,
+    place: Place,
+}
+
+impl Tls {
+    /// An error about these files.
+    pub fn error(&self, cause: impl AsRef<str>) -> Error {
+        self.place.error(cause)
+    }
 }
 
 /// One mail door.
@@ -45,20 +71,31 @@ pub struct Listener {
     /// In lower case; empty: any name.
     pub mta_names: Vec<String>,
     pub login_domain: Option<String>,
+    pub tls: Option<Tls>,
+    /// Proxies, whose connections begin with a PROXY header.
+    pub proxies: Vec<(IpAddr, u8)>,
 }
 
 /// What is spoken at a mail door.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {
     Lmtp,
+    Smtp,
+}
+
+impl Protocol {
+    /// As it is written in the file.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Lmtp => "lmtp",
+            Self::Smtp => "smtp",
+        }
+    }
 }
 
 impl Read for Protocol {
     fn read(value: &Value) -> Result<Self, Wrong> {
-        if text(value)? == "smtp" {
-            return Err(format!("{}: use \"lmtp\"", not_available("protocol = \"smtp\"")).into());
-        }
-        one_of(value, &[("lmtp", Self::Lmtp)])
+        one_of(value, &[("lmtp", Self::Lmtp), ("smtp", Self::Smtp)])
     }
 }
 
@@ -68,17 +105,32 @@ impl Read for Evidence {
         enum Word {
             Auth,
             Received,
+            XClient,
+            XForward,
             Envelope,
         }
         let given = text(value)?;
-        if matches!(given, "xclient" | "xforward" | "spf" | "dkim") || given.starts_with("authentication-results") {
+        if let Some(host) = given.strip_prefix("authentication-results") {
+            let host = host.strip_prefix(':').and_then(domain);
+            return host.map(Self::AuthenticationResults).ok_or_else(|| {
+                "name the mail server that writes them: \"authentication-results:mx.example.com\"".into()
+            });
+        }
+        if matches!(given, "spf" | "dkim") {
             return Err(not_available(&format!("identity \"{}\"", given.split(':').next().unwrap_or_default())).into());
         }
-        let words =
-            [("mail-from-auth", Word::Auth), ("postfix-received", Word::Received), ("envelope", Word::Envelope)];
+        let words = [
+            ("mail-from-auth", Word::Auth),
+            ("postfix-received", Word::Received),
+            ("xclient", Word::XClient),
+            ("xforward", Word::XForward),
+            ("envelope", Word::Envelope),
+        ];
         one_of(value, &words).map(|word| match word {
             Word::Auth => Self::MailFromAuth,
             Word::Received => Self::PostfixReceived,
+            Word::XClient => Self::XClient,
+            Word::XForward => Self::XForward,
             Word::Envelope => Self::Envelope,
         })
     }
@@ -88,7 +140,7 @@ pub fn listener(keys: Spanned<Keys>, check: &mut Check<'_>) -> Option<(Listener,
     let header = check.place(&keys.span());
     let keys = keys.into_inner();
     if keys.protocol.is_none() {
-        check.missing(&header, "protocol", "\"lmtp\"");
+        check.missing(&header, "protocol", "\"lmtp\" or \"smtp\"");
     }
     if keys.bind.is_none() {
         check.missing(&header, "bind", "such as \"127.0.0.1:2424\" or \"unix:/run/martlet/lmtp.sock\"");
@@ -101,7 +153,13 @@ pub fn listener(keys: Spanned<Keys>, check: &mut Check<'_>) -> Option<(Listener,
     let identity = check.placed_list(keys.identity);
     let mta_names = check.list(keys.mta_names).into_iter().map(|Domain(name)| name).collect();
     let login_domain = check.take(keys.login_domain).map(|Domain(name)| name);
+    let tls = tls(keys.tls, check);
+    let proxies = check.placed_list(keys.proxy_protocol);
     let (bind, place) = bind?;
+    if let (Written::Unix(_), Some((_, place))) = (&bind, proxies.first()) {
+        check.warn(place, "no effect on a Unix socket: its peers have no address, proxies come over TCP");
+    }
+    let proxies = proxies.into_iter().map(|(Network(addr, length), _)| (addr, length)).collect();
     let bind = match bind {
         Written::Tcp(addr) => {
             for place in mode.iter().map(|(_, p)| p).chain(group.iter().map(|(_, p)| p)) {
@@ -117,7 +175,22 @@ pub fn listener(keys: Spanned<Keys>, check: &mut Check<'_>) -> Option<(Listener,
     };
     evidence(&bind, &trust, &identity, check);
     let identity = identity.into_iter().map(|(evidence, _)| evidence).collect();
-    Some((Listener { protocol: protocol?, bind, trust, identity, mta_names, login_domain }, place))
+    Some((Listener { protocol: protocol?, bind, trust, identity, mta_names, login_domain, tls, proxies }, place))
+}
+
+fn tls(keys: Option<Spanned<TlsKeys>>, check: &mut Check<'_>) -> Option<Tls> {
+    let keys = keys?;
+    let place = check.place(&keys.span());
+    let keys = keys.into_inner();
+    if keys.cert.is_none() {
+        check.missing(&place, "cert", "a file with the certificate chain in PEM");
+    }
+    if keys.key.is_none() {
+        check.missing(&place, "key", "a file with the private key in PEM");
+    }
+    let (cert, key) = (check.path(keys.cert), check.path(keys.key));
+    let implicit = check.take(keys.implicit).unwrap_or(false);
+    Some(Tls { cert: cert?, key: key?, implicit, place })
 }
 
 /// Evidence must be believable, and never from strangers.

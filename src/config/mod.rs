@@ -34,7 +34,7 @@ pub use account::Account;
 pub use error::{Error, Errors, Place, Source};
 pub use flow::{Format, Inbound, Level, Log, Queue, WayBack};
 pub use gateway::{Answer, Gateway, Http as HttpGateway, Kind, Method, PhoneFrom};
-pub use listener::{Http, Limits, Listener, Protocol};
+pub use listener::{Http, Limits, Listener, Protocol, Tls};
 pub use schema::Node;
 pub use secret::{Machine, World, Written};
 pub use sms::Sms;

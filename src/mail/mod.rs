@@ -1,6 +1,8 @@
 //! Mail: reading it, finding the words worth sending, writing ours, reports.
 //!
-//! Pure. Sources: RFC 5322, 2045–2047, 2231, 3676 (format=flowed), 3464 (DSN), 3834 (auto-replies).
+//! Pure. Sources: RFC 5322, 2045–2047, 2231, 3676 (format=flowed), 3464 (DSN), 3834 (auto-replies), 8601
+//! (Authentication-Results).
+pub mod auth_results;
 mod calendar;
 mod charset;
 mod compose;

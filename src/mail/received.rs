@@ -64,13 +64,13 @@ pub fn within(networks: &[(IpAddr, u8)], addr: IpAddr) -> bool {
 
 /// It can be read in more than one way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Ambiguous;
+pub(super) struct Ambiguous;
 
 /// The fields of a header, each as name and value (folds kept).
-struct Fields<'a>(&'a [u8]);
+pub(super) struct Fields<'a>(pub &'a [u8]);
 
 impl<'a> Fields<'a> {
-    fn next(&mut self) -> Option<Result<(&'a str, &'a str), Ambiguous>> {
+    pub(super) fn next(&mut self) -> Option<Result<(&'a str, &'a str), Ambiguous>> {
         if self.0.is_empty() || self.0.starts_with(b"\r\n") {
             return None;
         }
@@ -99,7 +99,7 @@ impl<'a> Fields<'a> {
         if name.is_empty() || !name.bytes().all(|b| b.is_ascii_graphic()) {
             return Err(Ambiguous);
         }
-        // Only Received is read on; what other fields hold does not matter.
+        // Only Received and Authentication-Results are read on, and an empty one of these is ambiguous.
         let value = std::str::from_utf8(&all[colon + 1..end]).unwrap_or("");
         if value.is_empty() && name.eq_ignore_ascii_case("Received") {
             return Err(Ambiguous);
@@ -249,8 +249,8 @@ impl<'a> Tokens<'a> {
 
 /// What one `Received:` line says.
 #[derive(Debug, Default)]
-struct Line<'a> {
-    client: Option<IpAddr>,
+pub(super) struct Line<'a> {
+    pub client: Option<IpAddr>,
     sender: Option<&'a str>,
     by: &'a str,
     with: &'a str,
@@ -258,7 +258,7 @@ struct Line<'a> {
 
 impl<'a> Line<'a> {
     /// Reads `[from … (…)…] by … [via …] [with …] [id …] [for …] [; date]`, each at most once and in this order.
-    fn parse(value: &'a str) -> Result<Self, Ambiguous> {
+    pub(super) fn parse(value: &'a str) -> Result<Self, Ambiguous> {
         let mut tokens = Tokens::new(value);
         let mut line = Self::default();
         let mut next = tokens.next()?;
@@ -328,7 +328,7 @@ fn is_sender(comment: &Comment<'_>) -> bool {
 }
 
 /// A login that can be an account's name. Postfix writes `?` for what it took away, so that is no login.
-fn is_login(login: &str) -> bool {
+pub(super) fn is_login(login: &str) -> bool {
     (1..=320).contains(&login.len()) && login.bytes().all(|b| b.is_ascii_graphic() && !b"()<>[]\\\",;:?".contains(&b))
 }
 

@@ -6,6 +6,8 @@ use super::{
     Accept, Handed, Inner, Listener, Outbound, Peer,
     entry::{Made, fingerprint},
     identify::identify,
+    one_answer,
+    one_answer::Fate,
     rcpt::{Phones, Refusal, Resolved, check, credentials, refuse},
     shape::Shaped,
 };
@@ -15,7 +17,7 @@ use crate::{
     ground::{AccountName, Enhanced, GatewayId, MessageId, Timestamp},
     mail::{self, AutoSubmitted, Mail},
     observe,
-    smtp::{Envelope, Recipient, Reply},
+    smtp::{Envelope, LogIn, Recipient, Reply},
     store::{self, About, New, Origin, Original, OriginalId, Placed},
 };
 
@@ -27,27 +29,31 @@ impl Accept for Outbound {
         }
     }
 
+    async fn log_in(&self, listener: &Listener, _: &Peer, user: &str, pass: &[u8]) -> LogIn {
+        self.0.door_log_in(listener, user, pass).await
+    }
+
     async fn mail(&self, handed: Handed) -> Vec<Reply> {
         self.0.accept(handed).await
     }
 }
 
-fn door(listener: &Listener) -> &'static str {
+pub(super) fn door(listener: &Listener) -> &'static str {
     if listener.lmtp { "lmtp" } else { "smtp" }
 }
 
 /// What is the same for every recipient of a mail.
-struct Common<'a> {
-    handed: &'a Handed,
-    mail: &'a Mail<'a>,
-    now: Timestamp,
+pub(super) struct Common<'a> {
+    pub handed: &'a Handed,
+    pub mail: &'a Mail<'a>,
+    pub now: Timestamp,
     /// By the listener's evidence, credentials aside.
     proved: Option<AccountName>,
     /// Octets of every credential's password in any recipient, in all their forms: masked wherever the mail is kept.
-    secrets: Vec<Vec<u8>>,
-    sender: Option<Mailbox>,
+    pub secrets: Vec<Vec<u8>>,
+    pub sender: Option<Mailbox>,
     author: Option<Mailbox>,
-    original: Arc<Original>,
+    pub original: Arc<Original>,
 }
 
 impl Inner {
@@ -62,47 +68,59 @@ impl Inner {
         if let Err(refusal) = self.loops(&mail) {
             return same(refusal);
         }
-        let (replies, groups) = self.sort(&handed, &mail).await;
-        let placed = self.put(groups, door).await;
-        answers(replies, placed, door)
+        let resolved: Vec<_> = handed.recipients.iter().map(|r| self.resolve(r)).collect();
+        let common = self.common(&handed, &mail, &resolved);
+        let (fates, groups) = self.sort(&common, resolved).await;
+        if handed.listener.lmtp {
+            return replies(placed(fates, self.put(groups, door).await), door);
+        }
+        // SMTP: one answer for all of them.
+        if let Some(refusal) = one_answer::refused_whole(&fates) {
+            return same(refusal);
+        }
+        let fates = placed(fates, self.put(groups, door).await);
+        match self.tell_refused(&common, &fates).await {
+            Ok(()) => replies(fates, door),
+            Err(refusal) => same(refusal),
+        }
     }
 
-    /// Decides each recipient up to the put: a reply at once, or the entries to be queued.
-    async fn sort(&self, handed: &Handed, mail: &Mail<'_>) -> (Vec<Option<Reply>>, Vec<Vec<New>>) {
-        let door = door(&handed.listener);
-        let mut replies = Vec::with_capacity(handed.recipients.len());
+    /// Decides each recipient up to the put: what becomes of it, and the entries of those that are to be queued.
+    async fn sort(&self, common: &Common<'_>, resolved: Vec<Result<Resolved, Refusal>>) -> (Vec<Fate>, Vec<Vec<New>>) {
+        let handed = common.handed;
+        let mut fates = Vec::with_capacity(handed.recipients.len());
         let mut groups = Vec::new();
-        let resolved: Vec<_> = handed.recipients.iter().map(|r| self.resolve(r)).collect();
-        let common = self.common(handed, mail, &resolved);
         let (mut words, mut buried) = (None, None);
         for (recipient, resolved) in handed.recipients.iter().zip(resolved) {
-            let entries = match resolved {
-                Err(refusal) => Err(refusal),
-                Ok(Resolved::Postmaster) => Ok(vec![self.to_postmaster(&common)]),
+            fates.push(match resolved {
+                Err(refusal) => Fate::Refused(refusal, None),
+                Ok(Resolved::Postmaster) => {
+                    groups.push(vec![self.to_postmaster(common)]);
+                    Fate::Waits(None)
+                }
                 Ok(Resolved::Phones(_)) if handed.envelope.from == ReversePath::Null => {
                     if buried.is_none() {
                         // One dead letter, however many phones the bounce was for.
                         buried = Some(self.bounce(handed).await);
                     }
                     match buried.clone().expect("it was just set") {
-                        Ok(()) => {
-                            replies.push(Some(Reply::new(250, Enhanced::new(2, 0, 0), "kept as a dead letter")));
-                            continue;
-                        }
-                        Err(refusal) => Err(refusal),
+                        Ok(()) => Fate::Done(Reply::new(250, Enhanced::new(2, 0, 0), "kept as a dead letter")),
+                        Err(refusal) => Fate::Refused(refusal, None),
                     }
                 }
-                Ok(Resolved::Phones(phones)) => self.to_phones(&common, recipient, &phones, &mut words).await,
-            };
-            match entries {
-                Ok(entries) => {
-                    replies.push(None);
-                    groups.push(entries);
+                Ok(Resolved::Phones(phones)) => {
+                    let mut who = None;
+                    match self.to_phones(common, recipient, &phones, &mut words, &mut who).await {
+                        Ok(entries) => {
+                            groups.push(entries);
+                            Fate::Waits(who)
+                        }
+                        Err(refusal) => Fate::Refused(refusal, who),
+                    }
                 }
-                Err(refusal) => replies.push(Some(refusal.voiced(door))),
-            }
+            });
         }
-        (replies, groups)
+        (fates, groups)
     }
 
     fn common<'a>(&self, handed: &'a Handed, mail: &'a Mail<'a>, resolved: &[Result<Resolved, Refusal>]) -> Common<'a> {
@@ -118,7 +136,7 @@ impl Inner {
         let masked = if secrets.is_empty() { masked } else { mail::mask(&masked, &secrets) };
         let kept = (body.len() <= self.settings.bounce_size).then(|| Arc::from(body));
         Common {
-            proved: identify(&handed.listener, &handed.peer, &handed.envelope, Some(headers)),
+            proved: identify(&handed.listener, &handed.peer, &handed.envelope, Some(headers), &self.accounts),
             sender: match &handed.envelope.from {
                 ReversePath::Null => None,
                 ReversePath::Path(path) => path.to_wire().parse().ok(),
@@ -162,6 +180,7 @@ impl Inner {
         recipient: &Recipient,
         phones: &Phones,
         words: &mut Option<Result<String, Refusal>>,
+        known: &mut Option<AccountName>,
     ) -> Result<Vec<New>, Refusal> {
         self.automatic(common.mail)?;
         let who = match credentials(phones) {
@@ -170,8 +189,12 @@ impl Inner {
                 refuse(550, (5, 7, 1), "this server does not know who sends: log in at your mail server", "no identity")
             })?,
         };
+        if self.allowance(&who).is_ok() {
+            *known = Some(who.clone());
+        }
         let payer = self.payer(phones, &who)?;
         let allowance = self.allowance(&payer)?;
+        *known = Some(who.clone());
         // A helper's account pays; whose words they are decides where reports and replies go.
         let author = if payer == who { allowance.clone() } else { self.author(&who, &allowance) };
         let mut entries = Vec::new();
@@ -200,7 +223,7 @@ impl Inner {
     }
 
     /// The addresses of somebody who writes through a helper and may have no account himself.
-    fn author(&self, who: &AccountName, payer: &Allowance) -> Allowance {
+    pub(super) fn author(&self, who: &AccountName, payer: &Allowance) -> Allowance {
         let addresses = who.as_str().parse().ok().into_iter().collect();
         Allowance { who: who.clone(), addresses, ..payer.clone() }
     }
@@ -307,25 +330,33 @@ impl Inner {
     }
 }
 
-/// Replies in the order of the recipients: those decided before the put, and those the put decided.
-fn answers(early: Vec<Option<Reply>>, placed: Vec<Result<Vec<Placed>, Refusal>>, door: &str) -> Vec<Reply> {
+/// What the put made of those that waited for it.
+fn placed(fates: Vec<Fate>, placed: Vec<Result<Vec<Placed>, Refusal>>) -> Vec<Fate> {
     let mut placed = placed.into_iter();
     let queued = |placed: &[Placed]| {
         let ids: Vec<String> = placed.iter().map(|p| id_of(*p).to_string()).collect();
         Reply::new(250, Enhanced::new(2, 0, 0), format!("queued as {}", ids.join(",")))
     };
-    early
-        .into_iter()
-        .map(|reply| match reply {
-            Some(reply) => reply,
-            None => match placed.next() {
-                Some(Ok(placed)) => queued(&placed),
-                Some(Err(refusal)) => refusal.voiced(door),
-                // `put` gives one result per group; without one nothing is promised.
-                None => refuse(451, (4, 3, 0), "not queued, try again later", "broken").voiced(door),
-            },
-        })
-        .collect()
+    let settled = |fate| match fate {
+        Fate::Waits(who) => match placed.next() {
+            Some(Ok(placed)) => Fate::Done(queued(&placed)),
+            Some(Err(refusal)) => Fate::Refused(refusal, who),
+            // `put` gives one result per group; without one nothing is promised.
+            None => Fate::Refused(refuse(451, (4, 3, 0), "not queued, try again later", "broken"), who),
+        },
+        decided => decided,
+    };
+    fates.into_iter().map(settled).collect()
+}
+
+/// Replies in the order of the recipients.
+fn replies(fates: Vec<Fate>, door: &str) -> Vec<Reply> {
+    let reply = |fate| match fate {
+        Fate::Done(reply) => reply,
+        Fate::Refused(refusal, _) => refusal.voiced(door),
+        Fate::Waits(_) => refuse(451, (4, 3, 0), "not queued, try again later", "broken").voiced(door),
+    };
+    fates.into_iter().map(reply).collect()
 }
 
 /// The id under which an entry is known.
@@ -341,7 +372,7 @@ fn references(mail: &Mail<'_>) -> Vec<String> {
 }
 
 /// Every form of every secret replaced.
-fn hidden(written: &str, secrets: &[Vec<u8>]) -> String {
+pub(super) fn hidden(written: &str, secrets: &[Vec<u8>]) -> String {
     let mut secrets: Vec<&str> =
         secrets.iter().filter_map(|s| std::str::from_utf8(s).ok()).filter(|s| !s.is_empty()).collect();
     // The longest form first, so that no rest of it stays.

@@ -2,7 +2,7 @@
 
 use std::{future::Future, net::IpAddr, sync::Arc};
 
-use crate::smtp::{Envelope, Recipient, Reply};
+use crate::smtp::{Envelope, LogIn, Recipient, Reply};
 
 /// A kind of evidence of who sends (`identity` of a listener), in the order in which it is tried.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,6 +11,12 @@ pub enum Evidence {
     MailFromAuth,
     /// Postfix's topmost `Received: … (Authenticated sender: user)`.
     PostfixReceived,
+    /// `XCLIENT LOGIN=user`.
+    XClient,
+    /// The client's address by `XFORWARD`, in the `networks` of an account.
+    XForward,
+    /// `Authentication-Results` of this authserv-id with `auth=pass` (RFC 8601).
+    AuthenticationResults(String),
     /// Believe MAIL FROM: closed networks only.
     Envelope,
 }
@@ -61,6 +67,17 @@ pub trait Accept: Clone + Send + Sync + 'static {
         envelope: &Envelope,
         recipient: &Recipient,
     ) -> impl Future<Output = Reply> + Send;
+
+    /// Is this the password of this user? Without accounts it never is.
+    fn log_in(
+        &self,
+        _listener: &Listener,
+        _peer: &Peer,
+        _user: &str,
+        _pass: &[u8],
+    ) -> impl Future<Output = LogIn> + Send {
+        async { LogIn::Wrong }
+    }
 
     /// One answer per recipient, in order; 250 means committed and synced.
     fn mail(&self, handed: Handed) -> impl Future<Output = Vec<Reply>> + Send;

@@ -7,6 +7,7 @@
 //! | who sends | `identify` |
 //! | mail → words → segments | `shape` |
 //! | DATA: all of it, one answer per recipient | `accept` |
+//! | SMTP: one answer for all of them | `one_answer` |
 //! | the classic HTTP call | `call` |
 //!
 //! Nothing is promised before the store has it; every refusal has its code and changes nothing.
@@ -18,6 +19,7 @@ pub mod door;
 mod entry;
 mod identify;
 mod null;
+mod one_answer;
 mod rcpt;
 mod shape;
 
@@ -36,6 +38,7 @@ use crate::{
     address::{Domains, Mailbox},
     ground::{Clock, GatewayId},
     mail::Choices,
+    report::Reporter,
     sms::tidy::Transliterate,
     store::Store,
 };
@@ -78,6 +81,7 @@ struct Inner {
     domains: Domains,
     accounts: Accounts,
     gateways: HashSet<GatewayId>,
+    reporter: Reporter,
     settings: Settings,
     references: References,
     again: again::Again,
@@ -90,10 +94,11 @@ impl Outbound {
         domains: Domains,
         accounts: Accounts,
         gateways: HashSet<GatewayId>,
+        reporter: Reporter,
         settings: Settings,
     ) -> Self {
         let (references, again) = (References::default(), again::Again::new(clock.now()));
-        Self(Arc::new(Inner { store, clock, domains, accounts, gateways, settings, references, again }))
+        Self(Arc::new(Inner { store, clock, domains, accounts, gateways, reporter, settings, references, again }))
     }
 }
 

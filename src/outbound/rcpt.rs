@@ -1,12 +1,12 @@
 //! RCPT: refuse as early as can be. By address alone first; by the sender when he is known by then.
 
-use super::{Inner, Listener, Peer, identify::identify};
+use super::{Inner, Listener, Peer, accept::door, identify::identify};
 use crate::{
-    accounts::{Allowance, Busy, Limit, Wish},
+    accounts::{self, Allowance, Busy, Limit, Wish},
     address::{AddressError, Credentials, Helper, Params, Resolution, ReversePath, Target},
     ground::{AccountName, Enhanced},
     observe::{self, METRICS},
-    smtp::{Envelope, Recipient, Reply},
+    smtp::{Envelope, LogIn, Recipient, Reply},
     store::Month,
 };
 
@@ -68,7 +68,7 @@ impl Inner {
         }
         let proved = match credentials(&resolved) {
             Some(given) => Some(self.log_in(given).await?),
-            None => identify(listener, peer, envelope, None),
+            None => identify(listener, peer, envelope, None, &self.accounts),
         };
         let Some(who) = proved else { return Ok(()) };
         let payer = self.payer(&resolved, &who)?;
@@ -121,6 +121,22 @@ impl Inner {
             .await
             .map_err(|Busy| refuse(451, (4, 3, 2), "too many log in at once, try again later", "busy"))?
             .ok_or_else(|| refuse(550, (5, 7, 8), "user or password is wrong", "credentials"))
+    }
+
+    /// AUTH at a door. A bare name is read as it is and with the listener's domain; two that exist are refused.
+    pub async fn door_log_in(&self, listener: &Listener, user: &str, pass: &[u8]) -> LogIn {
+        let mut users = vec![user.to_owned()];
+        if let Some(domain) = listener.login_domain.as_ref().filter(|_| !user.contains('@')) {
+            users.push(format!("{user}@{domain}"));
+        }
+        let wrong = match self.accounts.verify(&users, pass).await {
+            Ok(Some(name)) if !accounts::speaks_for_many(&name) => return LogIn::Known(name),
+            Ok(_) => refuse(535, (5, 7, 8), "user or password is wrong", "credentials"),
+            Err(Busy) => refuse(451, (4, 3, 2), "too many log in at once, try again later", "busy"),
+        };
+        let busy = wrong.reason == "busy";
+        wrong.voiced(door(listener));
+        if busy { LogIn::Busy } else { LogIn::Wrong }
     }
 
     /// Who is charged: the helper address's account if the sender may use it, else the sender.

@@ -59,6 +59,20 @@ pub struct Told {
     pub dead: Option<DeadLetter>,
 }
 
+/// A recipient that was refused after the mail was taken for others: SMTP has one answer for all of them.
+pub struct NotTaken<'a> {
+    /// The phone, or the local part where there is none.
+    pub number: &'a str,
+    /// The RCPT address without secrets.
+    pub written: &'a str,
+    pub orcpt: Option<&'a str>,
+    pub notify: crate::smtp::Notify,
+    pub auto_replied: bool,
+    pub fault: &'a Fault,
+    pub report_to: Option<&'a Mailbox>,
+    pub original: mail::report::Original<'a>,
+}
+
 /// Makes reports.
 #[derive(Clone)]
 pub struct Reporter {
@@ -104,7 +118,7 @@ impl Reporter {
         };
         let (fate, told) = match &text.origin.report_to {
             Some(to) if asked && !withheld => {
-                ("queued", Told { errand: Some(self.errand(item.id, to, data)), dead: None })
+                ("queued", Told { errand: Some(self.errand(Some(item.id), to, data)), dead: None })
             }
             _ => {
                 let cause = fault.map_or_else(|| kind.word().to_owned(), ToString::to_string);
@@ -116,7 +130,47 @@ impl Reporter {
         told
     }
 
-    fn errand(&self, about: MessageId, to: &Mailbox, data: Composed) -> New {
+    /// The report on a recipient that was not taken at all.
+    pub fn not_taken(&self, refused: &NotTaken<'_>) -> Told {
+        let message_id = format!("{}@{}", MessageId::new(), self.settings.hostname);
+        let report = mail::Report {
+            event: Event::Failed,
+            from: self.settings.from.as_str(),
+            to: refused.report_to.unwrap_or(&self.settings.from).as_str(),
+            host: &self.settings.hostname,
+            date: self.clock.now(),
+            message_id: &message_id,
+            original: refused.original,
+            with_text: self.settings.report_text,
+            number: refused.number,
+            original_recipient: refused.orcpt,
+            final_recipient: refused.written,
+            fault: Some(refused.fault),
+            gateway: None,
+            parts: None,
+            last_attempt: None,
+            until: None,
+        };
+        let dead = |kind, cause, data| DeadLetter { kind, about: None, cause, data };
+        let bytes = match report.write(&self.words) {
+            Ok(bytes) => bytes,
+            Err(why) => return Told { errand: None, dead: Some(dead("unroutable", why.to_string(), Vec::new())) },
+        };
+        let (fate, told) = match refused.report_to {
+            Some(to) if refused.notify.failure && !refused.auto_replied => {
+                let errand = self.errand(None, to, Composed { bytes, message_id });
+                ("failure", Told { errand: Some(errand), dead: None })
+            }
+            _ => {
+                let dead = dead("withheld", refused.fault.to_string(), bytes);
+                ("withheld", Told { errand: None, dead: Some(dead) })
+            }
+        };
+        Metrics::count(&METRICS.reports, fate);
+        told
+    }
+
+    fn errand(&self, about: Option<MessageId>, to: &Mailbox, data: Composed) -> New {
         let now = self.clock.now();
         let mail = Mail {
             from: None,
@@ -124,7 +178,7 @@ impl Reporter {
             ladder: Vec::new(),
             message_id: data.message_id,
             data: data.bytes.into(),
-            about: About::Report(Some(about)),
+            about: About::Report(about),
         };
         New::mail(mail, now, now + self.settings.expire)
     }

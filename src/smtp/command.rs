@@ -8,7 +8,7 @@ use crate::{
     ground::Enhanced,
 };
 
-use super::{Envelope, Recipient, Reply, XForward, params, xforward};
+use super::{Envelope, Mechanism, Recipient, Reply, XClient, XForward, params, xclient, xforward};
 
 /// The three ways to say hello.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub enum Hello {
 #[derive(Clone, PartialEq, Eq)]
 pub enum Command {
     Hello(Hello, String),
-    /// `xforward` is empty here.
+    /// `xforward`, `login` and `xclient` are empty here.
     Mail(Box<Envelope>),
     Rcpt {
         recipient: Box<Recipient>,
@@ -36,6 +36,18 @@ pub enum Command {
     Vrfy,
     Help,
     XForward(Box<XForward>),
+    XClient(Box<XClient>),
+    StartTls,
+    /// `None`: a mechanism that is not served.
+    Auth {
+        mechanism: Option<Mechanism>,
+        initial: Option<String>,
+    },
+    /// So many octets follow.
+    Bdat {
+        size: u64,
+        last: bool,
+    },
 }
 
 /// Why a line is no command.
@@ -59,6 +71,8 @@ pub enum CommandError {
     Parameter(&'static str),
     UnknownParameter,
     NotUtf8,
+    /// BDAT without a size that can be read: nobody knows what follows.
+    Chunk,
 }
 
 impl CommandError {
@@ -75,6 +89,7 @@ impl CommandError {
             Self::NeedsUtf8 => reply(553, 6, 7, "An address beyond ASCII needs SMTPUTF8"),
             Self::Parameter(name) => reply(501, 5, 4, &format!("Bad value of {name}")),
             Self::UnknownParameter => reply(555, 5, 4, "Parameter not recognised or not served here"),
+            Self::Chunk => reply(501, 5, 4, "Syntax: BDAT octets [LAST]. Closing"),
             Self::NotUtf8 => reply(500, 5, 2, "A command is ASCII, or UTF-8 in its addresses"),
         }
     }
@@ -102,8 +117,11 @@ impl Command {
             "VRFY" if rest.trim_matches(' ').is_empty() => Err(CommandError::Syntax("VRFY address")),
             "VRFY" => Ok(Self::Vrfy),
             "XFORWARD" => xforward::parse(rest).map(|told| Self::XForward(Box::new(told))),
-            "EXPN" | "STARTTLS" | "AUTH" | "BDAT" | "XCLIENT" | "ETRN" | "TURN" | "ATRN" | "BURL" | "SEND" | "SOML"
-            | "SAML" => Err(CommandError::NotServed),
+            "XCLIENT" => xclient::parse(rest).map(|told| Self::XClient(Box::new(told))),
+            "STARTTLS" => bare(Self::StartTls, "STARTTLS"),
+            "AUTH" => auth(rest),
+            "BDAT" => bdat(rest).ok_or(CommandError::Chunk),
+            "EXPN" | "ETRN" | "TURN" | "ATRN" | "BURL" | "SEND" | "SOML" | "SAML" => Err(CommandError::NotServed),
             "GET" | "POST" | "PUT" | "HEAD" | "OPTIONS" | "CONNECT" => Err(CommandError::Http),
             _ => Err(CommandError::Unknown),
         }
@@ -114,6 +132,29 @@ fn hello(kind: Hello, rest: &str, usage: &'static str) -> Result<Command, Comman
     let name = rest.trim_matches(' ');
     let sound = (1..=255).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_graphic());
     if sound { Ok(Command::Hello(kind, name.to_owned())) } else { Err(CommandError::Syntax(usage)) }
+}
+
+/// `mechanism [initial response]`.
+fn auth(rest: &str) -> Result<Command, CommandError> {
+    let mut words = rest.split(' ').filter(|word| !word.is_empty());
+    let (Some(mechanism), initial, None) = (words.next(), words.next(), words.next()) else {
+        return Err(CommandError::Syntax("AUTH mechanism [response]"));
+    };
+    let mechanism = match mechanism.to_ascii_uppercase().as_str() {
+        "PLAIN" => Some(Mechanism::Plain),
+        "LOGIN" => Some(Mechanism::Login),
+        _ => None,
+    };
+    Ok(Command::Auth { mechanism, initial: initial.map(str::to_owned) })
+}
+
+/// `octets [LAST]`.
+fn bdat(rest: &str) -> Option<Command> {
+    let mut words = rest.split(' ').filter(|word| !word.is_empty());
+    let size = words.next().filter(|size| size.bytes().all(|b| b.is_ascii_digit()))?.parse().ok()?;
+    let last = words.next();
+    let sound = last.is_none_or(|word| word.eq_ignore_ascii_case("LAST")) && words.next().is_none();
+    sound.then_some(Command::Bdat { size, last: last.is_some() })
 }
 
 /// Cuts `FROM:` or `TO:` off. Lenient: blanks behind the colon are taken, as many programs send one.
@@ -142,7 +183,7 @@ fn mail(rest: &str) -> Result<Command, CommandError> {
         dsn: params.dsn,
         smtputf8: params.smtputf8,
         size: params.size,
-        xforward: XForward::default(),
+        ..Envelope::default()
     })))
 }
 
@@ -180,6 +221,10 @@ mod tests {
             Ok(Command::Quit) => "quit".into(),
             Ok(Command::Vrfy) => "vrfy".into(),
             Ok(Command::Help) => "help".into(),
+            Ok(Command::XClient(told)) => format!("xclient {:?}", told.login),
+            Ok(Command::StartTls) => "starttls".into(),
+            Ok(Command::Auth { mechanism, initial }) => format!("auth {mechanism:?} {initial:?}"),
+            Ok(Command::Bdat { size, last }) => format!("bdat {size} {last}"),
             Ok(Command::XForward(told)) => format!("xforward {:?}", told.ident),
             Err(error) => error.reply().code().to_string(),
         }
@@ -228,7 +273,24 @@ mod tests {
             ("XFORWARD IDENT=ABC", "xforward Some(\"ABC\")"),
             ("XFORWARD", "501"),
             ("EXPN list", "502"),
-            ("BDAT 3 LAST", "502"),
+            ("BDAT 3 LAST", "bdat 3 true"),
+            ("bdat 0  last ", "bdat 0 true"),
+            ("BDAT 18446744073709551615", "bdat 18446744073709551615 false"),
+            ("BDAT 18446744073709551616", "501"),
+            ("BDAT", "501"),
+            ("BDAT -1", "501"),
+            ("BDAT +1", "501"),
+            ("BDAT 3 FIRST", "501"),
+            ("BDAT 3 LAST LAST", "501"),
+            ("STARTTLS", "starttls"),
+            ("STARTTLS now", "501"),
+            ("AUTH PLAIN AGEAYg==", "auth Some(Plain) Some(\"AGEAYg==\")"),
+            ("auth login", "auth Some(Login) None"),
+            ("AUTH CRAM-MD5", "auth None None"),
+            ("AUTH", "501"),
+            ("AUTH PLAIN a b", "501"),
+            ("XCLIENT LOGIN=alice", "xclient Some(\"alice\")"),
+            ("XCLIENT", "501"),
             ("GET / HTTP/1.1", "500"),
             ("", "500"),
             (" NOOP", "500"),

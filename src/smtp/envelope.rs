@@ -2,7 +2,11 @@
 
 use std::fmt;
 
-use crate::address::{Path, ReversePath};
+use super::XClient;
+use crate::{
+    address::{Path, ReversePath},
+    ground::AccountName,
+};
 
 /// Which reports the sender asked for (RFC 3461 4.1). Absent NOTIFY is `Notify::default()`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -64,6 +68,10 @@ pub struct Envelope {
     /// `SIZE=` as announced, octets.
     pub size: Option<u64>,
     pub xforward: XForward,
+    /// Who logged in to this session (AUTH).
+    pub login: Option<AccountName>,
+    /// A trusted proxy handed the session on (XCLIENT): from then on its client speaks.
+    pub xclient: Option<XClient>,
 }
 
 /// One RCPT TO.

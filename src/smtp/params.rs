@@ -35,7 +35,7 @@ pub(super) fn mail(text: &str) -> Result<MailParams, CommandError> {
             ("SIZE", Some(value)) => params.size = Some(size(value).ok_or_else(bad)?),
             ("BODY", Some(value)) => {
                 let flags = mail_flags("BODY", value).ok_or_else(bad)?;
-                // BINARYMIME needs CHUNKING, which is not offered.
+                // BINARYMIME is not offered: a text has lines.
                 if flags & (MAIL_BODY_7BIT | MAIL_BODY_8BITMIME) == 0 {
                     return Err(CommandError::UnknownParameter);
                 }

@@ -5,22 +5,28 @@
 //! later one (LMTP: one per accepted recipient behind DATA, also when the mail is refused by its form); words behind
 //! an ambiguous line end are never read as commands.
 //!
-//! Later extensions slot in as follows: a verb is a variant of [`Command`]; one that changes the stream (STARTTLS)
-//! is a step of its own; one that carries data (BDAT) is a phase.
+//! A verb is a variant of [`Command`]; one that changes the stream (STARTTLS) or asks the door (RCPT, AUTH) is a step of
+//! its own; one that carries data (DATA, BDAT) is a phase. Extensions stand in `session/extensions.rs`.
+
+mod extensions;
 
 use std::sync::Arc;
 
-use crate::ground::Enhanced;
+pub use self::extensions::LogIn;
+use self::extensions::{Chunk, Sasl};
+use crate::ground::{AccountName, Enhanced};
 
 use super::{
-    Command, CommandError, Envelope, Recipient, Reply, XForward,
+    Command, CommandError, Envelope, Login, Mechanism, Recipient, Reply, XClient, XForward,
+    auth::{self, SaslError},
+    chunk::Chunks,
     command::Hello,
     data::{DataError, Receiver, hops},
     line::{LineError, Lines},
-    xforward,
+    xclient, xforward,
 };
 
-pub use super::step::{Closed, Mail, Protocol, Settings, Step};
+pub use super::step::{Closed, Link, Mail, Protocol, Settings, Step};
 
 /// Replies of more octets than this are written before more input is read.
 const BATCH: usize = 16 * 1024;
@@ -30,6 +36,8 @@ enum Turn {
     More,
     Flush,
     Ask,
+    StartTls,
+    LogIn,
     Mail(Box<Mail>),
     Close(Closed),
 }
@@ -37,6 +45,12 @@ enum Turn {
 enum Phase {
     Commands,
     Asking,
+    /// STARTTLS was said.
+    Securing,
+    /// The client answers a question of AUTH.
+    Sasl(Sasl),
+    LoggingIn(Box<Login>),
+    Chunk(Chunk),
     Data(Box<Receiver>),
     /// That many recipients wait for the answers to their mail.
     Answering(usize),
@@ -51,7 +65,18 @@ pub struct Session {
     lines: Lines,
     replies: Vec<u8>,
     phase: Phase,
+    link: Link,
     hello: Option<String>,
+    /// The hello was one that knows extensions.
+    extended: bool,
+    login: Option<AccountName>,
+    /// Wrong passwords since the last right one.
+    wrong: u32,
+    xclient: Option<XClient>,
+    /// The mail so far, where it comes in chunks.
+    chunks: Option<Chunks>,
+    /// A chunk of this mail was refused.
+    spoiled: bool,
     /// `true` from MAIL until the end of its transaction.
     open: bool,
     envelope: Envelope,
@@ -64,11 +89,6 @@ pub struct Session {
 impl Session {
     /// A session that greets. `trusted` peers may use XFORWARD, and their refused recipients are no errors.
     pub fn new(settings: Arc<Settings>, protocol: Protocol, trusted: bool) -> Self {
-        let kind = match protocol {
-            Protocol::Lmtp => "LMTP",
-            Protocol::Smtp => "ESMTP",
-        };
-        let greeting = Reply::plain(220, vec![format!("{} {kind} Martlet", settings.hostname)]);
         let lines = Lines::new(settings.max_line);
         let mut session = Self {
             settings,
@@ -77,7 +97,14 @@ impl Session {
             lines,
             replies: Vec::new(),
             phase: Phase::Commands,
+            link: Link::Open,
             hello: None,
+            extended: false,
+            login: None,
+            wrong: 0,
+            xclient: None,
+            chunks: None,
+            spoiled: false,
             open: false,
             envelope: Envelope::default(),
             recipients: Vec::new(),
@@ -85,6 +112,7 @@ impl Session {
             errors: 0,
             mails: 0,
         };
+        let greeting = session.greeting();
         session.say(&greeting);
         session
     }
@@ -95,6 +123,11 @@ impl Session {
             Turn::More => Step::More,
             Turn::Flush => Step::Flush,
             Turn::Mail(mail) => Step::Mail(mail),
+            Turn::StartTls => Step::StartTls,
+            Turn::LogIn => match &self.phase {
+                Phase::LoggingIn(login) => Step::LogIn(login),
+                _ => Step::More,
+            },
             Turn::Close(why) => Step::Close(why),
             Turn::Ask => match &self.asked {
                 Some(recipient) => Step::AskRecipient { envelope: &self.envelope, recipient },
@@ -192,6 +225,21 @@ impl Session {
             match &mut self.phase {
                 Phase::Closed(why) => return Turn::Close(*why),
                 Phase::Asking => return Turn::Ask,
+                Phase::Securing => return Turn::StartTls,
+                Phase::LoggingIn(_) => return Turn::LogIn,
+                Phase::Chunk(_) => {
+                    if let Some(turn) = self.chunk(input) {
+                        return turn;
+                    }
+                }
+                Phase::Sasl(_) => match self.lines.fill(input) {
+                    None => return Turn::More,
+                    Some(Err(error)) => {
+                        self.phase = Phase::Commands;
+                        self.bad_line(error);
+                    }
+                    Some(Ok(())) => self.sasl_line(),
+                },
                 Phase::Answering(_) => self.answers(Vec::new()),
                 Phase::Data(receiver) => match receiver.feed(input) {
                     None => return Turn::More,
@@ -220,6 +268,10 @@ impl Session {
             Command::Rcpt { recipient, needs_utf8 } => self.rcpt(*recipient, needs_utf8),
             Command::Data => self.data(),
             Command::XForward(told) => self.forwarded(*told),
+            Command::XClient(told) => self.xclient(*told),
+            Command::StartTls => self.starttls(),
+            Command::Auth { mechanism, initial } => self.auth(mechanism, initial.as_deref()),
+            Command::Bdat { size, last } => self.bdat(size, last),
             Command::Rset => {
                 self.reset();
                 self.say_new(250, Enhanced::new(2, 0, 0), "Reset");
@@ -246,13 +298,23 @@ impl Session {
         }
         self.reset();
         self.hello = Some(name);
+        self.extended = kind != Hello::Helo;
         let mut lines = vec![self.settings.hostname.clone()];
-        if kind != Hello::Helo {
+        if self.extended {
             lines.push("PIPELINING".into());
             lines.push(format!("SIZE {}", self.settings.max_size));
-            lines.extend(["8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "DSN"].map(String::from));
+            lines.extend(["8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "DSN", "CHUNKING"].map(String::from));
             if self.trusted {
                 lines.push(xforward::OFFER.into());
+            }
+            if self.trusted && self.settings.xclient {
+                lines.push(xclient::OFFER.into());
+            }
+            if self.settings.tls && self.link != Link::Encrypted {
+                lines.push("STARTTLS".into());
+            }
+            if self.may_log_in() {
+                lines.push("AUTH PLAIN LOGIN".into());
             }
             lines.push("HELP".into());
         }
@@ -270,7 +332,8 @@ impl Session {
             return self.refuse(&self.too_big());
         }
         let xforward = std::mem::take(&mut self.envelope.xforward);
-        self.envelope = Envelope { xforward, ..envelope };
+        self.envelope = Envelope { xforward, login: self.login.clone(), xclient: self.xclient.clone(), ..envelope };
+        self.spoiled = false;
         self.open = true;
         self.say_new(250, Enhanced::new(2, 1, 0), "Sender ok");
     }
@@ -278,6 +341,9 @@ impl Session {
     fn rcpt(&mut self, recipient: Recipient, needs_utf8: bool) {
         if !self.open {
             return self.out_of_order("MAIL comes first");
+        }
+        if self.chunks.is_some() {
+            return self.out_of_order("The mail has begun");
         }
         if needs_utf8 && !self.envelope.smtputf8 {
             return self.refuse(&CommandError::NeedsUtf8.reply());
@@ -296,6 +362,9 @@ impl Session {
         }
         if self.recipients.is_empty() {
             return self.out_of_order("No recipient was accepted");
+        }
+        if self.chunks.is_some() {
+            return self.out_of_order("The mail comes in chunks");
         }
         self.phase = Phase::Data(Box::new(Receiver::new(self.settings.max_size, self.envelope.size)));
         self.say(&Reply::plain(354, vec!["End with <CR><LF>.<CR><LF>".into()]));
@@ -327,10 +396,7 @@ impl Session {
                 return Some(Box::new(mail));
             }
             Ok(_) => Reply::new(554, Enhanced::new(5, 4, 6), "Too many Received fields: the mail goes in circles"),
-            Err(DataError::TooBig) => self.too_big(),
-            Err(DataError::Bytes) => {
-                Reply::new(550, Enhanced::new(5, 5, 2), "A bare CR, a bare LF or a NUL in the mail; lines end in CR LF")
-            }
+            Err(error) => self.refusal_of(error),
         };
         self.phase = Phase::Commands;
         self.reset();
@@ -340,6 +406,15 @@ impl Session {
         }
         self.refuse(&refusal);
         None
+    }
+
+    fn refusal_of(&self, error: DataError) -> Reply {
+        match error {
+            DataError::TooBig => self.too_big(),
+            DataError::Bytes => {
+                Reply::new(550, Enhanced::new(5, 5, 2), "A bare CR, a bare LF or a NUL in the mail; lines end in CR LF")
+            }
+        }
     }
 
     fn bad_line(&mut self, error: LineError) {
@@ -356,8 +431,10 @@ impl Session {
 
     fn bad_command(&mut self, error: &CommandError) {
         self.refuse(&error.reply());
-        if *error == CommandError::Http {
-            self.close(Closed::Http);
+        match error {
+            CommandError::Http => self.close(Closed::Http),
+            CommandError::Chunk => self.close(Closed::BadChunk),
+            _ => {}
         }
     }
 
@@ -407,6 +484,8 @@ impl Session {
         self.recipients = Vec::new();
         self.asked = None;
         self.open = false;
+        self.chunks = None;
+        self.spoiled = false;
     }
 }
 

@@ -18,6 +18,7 @@ fn talk(session: &mut Session, parts: &[&[u8]]) -> (String, Vec<Vec<u8>>) {
                     session.written();
                 }
                 Step::AskRecipient { .. } => session.answer(&Reply::new(250, Enhanced::new(2, 1, 5), "Ok")),
+                Step::StartTls | Step::LogIn(_) => panic!("not offered"),
                 Step::Mail(mail) => {
                     let replies = vec![Reply::new(250, Enhanced::new(2, 0, 0), "Queued"); mail.recipients.len()];
                     mails.push(mail.data);

@@ -1,6 +1,6 @@
 //! What goes into a session and what comes out of it: its limits, the steps that its door takes, and its end.
 
-use super::{Envelope, Recipient};
+use super::{Envelope, Login, Recipient};
 
 /// The limits of a session, and its name.
 #[derive(Debug, Clone)]
@@ -18,6 +18,12 @@ pub struct Settings {
     pub max_errors: u32,
     /// `Received:` fields of one mail (RFC 5321 6.3).
     pub max_hops: usize,
+    /// There is a certificate: STARTTLS is offered.
+    pub tls: bool,
+    /// Accounts may log in, where nobody can listen.
+    pub auth: bool,
+    /// Trusted peers may speak for their clients by XCLIENT.
+    pub xclient: bool,
 }
 
 impl Default for Settings {
@@ -29,6 +35,9 @@ impl Default for Settings {
             max_recipients: 1000,
             max_errors: 20,
             max_hops: 50,
+            tls: false,
+            auth: false,
+            xclient: false,
         }
     }
 }
@@ -38,6 +47,17 @@ impl Default for Settings {
 pub enum Protocol {
     Lmtp,
     Smtp,
+}
+
+/// Over what a session goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Link {
+    /// Others can listen.
+    Open,
+    /// A Unix socket or loopback: nobody but this machine can.
+    Local,
+    /// TLS.
+    Encrypted,
 }
 
 /// A mail whose end was seen.
@@ -59,6 +79,11 @@ pub enum Closed {
     BareLineEnd,
     /// An HTTP request.
     Http,
+    /// Something stood behind STARTTLS.
+    Pipelined,
+    WrongPasswords,
+    /// BDAT without a size: where its octets end is not known.
+    BadChunk,
     /// The journey behind the door answered 421, or [`Session::hang_up`](super::Session::hang_up) was called.
     HungUp,
 }
@@ -74,6 +99,11 @@ pub enum Step<'a> {
     AskRecipient { envelope: &'a Envelope, recipient: &'a Recipient },
     /// Find one answer per recipient and hand them to [`Session::answers`](super::Session::answers).
     Mail(Box<Mail>),
+    /// Where nothing is left of the input: [`Session::start_tls`](super::Session::start_tls), write the replies, shake
+    /// hands, [`Session::encrypted`](super::Session::encrypted). Else [`Session::pipelined`](super::Session::pipelined).
+    StartTls,
+    /// Check the password and hand the outcome to [`Session::logged_in`](super::Session::logged_in).
+    LogIn(&'a Login),
     /// Write the replies and close.
     Close(Closed),
 }

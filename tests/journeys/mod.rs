@@ -5,6 +5,8 @@ mod calls;
 mod discreet;
 mod ladder;
 mod outbound;
+mod secure;
+mod smtp;
 
 use libtest_mimic::Trial;
 
@@ -17,7 +19,10 @@ use crate::support::{
 };
 
 pub fn trials() -> Vec<Trial> {
-    [ladder::trials(), outbound::trials(), calls::trials(), discreet::trials()].into_iter().flatten().collect()
+    [ladder::trials(), outbound::trials(), calls::trials(), discreet::trials(), smtp::trials(), secure::trials()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 pub const ALICE: &str = "alice@example.test";

@@ -94,7 +94,8 @@ impl Talk {
         if greeting.code == 220 { Ok(talk) } else { Err(io::Error::other(format!("greeted with {greeting:?}"))) }
     }
 
-    fn connect(place: &Place) -> io::Result<Self> {
+    /// Connects and takes nothing.
+    pub fn connect(place: &Place) -> io::Result<Self> {
         let stream: Box<dyn Stream> = match place {
             Place::Tcp(port) => Box::new(tcp(*port)?),
             Place::Unix(path) => Box::new(unix(path)?),
@@ -110,6 +111,19 @@ impl Talk {
             plain.get_mut().write_all(format!("{line}\r\n").as_bytes())?;
             expect(&read_reply(&mut plain)?, code)?;
         }
+        let mut talk = Self::shake(plain.into_inner(), server, own)?;
+        expect(&talk.say("EHLO client.example.test")?, 250)?;
+        Ok(talk)
+    }
+
+    /// TLS from the first octet on; takes the greeting.
+    pub fn tls_at_once(port: u16, server: &Identity) -> io::Result<Self> {
+        let mut talk = Self::shake(tcp(port)?, server, None)?;
+        expect(&talk.reply()?, 220)?;
+        Ok(talk)
+    }
+
+    fn shake(plain: TcpStream, server: &Identity, own: Option<&Identity>) -> io::Result<Self> {
         let mut roots = RootCertStore::empty();
         roots.add(server.cert.clone()).map_err(io::Error::other)?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -125,9 +139,7 @@ impl Talk {
         };
         let name = pki_types::ServerName::try_from("mx.example.test").expect("a host name");
         let tls = ClientConnection::new(Arc::new(config), name).map_err(io::Error::other)?;
-        let mut talk = Self(BufReader::new(Box::new(StreamOwned::new(tls, plain.into_inner()))));
-        expect(&talk.say("EHLO client.example.test")?, 250)?;
-        Ok(talk)
+        Ok(Self(BufReader::new(Box::new(StreamOwned::new(tls, plain)))))
     }
 
     /// Sends one line and takes its reply.

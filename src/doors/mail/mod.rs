@@ -12,12 +12,14 @@ mod bind;
 mod limits;
 mod serve;
 mod talk;
+mod tls;
 
-use std::{io, time::Duration};
+use std::{io, net::IpAddr, sync::Arc, time::Duration};
 
 pub use bind::{Bind, BindError, Bound};
 pub use limits::Limits;
 pub use serve::serve;
+pub use tls::Tls;
 
 use crate::{
     outbound::{Listener, Peer},
@@ -44,6 +46,12 @@ pub struct Settings {
     pub tarpit: Duration,
     /// How long a mail in progress may go on once the door closes.
     pub drain: Duration,
+    /// The certificate, where there is one.
+    pub tls: Option<Arc<Tls>>,
+    /// For a handshake, and for the header of a proxy.
+    pub handshake: Duration,
+    /// Proxies: their connections begin with a PROXY header, address and prefix length.
+    pub proxies: Vec<(IpAddr, u8)>,
 }
 
 impl Default for Settings {
@@ -58,6 +66,9 @@ impl Default for Settings {
             tarpit_after: 5,
             tarpit: Duration::from_secs(1),
             drain: Duration::from_secs(20),
+            tls: None,
+            handshake: Duration::from_secs(30),
+            proxies: Vec::new(),
         }
     }
 }
@@ -77,6 +88,10 @@ pub enum End {
     TooMany,
     /// The limit of connections from one peer.
     TooManyFromPeer,
+    /// TLS did not come about.
+    Handshake,
+    /// A proxy that did not say whose connection it is.
+    NoProxyHeader,
     /// The door is closing.
     Stopped,
     /// The socket failed.
@@ -89,6 +104,8 @@ pub trait Voice: Clone + Send + Sync + 'static {
     fn opened(&self, _listener: &Listener, _peer: &Peer) {}
     /// A connection is over, with the number of mails taken on it.
     fn closed(&self, _listener: &Listener, _peer: &Peer, _end: &End, _mails: u64) {}
+    /// The files of the certificate changed and cannot be used; what was read before still counts.
+    fn certificate(&self, _listener: &Listener, _why: &str) {}
     /// Accepting failed; it is tried again after a pause.
     fn accept_failed(&self, _listener: &Listener, _error: &io::Error) {}
 }

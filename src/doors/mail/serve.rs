@@ -3,7 +3,7 @@
 use std::{io, net::IpAddr, sync::Arc, time::Duration};
 
 use tokio::{
-    io::{AsyncRead, AsyncWrite, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     sync::Semaphore,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -12,7 +12,11 @@ use crate::{
     ground::{Clock, Enhanced},
     mail::received,
     outbound::{Accept, Listener, Peer},
-    smtp::Reply,
+    smtp::{
+        Link, Reply,
+        proxy::{self, Announced},
+        session,
+    },
 };
 
 use super::{Bound, End, Settings, Voice, bind::Socket, limits::Limits, talk};
@@ -53,7 +57,10 @@ pub async fn serve<A: Accept, V: Voice>(
     let hard = CancellationToken::new();
     let shared = Arc::new(Shared {
         limits: settings.places.clone().unwrap_or_else(|| Limits::new(settings.max_connections, settings.max_per_peer)),
-        session: Arc::new(settings.session.clone()),
+        session: Arc::new(session::Settings {
+            tls: settings.tls.as_ref().is_some_and(|tls| !tls.implicit),
+            ..settings.session.clone()
+        }),
         listener,
         accept,
         settings,
@@ -122,26 +129,71 @@ impl Socket {
 }
 
 async fn connection<A: Accept, V: Voice>(shared: &Shared<A, V>, stream: Stream, addr: Option<IpAddr>) {
-    let trusted = addr.is_none_or(|addr| received::within(&shared.listener.trust, addr));
-    let peer = Peer { addr, trusted };
+    let mut stream = stream;
+    let mut announced = None;
+    if let (Stream::Tcp(tcp), Some(addr)) = (&mut stream, addr)
+        && received::within(&shared.settings.proxies, addr)
+    {
+        match proxied(shared, tcp).await {
+            Ok(client) => announced = Some(client),
+            Err(end) => {
+                let peer = Peer { addr: Some(addr), trusted: false };
+                return shared.voice.closed(&shared.listener, &peer, &end, 0);
+            }
+        }
+    }
+    // Whom a proxy announces is judged by that address; whom it does not know is a stranger.
+    let local = addr.is_none_or(|addr| addr.is_loopback());
+    let (peer, local) = match announced {
+        None => (Peer { addr, trusted: addr.is_none_or(|addr| trusts(shared, addr)) }, local),
+        Some(Announced::Nobody) => (Peer { addr, trusted: false }, false),
+        Some(Announced::Client(client)) => {
+            (Peer { addr: Some(client), trusted: trusts(shared, client) }, local && client.is_loopback())
+        }
+    };
+    let link = if local { Link::Local } else { Link::Open };
     shared.voice.opened(&shared.listener, &peer);
     let (end, mails) = match stream {
         Stream::Tcp(stream) => {
             // Replies are written whole; waiting for more to send would only add delay.
             let _ = stream.set_nodelay(true);
-            admit(shared, &peer, stream).await
+            admit(shared, &peer, link, stream).await
         }
-        Stream::Unix(stream) => admit(shared, &peer, stream).await,
+        Stream::Unix(stream) => admit(shared, &peer, link, stream).await,
     };
     shared.voice.closed(&shared.listener, &peer, &end, mails);
 }
 
-async fn admit<A: Accept, V: Voice, S>(shared: &Shared<A, V>, peer: &Peer, mut stream: S) -> (End, u64)
+fn trusts<A, V>(shared: &Shared<A, V>, addr: IpAddr) -> bool {
+    received::within(&shared.listener.trust, addr)
+}
+
+/// Whom the proxy announces. Nothing behind its header is read.
+async fn proxied<A, V>(shared: &Shared<A, V>, stream: &mut tokio::net::TcpStream) -> Result<Announced, End> {
+    let read = async {
+        let mut header = Vec::new();
+        while header.len() < proxy::LONGEST {
+            header.push(stream.read_u8().await.map_err(|_| End::NoProxyHeader)?);
+            if let Some((announced, _)) = proxy::parse(&header).map_err(|_| End::NoProxyHeader)? {
+                return Ok(announced);
+            }
+        }
+        Err(End::NoProxyHeader)
+    };
+    tokio::select! {
+        biased;
+        () = shared.stop.cancelled() => Err(End::Stopped),
+        announced = read => announced,
+        () = shared.clock.sleep(shared.settings.handshake) => Err(End::NoProxyHeader),
+    }
+}
+
+async fn admit<A: Accept, V: Voice, S>(shared: &Shared<A, V>, peer: &Peer, link: Link, mut stream: S) -> (End, u64)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     match shared.limits.take(peer.addr) {
-        Ok(_place) => talk::talk(shared, peer, stream).await,
+        Ok(_place) => talk::talk(shared, peer, link, stream).await,
         Err(end) => {
             let words = match end {
                 End::TooManyFromPeer => "Too many connections from your address; try again later",

@@ -7,24 +7,33 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use crate::{
     ground::Enhanced,
     outbound::{Accept, Handed, Peer},
-    smtp::{Mail, Protocol, Reply, Session, Step, session::Closed},
+    smtp::{Link, Mail, Protocol, Reply, Session, Step, session::Closed},
 };
 
-use super::{End, Voice, serve::Shared};
+use super::{
+    End, Voice,
+    serve::Shared,
+    tls::{Channel, Tls},
+};
 
 /// Octets of one read.
 const READ: usize = 16 * 1024;
 
 /// Speaks with one peer to the end. Returns why it ended and how many mails were taken.
-pub(super) async fn talk<A, V, S>(shared: &Shared<A, V>, peer: &Peer, stream: S) -> (End, u64)
+pub(super) async fn talk<A, V, S>(shared: &Shared<A, V>, peer: &Peer, link: Link, stream: S) -> (End, u64)
 where
     A: Accept,
     V: Voice,
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let protocol = if shared.listener.lmtp { Protocol::Lmtp } else { Protocol::Smtp };
-    let session = Session::new(shared.session.clone(), protocol, peer.trusted);
-    let mut talk = Talk { shared, peer, stream, session, slowed: 0 };
+    let session = Session::new(shared.session.clone(), protocol, peer.trusted).on(link);
+    let mut talk = Talk { shared, peer, stream: Channel::Plain(stream), session, slowed: 0 };
+    if shared.settings.tls.as_ref().is_some_and(|tls| tls.implicit)
+        && let Err(end) = talk.encrypt().await
+    {
+        return (end, 0);
+    }
     let mut whole = Box::pin(shared.clock.sleep(shared.settings.whole));
     let mut buffer = vec![0; READ];
     let mut filled = 0;
@@ -55,7 +64,7 @@ where
 struct Talk<'a, A, V, S> {
     shared: &'a Shared<A, V>,
     peer: &'a Peer,
-    stream: S,
+    stream: Channel<S>,
     session: Session,
     /// Errors that were slowed down already.
     slowed: u32,
@@ -74,6 +83,18 @@ impl<A: Accept, V: Voice, S: AsyncRead + AsyncWrite + Unpin> Talk<'_, A, V, S> {
                     self.session.answer(&reply);
                 }
                 Step::Mail(mail) => self.hand_over(*mail).await,
+                Step::StartTls if !input.is_empty() => self.session.pipelined(),
+                Step::StartTls => {
+                    self.session.start_tls();
+                    self.flush().await?;
+                    self.encrypt().await?;
+                }
+                Step::LogIn(login) => {
+                    let shared = self.shared;
+                    let pass = login.pass.expose();
+                    let outcome = shared.accept.log_in(&shared.listener, self.peer, &login.user, pass).await;
+                    self.session.logged_in(outcome);
+                }
                 Step::Close(why) => {
                     self.flush().await?;
                     self.part(why != Closed::Quit).await;
@@ -81,6 +102,30 @@ impl<A: Accept, V: Voice, S: AsyncRead + AsyncWrite + Unpin> Talk<'_, A, V, S> {
                 }
             }
         }
+    }
+
+    /// Shakes hands; from here on all is encrypted. The session forgets what was said before.
+    async fn encrypt(&mut self) -> Result<(), End> {
+        let shared = self.shared;
+        let Some(tls) = shared.settings.tls.clone() else { return Err(End::Handshake) };
+        let Channel::Plain(stream) = std::mem::replace(&mut self.stream, Channel::Gone) else {
+            return Err(End::Handshake);
+        };
+        // Changed files are read where waiting for a disk holds nobody up.
+        let acceptor = tokio::task::spawn_blocking(move || Tls::acceptor(&tls)).await;
+        let Ok((acceptor, failed)) = acceptor else { return Err(End::Handshake) };
+        if let Some(why) = failed {
+            shared.voice.certificate(&shared.listener, &why);
+        }
+        let stream = tokio::select! {
+            biased;
+            () = shared.stop.cancelled() => return Err(End::Stopped),
+            shaken = acceptor.accept(stream) => shaken.map_err(|_| End::Handshake)?,
+            () = shared.clock.sleep(shared.settings.handshake) => return Err(End::Handshake),
+        };
+        self.stream = Channel::Encrypted(Box::new(stream));
+        self.session.encrypted();
+        Ok(())
     }
 
     async fn hand_over(&mut self, mail: Mail) {
