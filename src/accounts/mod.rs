@@ -165,10 +165,7 @@ fn decoy(rows: &HashMap<AccountName, Row>) -> Password {
 
 #[cfg(test)]
 mod tests {
-    use argon2::{
-        Algorithm, Argon2, Params, Version,
-        password_hash::PasswordHasher,
-    };
+    use argon2::{Algorithm, Argon2, Params, Version, password_hash::PasswordHasher};
 
     use super::*;
     use crate::ground::Secret;

@@ -30,11 +30,7 @@ pub fn identify(listener: &Listener, peer: &Peer, envelope: &Envelope, headers: 
 
 /// Without `mta_names` any name counts: only lines that trusted peers wrote are looked at.
 fn rule(listener: &Listener) -> received::Rule<'_> {
-    received::Rule {
-        mta_names: &listener.mta_names,
-        any_name: listener.mta_names.is_empty(),
-        trust: &listener.trust,
-    }
+    received::Rule { mta_names: &listener.mta_names, any_name: listener.mta_names.is_empty(), trust: &listener.trust }
 }
 
 /// A bare login gets the listener's domain. A person is never called `*` or `@example.com`: these are rows that speak
@@ -51,7 +47,8 @@ fn complete(login: &str, domain: Option<&str>) -> Option<AccountName> {
 mod tests {
     use super::*;
 
-    const RECEIVED: &[u8] = b"Received: from a (b [192.0.2.7])\r\n\t(Authenticated sender: alice)\r\n\tby mx.example.test \
+    const RECEIVED: &[u8] =
+        b"Received: from a (b [192.0.2.7])\r\n\t(Authenticated sender: alice)\r\n\tby mx.example.test \
         (Postfix) with ESMTPSA id 4F0000000;\r\n\tMon, 1 Jan 2024 00:00:00 +0000 (UTC)\r\n\r\n";
     const OTHER: &[u8] = b"Subject: x\r\n\r\n";
 
