@@ -35,7 +35,7 @@ use crate::{
     address::{Domains, Mailbox},
     ground::{Clock, GatewayId},
     mail::Choices,
-    sms::tidy::Transliterate,
+    sms::{national::Language, tidy::Transliterate},
     store::Store,
 };
 
@@ -48,6 +48,8 @@ pub struct Settings {
     pub choices: Choices,
     pub transliterate: Transliterate,
     pub overflow: Overflow,
+    /// National language tables to count with: those that every gateway will use.
+    pub shift_tables: Vec<Language>,
     /// Sent when a mail has no words at all; `None`: refused.
     pub placeholder: Option<String>,
     /// `queue.expire`.
