@@ -1,6 +1,7 @@
 //! Mail: reading it, finding the words worth sending, writing ours, reports.
 //!
 //! Pure. Sources: RFC 5322, 2045–2047, 2231, 3676 (format=flowed), 3464 (DSN), 3834 (auto-replies).
+mod addresses;
 mod calendar;
 mod charset;
 mod compose;
@@ -22,6 +23,7 @@ pub mod text;
 pub mod words;
 pub mod write;
 
+pub use addresses::{Entry, addresses};
 pub use flowed::Line;
 pub use header::header_block;
 pub use mask::mask;
