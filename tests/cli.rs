@@ -173,6 +173,10 @@ fn encoding() {
     assert_eq!((&found["alphabet"], &found["forced_by"], &found["left"]), (&json!("ucs2"), &json!("“"), &json!(63)));
     assert_eq!(encode(&["“Hello”", "--transliterate"]).0["alphabet"], "gsm7");
     assert_eq!(encode(&[&"x".repeat(161)]).0["segments"], 2);
+    let (found, _) = encode(&[&"ş".repeat(155), "--shift-tables", "spanish,turkish"]);
+    assert_eq!((&found["alphabet"], &found["segments"]), (&json!("gsm7"), &json!(1)));
+    assert_eq!((&found["locking"], &found["single"]), (&json!("turkish"), &json!(null)));
+    assert_eq!(martlet(&["encode", "ş", "--shift-tables", "klingon"]).status.code(), Some(64));
     assert_eq!(encode(&[&"x".repeat(153 * 128 + 1)]).1, 65);
     assert_eq!(out(&martlet(&["encode", "Hello"])), "GSM-7, 1 segment, 5 septets, 155 left\n");
 }

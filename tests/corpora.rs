@@ -22,6 +22,7 @@ checks! {
     command = "../fuzz/checks/command.rs",
     config = "../fuzz/checks/config.rs",
     data = "../fuzz/checks/data.rs",
+    header_addresses = "../fuzz/checks/header_addresses.rs",
     html = "../fuzz/checks/html.rs",
     lmtp_client = "../fuzz/checks/lmtp_client.rs",
     mail_text = "../fuzz/checks/mail_text.rs",

@@ -374,13 +374,18 @@ async fn tls_trusts_what_it_is_told() {
     let mut provider = Provider::start_tls([], server(&known, None)).await;
     let url = format!("https://localhost:{}{URL}", provider.addr.port());
     let mut trusting = settings(&url);
-    trusting.ca = Some(known_path);
+    trusting.ca = Some(known_path.clone());
     assert_eq!(send(&gateway(trusting), "a").await, Outcome::Sent(None));
     assert!(provider.seen().await.line.contains("text=a"));
     let mut wary = settings(&url);
     wary.ca = Some(other_path);
     let fault = later(send(&gateway(wary), "b").await);
     assert_eq!(fault.code.to_string(), "4.4.1");
+    assert!(fault.text.contains("certificate"), "{}", fault.text);
+    // The right certificate behind a name that is not its own.
+    let mut misled = settings(&url.replace("localhost", "127.0.0.1"));
+    misled.ca = Some(known_path);
+    let fault = later(send(&gateway(misled), "c").await);
     assert!(fault.text.contains("certificate"), "{}", fault.text);
     assert_eq!(provider.unseen(), 0);
 }

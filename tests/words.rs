@@ -11,6 +11,7 @@ use martlet::{
         Alphabet, Body, Content,
         alphabet::septets,
         join::join,
+        national::{Language, Tables, choose},
         split::{Reference, measure, split},
         udh,
     },
@@ -23,8 +24,10 @@ pub fn trials() -> Vec<Trial> {
     vec![
         trial("words::own_segments", own_segments),
         trial("words::own_numbers", own_numbers),
+        trial("words::own_national", own_national),
         with_vectors("words::segments", "segments.jsonl", segments),
         with_vectors("words::numbers", "numbers.jsonl", numbers),
+        with_vectors("words::national", "national.jsonl", national),
     ]
 }
 
@@ -100,6 +103,86 @@ fn segments(cases: &[Value]) {
         );
     }
     quoted("segments.jsonl", total, total);
+}
+
+/// Segments of a text where one language is allowed; each is written in septets and read again.
+fn check_national(text: &str, language: Language) -> usize {
+    let reference = Reference::Eight(7);
+    let content = choose(&Content::text(text), &[language], reference);
+    let alphabet = measure(&content, reference).expect("a measure").alphabet;
+    let parts = split(&content, reference).expect("parts");
+    let mut shown = String::new();
+    for part in &parts {
+        let Body::Text(words) = &part.body else { panic!("a text stays a text") };
+        let header = if part.udh.is_empty() { 0 } else { part.udh.len() + 1 };
+        if alphabet == Alphabet::Gsm7 {
+            let tables = Tables::of(&part.udh);
+            let septets = tables.write(words).expect("in its tables");
+            assert!((header * 8).div_ceil(7) + septets.len() <= 160);
+            shown.push_str(&tables.read(&septets));
+        } else {
+            assert!(header + words.encode_utf16().count() * 2 <= 140);
+            shown.push_str(words);
+        }
+    }
+    assert_eq!(shown, text);
+    parts.len()
+}
+
+fn own_national() {
+    for (text, language, expected) in [
+        ("ş".repeat(155), Language::Turkish, 1),
+        ("ş".repeat(156), Language::Turkish, 2),
+        ("ş".repeat(156), Language::Spanish, 3),
+        ("¿Qué tal? Así, aquí está. ".repeat(5), Language::Spanish, 1),
+        ("não, até amanhã ".repeat(9), Language::Portuguese, 1),
+        ("नमस्ते दुनिया ".repeat(10), Language::Hindi, 1),
+        ("آپ کیسے ہیں ".repeat(12), Language::Urdu, 1),
+    ] {
+        assert_eq!(check_national(&text, language), expected, "{text}");
+    }
+}
+
+/// The tables and the words of a SUBMIT (SMSC in front, relative validity), and how many septets they take.
+fn submitted(pdu: &str) -> (Option<Tables>, String, usize, u8) {
+    let octets: Vec<u8> =
+        (0..pdu.len()).step_by(2).map(|at| u8::from_str_radix(&pdu[at..at + 2], 16).expect("hex")).collect();
+    let tpdu = &octets[1 + usize::from(octets[0])..];
+    let behind = &tpdu[4 + usize::from(tpdu[2]).div_ceil(2)..];
+    let (dcs, length, data) = (behind[1], usize::from(behind[3]), &behind[4..]);
+    let header = if tpdu[0] & 0x40 == 0 { 0 } else { 1 + usize::from(data[0]) };
+    let ies = data.get(1..header).unwrap_or_default();
+    let seq = udh::concat(ies).map_or(1, |concat| concat.seq);
+    if dcs & 0x0c == 8 {
+        let units: Vec<u16> = data[header..].chunks_exact(2).map(|c| u16::from_be_bytes([c[0], c[1]])).collect();
+        return (None, String::from_utf16(&units).expect("UTF-16"), units.len(), seq);
+    }
+    let bit = |at: usize| data[at / 8] >> (at % 8) & 1;
+    let septet = |n: usize| (0..7).fold(0, |septet, i| septet | bit(n * 7 + i) << i);
+    let septets: Vec<u8> = ((header * 8).div_ceil(7)..length).map(septet).collect();
+    let tables = Tables::of(ies);
+    (Some(tables), tables.read(&septets), septets.len(), seq)
+}
+
+fn national(cases: &[Value]) {
+    let total = cases.len();
+    assert!(total > 100, "the vectors are not all there");
+    for case in cases {
+        let (id, text) = (&case["id"], case["text"].as_str().expect("a text"));
+        let language =
+            case["nli"].as_u64().and_then(|id| Language::from_id(u8::try_from(id).ok()?)).expect("a language");
+        // What the other encoder wrote is read as the text, and we need no more septets for it.
+        let pdus = case["pdus"].as_array().expect("PDUs");
+        let mut parts: Vec<_> = pdus.iter().map(|pdu| submitted(pdu.as_str().expect("hex"))).collect();
+        parts.sort_by_key(|part| part.3);
+        assert_eq!(parts.iter().map(|part| part.1.as_str()).collect::<String>(), text, "{id}");
+        for (tables, words, septets, _) in &parts {
+            let written = tables.map(|tables| tables.write(words).expect("in its tables").len());
+            assert!(written.is_none_or(|written| written <= *septets), "{id}");
+        }
+        assert!(check_national(text, language) <= parts.len(), "{id}");
+    }
+    quoted("national.jsonl", total, total);
 }
 
 /// The E.164 form of a valid number, `short`, `possible`, or the reason.

@@ -4,9 +4,9 @@
 
 use martlet::sms::{
     Alphabet, Body, Content,
-    alphabet::septets,
     fit::fit,
     join::join,
+    national::{Language, Tables, choose},
     separate::separate,
     split::{Reference, SplitError, measure, split},
     tidy::{Transliterate, tidy, transliterate},
@@ -41,11 +41,27 @@ pub fn segments(data: &[u8]) {
     }
     if let Body::Text(text) = &content.body {
         words(text, how >> 4, own, reference);
+        tables(&content, how >> 3, reference);
+    }
+}
+
+/// With two national languages allowed: never more segments, every one within its limit, and written and read alike.
+fn tables(content: &Content, languages: u8, reference: Reference) {
+    let allowed: Vec<_> = [languages & 0xf, languages >> 2].into_iter().filter_map(Language::from_id).collect();
+    let chosen = choose(content, &allowed, reference);
+    let (Ok(m), Ok(parts)) = (measure(&chosen, reference), split(&chosen, reference)) else { return };
+    assert!(measure(content, reference).map_or(true, |plain| m.segments < plain.segments || chosen == *content));
+    for part in parts {
+        let (Body::Text(words), Alphabet::Gsm7) = (&part.body, m.alphabet) else { continue };
+        let tables = Tables::of(&part.udh);
+        let septets = tables.write(words).expect("in its tables");
+        assert!((septets.len() * 7).div_ceil(8) + header(&part.udh) <= 140);
+        assert_eq!(&tables.read(&septets), words);
     }
 }
 
 fn words(text: &str, segments: u8, own: &[u8], reference: Reference) {
-    let fitted = fit(text, segments, own.len(), reference);
+    let fitted = fit(text, segments, own, reference);
     if segments > 0 {
         let content = Content { body: Body::Text(fitted.text.clone()), udh: own.to_vec() };
         assert!(measure(&content, reference).is_ok_and(|m| m.segments <= usize::from(segments)));
@@ -61,7 +77,9 @@ fn words(text: &str, segments: u8, own: &[u8], reference: Reference) {
 fn octets(body: &Body, alphabet: Alphabet) -> usize {
     match (body, alphabet) {
         (Body::Binary(data), _) => data.len(),
-        (Body::Text(words), Alphabet::Gsm7) => words.chars().map(|c| septets(c).expect("GSM-7")).sum::<usize>() * 7 / 8,
+        (Body::Text(words), Alphabet::Gsm7) => {
+            words.chars().map(|c| Tables::default().septets(c).expect("GSM-7")).sum::<usize>() * 7 / 8
+        }
         (Body::Text(words), _) => words.encode_utf16().count() * 2,
     }
 }

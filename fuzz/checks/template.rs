@@ -25,7 +25,7 @@ pub fn template(data: &[u8]) {
     let values = Values {
         number: "+15551234567",
         body: &body,
-        kind: Kind::of(&body),
+        kind: Kind::of(&body, &[]),
         udh: words.get(..5).unwrap_or_default(),
         pid: words.first().copied(),
         dcs: None,

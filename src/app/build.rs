@@ -59,6 +59,7 @@ pub fn outbound(config: &Config) -> outbound::Settings {
         choices: sms.choices.clone(),
         transliterate: sms.transliterate,
         overflow: sms.overflow,
+        shift_tables: counted_tables(config),
         placeholder: sms.placeholder.clone(),
         expire: queue.expire,
         warn_after: queue.warn_after,
@@ -70,6 +71,13 @@ pub fn outbound(config: &Config) -> outbound::Settings {
         send_auto_generated: true,
         send_lists: true,
     }
+}
+
+/// Texts are counted with national tables only where it makes no difference which gateway sends them.
+pub fn counted_tables(config: &Config) -> Vec<crate::sms::national::Language> {
+    let takes = |g: &config::Gateway| kind(g).is_ok_and(|kind| kind.traits().shift_tables);
+    let all = !config.sms.shift_tables.is_empty() && config.gateways.iter().filter(|g| g.active && g.send).all(takes);
+    if all { config.sms.shift_tables.clone() } else { Vec::new() }
 }
 
 pub fn inbound(config: &Config) -> inbound::Settings {
@@ -108,6 +116,7 @@ pub fn dispatch(config: &Config) -> dispatch::Settings {
     dispatch::Settings {
         backoff: config.queue.retry,
         receipt_wait: config.queue.receipt_wait,
+        shift_tables: config.sms.shift_tables.clone(),
         keep_links: config.inbound.keep,
         call_log: config.inbound.call_log,
         mail_window: config.mailbox.window,
@@ -258,6 +267,7 @@ pub fn http_gateway(declared: &config::HttpGateway) -> Result<gateway::http::Set
     settings.timeout = declared.timeout;
     settings.connect_timeout = declared.connect_timeout;
     settings.traits.split = declared.split;
+    settings.traits.shift_tables = declared.split == gateway::Split::Udh && settings.templates.any(Template::tells_udh);
     let answer = &declared.answer;
     settings.answer = Patterns {
         success: answer.success.clone(),

@@ -4,6 +4,7 @@
 //! go wrong at start is told with what to do next, and nothing is left running.
 
 mod build;
+pub use build::counted_tables;
 mod voice;
 
 use std::{net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::{Done, Exit, Failure, json as print_json};
 use crate::sms::{
     Alphabet, Content,
+    national::{self, Language, Tables},
     split::{Reference, SplitError, measure},
     tidy::{Transliterate, tidy, transliterate},
 };
@@ -19,6 +20,9 @@ pub struct Args {
     /// Tidy them first, and write look-alikes of GSM-7 where that alone saves the alphabet
     #[arg(long)]
     transliterate: bool,
+    /// National language tables that may be used: names or numbers, separated by commas
+    #[arg(long, value_name = "LANGUAGES", value_delimiter = ',')]
+    shift_tables: Vec<Language>,
     /// One JSON value
     #[arg(long)]
     json: bool,
@@ -34,7 +38,9 @@ impl std::fmt::Debug for Args {
 pub fn run(args: &Args, out: &mut dyn Write) -> Done {
     let words =
         if args.transliterate { transliterate(tidy(&args.text), Transliterate::Auto) } else { args.text.clone() };
-    let measure = match measure(&Content::text(words), Reference::Eight(0)) {
+    let content = national::choose(&Content::text(words), &args.shift_tables, Reference::Eight(0));
+    let tables = Tables::of(&content.udh);
+    let measure = match measure(&content, Reference::Eight(0)) {
         Ok(measure) => measure,
         Err(error) => {
             let why = match error {
@@ -50,13 +56,17 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Done {
     };
     let forced_by = measure.forced_by.map(String::from);
     if args.json {
-        let value = json!({
+        let mut value = json!({
             "alphabet": measure.alphabet,
             "segments": measure.segments,
             "units": measure.units,
             "left": measure.left,
             "forced_by": forced_by,
         });
+        if tables != Tables::default() {
+            value["locking"] = json!(tables.locking.map(Language::name));
+            value["single"] = json!(tables.single.map(Language::name));
+        }
         return print_json(out, &value);
     }
     let (name, unit) = match measure.alphabet {
@@ -66,6 +76,12 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Done {
     };
     let plural = if measure.segments == 1 { "" } else { "s" };
     writeln!(out, "{name}, {} segment{plural}, {} {unit}, {} left", measure.segments, measure.units, measure.left)?;
+    if let Some(language) = tables.locking {
+        writeln!(out, "locking shift table: {}", language.name())?;
+    }
+    if let Some(language) = tables.single {
+        writeln!(out, "single shift table: {}", language.name())?;
+    }
     if let Some(c) = forced_by {
         writeln!(out, "UCS-2 because of {c:?}")?;
     }

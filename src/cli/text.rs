@@ -11,11 +11,13 @@ use serde_json::{Map, Value, json};
 
 use super::{Done, Exit, Failure, json as print_json, load};
 use crate::{
+    app,
     mail::{self, Choices},
     outbound::Overflow,
     sms::{
         Content,
-        fit::fit,
+        fit::fit_any,
+        national,
         split::{Reference, measure},
         tidy::{Transliterate, tidy, transliterate},
     },
@@ -41,7 +43,9 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, out: &mut dyn Write) -> Done {
-    let sms = args.config.as_deref().map(load).transpose()?.map(|config| config.sms);
+    let config = args.config.as_deref().map(load).transpose()?;
+    let tables = config.as_ref().map(app::counted_tables).unwrap_or_default();
+    let sms = config.map(|config| config.sms);
     let raw = slurp(&args.file)?;
     let (choices, how) = match &sms {
         Some(sms) => (sms.choices.clone(), sms.transliterate),
@@ -61,7 +65,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Done {
     let limit = sms.as_ref().filter(|sms| sms.overflow == Overflow::Truncate).map(|sms| sms.max_parts);
     let (words, cut) = match limit {
         Some(most) => {
-            let fitted = fit(&words, most, 0, Reference::Eight(0));
+            let fitted = fit_any(&words, most, &Content::text(&words), &tables, Reference::Eight(0));
             (fitted.text, fitted.cut)
         }
         None => (words, false),
@@ -70,7 +74,8 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Done {
         let mut value = Map::new();
         value.insert("text".to_owned(), json!(words));
         value.insert("truncated".to_owned(), json!(cut));
-        let measured = measure(&Content::text(words), Reference::Eight(0)).ok();
+        let content = national::choose(&Content::text(words), &tables, Reference::Eight(0));
+        let measured = measure(&content, Reference::Eight(0)).ok();
         value.insert("alphabet".to_owned(), json!(measured.as_ref().map(|m| m.alphabet)));
         value.insert("segments".to_owned(), json!(measured.as_ref().map(|m| m.segments)));
         if args.explain {

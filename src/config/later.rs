@@ -12,7 +12,6 @@ const KEYS: &[&str] = &[
     "inbound.route",
     "inbound.stop_text",
     "inbound.help_text",
-    "sms.shift_tables",
     "sms.reference",
     "sms.truncation_notice",
     "queue.quiet_hours",

@@ -12,7 +12,10 @@ use crate::{
     address::{Accept, Numbering, Region},
     mail::{Choices, Strip, Template, TemplateError},
     outbound::Overflow,
-    sms::tidy::Transliterate,
+    sms::{
+        national::{Language, UnknownLanguage},
+        tidy::Transliterate,
+    },
 };
 
 #[derive(Deserialize, Default)]
@@ -23,6 +26,7 @@ pub struct Keys {
     bare_numbers: Option<Setting<bool>>,
     prefix: Option<Vec<Setting<Scheme>>>,
     transliterate: Option<Setting<Transliterate>>,
+    shift_tables: Option<Vec<Setting<Language>>>,
     strip: Option<Vec<Setting<Cut>>>,
     disclaimers: Option<Vec<Setting<Regex>>>,
     template: Option<Setting<Template>>,
@@ -45,6 +49,8 @@ pub struct Sms {
     /// Scheme names in lower case, `sms` first.
     pub prefixes: Vec<String>,
     pub transliterate: Transliterate,
+    /// National language tables that may be used where they save segments.
+    pub shift_tables: Vec<Language>,
     /// What is cut, the template, links of HTML mails.
     pub choices: Choices,
     /// Sent where a mail has nothing to say; `None`: such a mail is refused.
@@ -73,6 +79,16 @@ impl Read for Accept {
 impl Read for Transliterate {
     fn read(value: &Value) -> Result<Self, Wrong> {
         one_of(value, &[("auto", Self::Auto), ("never", Self::Never), ("always", Self::Always)])
+    }
+}
+
+impl Read for Language {
+    fn read(value: &Value) -> Result<Self, Wrong> {
+        let found = match value {
+            Value::Integer(id) => u8::try_from(*id).ok().and_then(Self::from_id).ok_or(UnknownLanguage),
+            _ => text(value)?.parse(),
+        };
+        found.map_err(|why: UnknownLanguage| why.to_string().into())
     }
 }
 
@@ -129,6 +145,9 @@ pub fn sms(keys: Keys, check: &mut Check<'_>) -> Option<Sms> {
             prefixes.push(name);
         }
     }
+    let mut shift_tables = check.list(keys.shift_tables);
+    shift_tables.sort_by_key(|language| language.id());
+    shift_tables.dedup();
     let cuts = keys.strip.map(|strip| check.list(Some(strip)));
     let cut = |what: Cut| cuts.as_ref().is_none_or(|cuts| cuts.contains(&what));
     let strip = Strip { quotes: cut(Cut::Quotes), signature: cut(Cut::Signature), footer: cut(Cut::Footer) };
@@ -137,6 +156,7 @@ pub fn sms(keys: Keys, check: &mut Check<'_>) -> Option<Sms> {
         bare_numbers: check.take(keys.bare_numbers).unwrap_or(true),
         prefixes,
         transliterate: check.take(keys.transliterate).unwrap_or_default(),
+        shift_tables,
         choices: Choices {
             strip,
             template: check.take(keys.template),

@@ -21,6 +21,7 @@ use crate::{
     mailbox, observe,
     report::Reporter,
     routing::{self, Needs},
+    sms::national::Language,
     store::{Begin, Item, Key, Store},
 };
 
@@ -33,6 +34,8 @@ pub struct Settings {
     pub keep_links: Duration,
     /// `inbound.call_log`: links are written.
     pub call_log: bool,
+    /// National language tables that may be used where the gateway takes them and they save segments.
+    pub shift_tables: Vec<Language>,
     /// Mails handed over at once.
     pub mail_window: usize,
 }

@@ -15,7 +15,7 @@ use crate::{
     observe,
     report::Kind,
     sms::{
-        Segment,
+        Segment, national,
         split::{self, Reference},
     },
     store::{Begin, Closed, Item, NewLink, Next, SegmentState, Settle, Text},
@@ -29,7 +29,7 @@ pub async fn step(shared: &Shared, lane: &Lane, item: Item) {
         // The sweeper closes what is over: it knows whether the clock can be trusted.
         return shared.store.give_back(&[item.id]);
     }
-    let segments = match segments_of(&item, text, lane) {
+    let segments = match segments_of(shared, &item, text, lane) {
         Ok(segments) => segments,
         Err(fault) => return fail(shared, &item, fault).await,
     };
@@ -59,15 +59,21 @@ fn kept(item: &Item) -> Option<&str> {
 }
 
 /// What this gateway is to be given.
-fn segments_of(item: &Item, text: &Text, lane: &Lane) -> Result<Vec<Segment>, Fault> {
+fn segments_of(shared: &Shared, item: &Item, text: &Text, lane: &Lane) -> Result<Vec<Segment>, Fault> {
     if let Some(frozen) = kept(item) {
         return serde_json::from_str(frozen)
             .map_err(|_| Fault::new(Scope::Message, Enhanced::new(5, 3, 5), "its stored segments cannot be read"));
     }
+    let reference = Reference::Eight(text.reference);
     let whole = || vec![Segment { body: text.content.body.clone(), udh: text.content.udh.clone() }];
-    let cut = match lane.traits().split {
+    let traits = lane.traits();
+    let cut = match traits.split {
         Split::Provider if !needs_parts(text) => Ok(whole()),
-        Split::Provider | Split::Udh => split::split(&text.content, Reference::Eight(text.reference)),
+        // A coding that the sender gave leaves no choice of tables.
+        Split::Udh if traits.shift_tables && text.dcs.is_none() => {
+            split::split(&national::choose(&text.content, &shared.settings.shift_tables, reference), reference)
+        }
+        Split::Provider | Split::Udh => split::split(&text.content, reference),
         Split::Separate => split::separate(&text.content),
     };
     cut.map_err(|_| {

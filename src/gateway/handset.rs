@@ -24,7 +24,14 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        let traits = Traits { split: Split::Provider, binary: true, receipts: false, sender: true, window: 100 };
+        let traits = Traits {
+            split: Split::Provider,
+            binary: true,
+            shift_tables: false,
+            receipts: false,
+            sender: true,
+            window: 100,
+        };
         Self { shelf: Shelf::new(KEPT), traits }
     }
 }

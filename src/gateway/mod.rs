@@ -38,6 +38,8 @@ pub enum Split {
 pub struct Traits {
     pub split: Split,
     pub binary: bool,
+    /// It takes words in national language tables, named in the header of each segment.
+    pub shift_tables: bool,
     /// It reports delivery: messages stay `sent` until a receipt comes.
     pub receipts: bool,
     /// It can show another originator than its own number.
@@ -110,6 +112,16 @@ pub struct Gateway {
 pub enum Kind {
     Http(http::Settings),
     Handset(handset::Settings),
+}
+
+impl Kind {
+    /// What such a gateway can do.
+    pub fn traits(&self) -> &Traits {
+        match self {
+            Self::Http(settings) => &settings.traits,
+            Self::Handset(settings) => &settings.traits,
+        }
+    }
 }
 
 /// Why a gateway cannot start: a file that cannot be read, a certificate that is none. One line.

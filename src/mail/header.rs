@@ -1,8 +1,7 @@
 //! Header fields: cutting the block from the body, unfolding, and the few structures that are routed by.
 //!
 //! Reading is lenient, as mailers are: bare LF ends a line, a line without a colon is skipped, raw 8-bit values are
-//! taken as UTF-8 or windows-1252. Address lists are read here and not by mail-parser, which splits a bare
-//! `"sms:+1…"@domain` into a name and an address.
+//! taken as UTF-8 or windows-1252. Address lists are read in `addresses`.
 
 use mail_parser::parsers::MessageStream;
 
@@ -143,100 +142,6 @@ impl Structured {
     }
 }
 
-/// The first address of an address list: (address without quotes around the whole, display name decoded).
-///
-/// Comments are dropped, group names skipped, quoted local parts kept in wire form.
-pub(super) fn first_address(value: &str) -> Option<(String, String)> {
-    let mut scan = Scan::default();
-    let mut chars = value.chars().take(4096);
-    while let Some(c) = chars.next() {
-        match (c, scan.state) {
-            ('\\', State::Quoted) => {
-                scan.push('\\');
-                if let Some(next) = chars.next() {
-                    scan.push(next);
-                }
-            }
-            ('\\', State::Comment(_)) => {
-                chars.next();
-            }
-            ('"', State::Plain) => {
-                scan.push('"');
-                scan.state = State::Quoted;
-            }
-            ('"', State::Quoted) => {
-                scan.push('"');
-                scan.state = State::Plain;
-            }
-            ('(', State::Plain) => scan.state = State::Comment(1),
-            ('(', State::Comment(n)) => scan.state = State::Comment(n.saturating_add(1)),
-            (')', State::Comment(n)) => scan.state = if n > 1 { State::Comment(n - 1) } else { State::Plain },
-            (_, State::Comment(_)) => {}
-            ('<', State::Plain) if scan.angle.is_none() => scan.angle = Some(String::new()),
-            ('>', State::Plain) if scan.angle.is_some() => break,
-            // A group's name ends here; an unquoted `sms:` in angle brackets is part of the address.
-            (':', State::Plain) if scan.angle.is_none() && !scan.outside.contains('@') => scan.outside.clear(),
-            (',' | ';', State::Plain) if scan.angle.is_none() => {
-                if scan.outside.contains('@') {
-                    break;
-                }
-                scan.outside.clear();
-            }
-            (c, _) => scan.push(c),
-        }
-    }
-    scan.finish()
-}
-
-#[derive(Clone, Copy, Default)]
-enum State {
-    #[default]
-    Plain,
-    Quoted,
-    Comment(u16),
-}
-
-#[derive(Default)]
-struct Scan {
-    state: State,
-    outside: String,
-    angle: Option<String>,
-}
-
-impl Scan {
-    fn push(&mut self, c: char) {
-        self.angle.as_mut().unwrap_or(&mut self.outside).push(c);
-    }
-
-    fn finish(self) -> Option<(String, String)> {
-        let (address, name) = match self.angle {
-            Some(angle) => (angle, self.outside),
-            None => (self.outside, String::new()),
-        };
-        let address: String = address.chars().filter(|c| !c.is_control()).collect();
-        let address = address.trim().to_owned();
-        if !address.contains('@') {
-            return None;
-        }
-        let name = name.trim();
-        let name = match name.strip_prefix('"').and_then(|n| n.strip_suffix('"')) {
-            Some(inside) => unescape(inside),
-            None => name.to_owned(),
-        };
-        Some((address, decode_words(&name)))
-    }
-}
-
-/// Removes the backslashes of quoted pairs.
-fn unescape(inside: &str) -> String {
-    let mut out = String::with_capacity(inside.len());
-    let mut chars = inside.chars();
-    while let Some(c) = chars.next() {
-        out.push(if c == '\\' { chars.next().unwrap_or('\\') } else { c });
-    }
-    out
-}
-
 /// Ids of Message-ID, In-Reply-To and References without brackets: printable ASCII, at most 400 octets each, the
 /// last `cap` of them (the first is kept: it is the thread's).
 pub(super) fn ids(value: &str, cap: usize) -> Vec<String> {
@@ -309,26 +214,6 @@ mod tests {
         let got: Vec<_> = fields(block).iter().map(|f| (f.name.to_vec(), f.value.clone())).collect();
         let want: [(&[u8], &[u8]); 3] = [(b"A", b" 1 2"), (b"B", b" x"), (b"C", b"")];
         assert_eq!(got, want.map(|(n, v)| (n.to_vec(), v.to_vec())));
-    }
-
-    #[test]
-    fn first_addresses() {
-        for (value, address, name) in [
-            ("a@b", "a@b", ""),
-            ("Ann <a@b>, c@d", "a@b", "Ann"),
-            ("\"Ann, B.\" <a@b>", "a@b", "Ann, B."),
-            ("a@b (Ann)", "a@b", ""),
-            ("=?utf-8?Q?=C5=A0?= <a@b>", "a@b", "Š"),
-            ("\"sms:+1555\"@d", "\"sms:+1555\"@d", ""),
-            ("X <\"sms:+1?pass=a\\\"b\"@d>", "\"sms:+1?pass=a\\\"b\"@d", "X"),
-            ("friends: a@b, c@d;", "a@b", ""),
-            (", a@b", "a@b", ""),
-        ] {
-            assert_eq!(first_address(value), Some((address.into(), name.into())), "{value}");
-        }
-        for value in ["", "undisclosed-recipients:;", "nobody", "<>"] {
-            assert_eq!(first_address(value), None, "{value}");
-        }
     }
 
     #[test]

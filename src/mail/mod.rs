@@ -2,6 +2,7 @@
 //!
 //! Pure. Sources: RFC 5322, 2045–2047, 2231, 3676 (format=flowed), 3464 (DSN), 3834 (auto-replies), 8601
 //! (Authentication-Results).
+mod addresses;
 pub mod auth_results;
 mod calendar;
 mod charset;
@@ -24,6 +25,7 @@ pub mod text;
 pub mod words;
 pub mod write;
 
+pub use addresses::{Entry, addresses};
 pub use flowed::Line;
 pub use header::header_block;
 pub use mask::{mask, mask_named};

@@ -7,7 +7,8 @@ use std::fmt;
 
 use super::{
     TRACE,
-    header::{self, fields, first_address, header_block, ids, without_comments},
+    addresses::addresses,
+    header::{self, fields, header_block, ids, without_comments},
     mime::{self, Part},
 };
 use crate::ground::Timestamp;
@@ -198,7 +199,8 @@ fn set<T>(place: &mut Option<T>, value: impl FnOnce() -> Option<T>) {
 }
 
 fn person(field: &header::Field<'_>) -> Option<Person> {
-    first_address(&field.raw()).map(|(address, name)| Person { address, name })
+    let first = addresses(&field.raw()).into_iter().next()?;
+    Some(Person { address: first.address, name: first.name })
 }
 
 fn auto_submitted(value: &str) -> AutoSubmitted {

@@ -39,7 +39,7 @@ use crate::{
     ground::{Clock, GatewayId},
     mail::Choices,
     report::Reporter,
-    sms::tidy::Transliterate,
+    sms::{national::Language, tidy::Transliterate},
     store::Store,
 };
 
@@ -52,6 +52,8 @@ pub struct Settings {
     pub choices: Choices,
     pub transliterate: Transliterate,
     pub overflow: Overflow,
+    /// National language tables to count with: those that every gateway will use.
+    pub shift_tables: Vec<Language>,
     /// Sent when a mail has no words at all; `None`: refused.
     pub placeholder: Option<String>,
     /// `queue.expire`.

@@ -10,9 +10,10 @@ use crate::{
     address::Params,
     mail::{self, Mail, NoText},
     sms::{
-        Body, Content, fit,
+        Body, Content, fit, national,
+        national::Language,
         split::{self, Reference},
-        tidy,
+        tidy::{self, Transliterate},
     },
 };
 
@@ -52,8 +53,27 @@ impl Inner {
         match (&self.settings.placeholder, words.trim().is_empty()) {
             (None, true) => Err(refuse(554, (5, 6, 0), "nothing to send: the mail has no words", "empty")),
             (Some(placeholder), true) => Ok(placeholder.clone()),
-            (_, false) => Ok(tidy::transliterate(words, self.settings.transliterate)),
+            (_, false) => Ok(self.transliterate(words)),
         }
+    }
+
+    /// Look-alikes where they are wanted; letters that a national table has are kept with `auto`.
+    fn transliterate(&self, words: String) -> String {
+        let (how, tables) = (self.settings.transliterate, &self.settings.shift_tables[..]);
+        if how != Transliterate::Auto || tables.is_empty() {
+            return tidy::transliterate(words, how);
+        }
+        let covered = |words: &str| national::covers(words, tables);
+        if covered(&words) {
+            return words;
+        }
+        let alike = tidy::look_alikes(&words);
+        if covered(&alike) { alike } else { tidy::transliterate(words, how) }
+    }
+
+    /// The tables that a text with these parameters may use: a coding that the sender gave leaves no choice.
+    fn tables(&self, params: &Params) -> &[Language] {
+        if params.dcs.is_none() { &self.settings.shift_tables } else { &[] }
     }
 
     /// What of these words goes to one phone. `most` is the account's limit; the address may ask for less.
@@ -61,7 +81,8 @@ impl Inner {
         let most = params.maxmsgs.map_or(most, |wished| wished.min(most)).clamp(1, MOST);
         let udh = params.udh.clone().unwrap_or_default();
         let content = Content { body: Body::Text(words.to_owned()), udh: udh.clone() };
-        let parts = measured(&content);
+        let tables = self.tables(params);
+        let parts = measured(&national::choose(&content, tables, Reference::Eight(0)));
         if let Ok(parts) = parts
             && parts <= most
         {
@@ -74,13 +95,15 @@ impl Inner {
                 Err(refuse(554, (5, 2, 3), words, "too long"))
             }
             Overflow::Separate => {
-                let pieces = split::separate(&content).map_err(|_| too_long())?;
+                let ways = national::candidates(&content, tables).filter_map(|way| split::separate(&way).ok());
+                let own = crate::sms::udh::without_concat(&udh);
+                let pieces = ways.min_by_key(Vec::len).ok_or_else(too_long)?;
                 Ok(pieces
                     .into_iter()
-                    .map(|p| Shaped { content: Content { body: p.body, udh: p.udh }, parts: 1 })
+                    .map(|p| Shaped { content: Content { body: p.body, udh: own.clone() }, parts: 1 })
                     .collect())
             }
-            Overflow::Truncate => Ok(vec![cut(words, udh, most)?]),
+            Overflow::Truncate => Ok(vec![cut(words, &content, most, tables)?]),
         }
     }
 
@@ -104,7 +127,7 @@ impl Inner {
 
     /// Words of the HTTP call: tidied and made to fit only where somebody asked for it.
     pub fn shape_call(&self, words: &str, params: &Params, most: u8, capped: bool) -> Result<Vec<Shaped>, Refusal> {
-        let words = tidy::transliterate(tidy::tidy(words), self.settings.transliterate);
+        let words = self.transliterate(tidy::tidy(words));
         if words.trim().is_empty() {
             return Err(refuse(554, (5, 6, 0), "nothing to send: data is empty", "empty"));
         }
@@ -116,10 +139,10 @@ impl Inner {
     }
 }
 
-fn cut(words: &str, udh: Vec<u8>, most: u8) -> Result<Shaped, Refusal> {
-    let fitted = fit::fit(words, most, udh.len(), Reference::Eight(0));
-    let content = Content { body: Body::Text(fitted.text), udh };
-    let parts = measured(&content)?;
+fn cut(words: &str, whole: &Content, most: u8, tables: &[Language]) -> Result<Shaped, Refusal> {
+    let fitted = fit::fit_any(words, most, whole, tables, Reference::Eight(0));
+    let content = Content { body: Body::Text(fitted.text), udh: whole.udh.clone() };
+    let parts = measured(&national::choose(&content, tables, Reference::Eight(0)))?;
     Ok(Shaped { content, parts })
 }
 

@@ -7,8 +7,8 @@
 use std::fmt;
 
 use super::{
-    Alphabet,
-    alphabet::septets,
+    Alphabet, Content,
+    national::{self, Language, Tables},
     separate::word_border,
     split::{MOST_SEGMENTS, Reference, Walk, pieces, room},
     udh::Concat,
@@ -30,11 +30,12 @@ impl fmt::Debug for Fitted {
 
 /// Cuts at a word border with an ellipsis that fits (`...` in GSM-7, `…` in UCS-2); unchanged when it fits.
 ///
-/// `udh`: octets of the message's own information elements; at most 128 segments count.
-pub fn fit(text: &str, max_segments: u8, udh: usize, reference: Reference) -> Fitted {
-    let limits = Limits { segments: usize::from(max_segments).min(MOST_SEGMENTS), udh, reference };
+/// `udh`: the message's own information elements; at most 128 segments count.
+pub fn fit(text: &str, max_segments: u8, udh: &[u8], reference: Reference) -> Fitted {
+    let tables = Tables::of(udh);
+    let limits = Limits { segments: usize::from(max_segments).min(MOST_SEGMENTS), udh: udh.len(), tables, reference };
     // A text of a million characters is not walked to its end: what fits is bounded.
-    let gsm = text.char_indices().find(|&(_, c)| septets(c).is_none()).map_or(text.len(), |(at, _)| at);
+    let gsm = text.char_indices().find(|&(_, c)| tables.septets(c).is_none()).map_or(text.len(), |(at, _)| at);
     let alphabet = if gsm == text.len() { Alphabet::Gsm7 } else { Alphabet::Ucs2 };
     if limits.hold(text, alphabet) {
         return Fitted { text: text.to_owned(), cut: false };
@@ -50,9 +51,24 @@ pub fn fit(text: &str, max_segments: u8, udh: usize, reference: Reference) -> Fi
     Fitted { text: kept, cut: true }
 }
 
+/// As [`fit`], with the tables among `allowed` that keep most of the words; `content`: what is cut, with its header.
+pub fn fit_any(text: &str, max_segments: u8, content: &Content, allowed: &[Language], reference: Reference) -> Fitted {
+    let plain = fit(text, max_segments, &content.udh, reference);
+    if allowed.is_empty() || !plain.cut {
+        return plain;
+    }
+    let ways = national::candidates(content, allowed).map(|way| fit(text, max_segments, &way.udh, reference));
+    // What is whole beats what is cut; the first of the longest: no tables before some.
+    ways.fold(plain, |best, way| {
+        let better = (!way.cut, way.text.len()) > (!best.cut, best.text.len());
+        if better { way } else { best }
+    })
+}
+
 struct Limits {
     segments: usize,
     udh: usize,
+    tables: Tables,
     reference: Reference,
 }
 
@@ -67,7 +83,7 @@ impl Limits {
         self.rooms(alphabet).into_iter().any(|(segments, room)| {
             let mut walk = Walk::new(room);
             let mut fits = segments <= self.segments && room >= 2;
-            pieces(text, alphabet, room, |_, units| {
+            pieces(text, alphabet, self.tables, room, |_, units| {
                 walk.put(units);
                 fits &= walk.segments <= segments && walk.used <= room;
                 fits
@@ -107,7 +123,7 @@ impl Limits {
         }
         let mut walk = Walk::new(room);
         let mut end = Some(0);
-        pieces(text, alphabet, room, |piece_end, units| {
+        pieces(text, alphabet, self.tables, room, |piece_end, units| {
             walk.put(units);
             if walk.segments > segments {
                 return false;
@@ -127,12 +143,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::sms::{Content, split::measure};
+    use crate::sms::split::measure;
 
     const EIGHT: Reference = Reference::Eight(1);
 
     fn fitted(text: &str, segments: u8) -> (String, bool) {
-        let fitted = fit(text, segments, 0, EIGHT);
+        let fitted = fit(text, segments, &[], EIGHT);
         (fitted.text, fitted.cut)
     }
 
@@ -177,16 +193,28 @@ mod tests {
     }
 
     #[test]
+    fn tables_keep_more() {
+        let text = "şğ ".repeat(100);
+        let whole = Content::text(&text);
+        let kept = |allowed: &[Language]| fit_any(&text, 1, &whole, allowed, EIGHT).text;
+        assert_eq!(kept(&[]), fitted(&text, 1).0);
+        assert_eq!(kept(&[Language::Spanish]), fitted(&text, 1).0);
+        assert_eq!(kept(&[Language::Turkish]), format!("{}...", "şğ ".repeat(51).trim_end()));
+        let short = Content::text("ş".repeat(150));
+        assert!(!fit_any(&"ş".repeat(150), 1, &short, &[Language::Turkish], EIGHT).cut);
+    }
+
+    #[test]
     fn no_room_leaves_no_words() {
         assert_eq!(fitted("abc", 0), (String::new(), true));
-        let full = fit("abc", 3, 139, EIGHT);
+        let full = fit("abc", 3, &[0x70; 139], EIGHT);
         assert!(full.cut && full.text.is_empty());
     }
 
     proptest! {
         #[test]
         fn what_is_cut_fits(text in "([a-z€]{1,9}[ \\n]|[я😀]{1,5} |\u{600}|e\u{301}|👨‍👩‍👧|\\PC){0,200}", segments in 1u8..4, udh in 0usize..20) {
-            let result = fit(&text, segments, udh, EIGHT);
+            let result = fit(&text, segments, &vec![0x70; udh], EIGHT);
             let content = Content { body: super::super::Body::Text(result.text.clone()), udh: vec![0x70; udh] };
             let m = measure(&content, EIGHT).expect("a measure");
             prop_assert!(m.segments <= usize::from(segments), "{} of {}", m.segments, segments);

@@ -4,6 +4,7 @@
 
 use super::{
     Alphabet, Body, Content, Segment,
+    national::Tables,
     split::{MOST_SEGMENTS, OCTETS, SplitError, Walk, cut, least, pieces, room, weigh},
     udh,
 };
@@ -14,7 +15,7 @@ use super::{
 /// # Errors
 /// As `split`.
 pub fn separate(content: &Content) -> Result<Vec<Segment>, SplitError> {
-    let (alphabet, units, _) = weigh(&content.body);
+    let (alphabet, units, _) = weigh(content);
     if units <= room(alphabet, content.udh.len()) && content.udh.len() < OCTETS {
         return Ok(vec![Segment { body: content.body.clone(), udh: content.udh.clone() }]);
     }
@@ -28,8 +29,8 @@ pub fn separate(content: &Content) -> Result<Vec<Segment>, SplitError> {
         return Err(SplitError::TooLong);
     }
     let bodies = match &content.body {
-        Body::Binary(_) => cut(&content.body, alphabet, room),
-        Body::Text(text) => at_words(text, alphabet, room),
+        Body::Binary(_) => cut(content, alphabet, room),
+        Body::Text(text) => at_words(text, alphabet, Tables::of(&udh), room),
     };
     if bodies.len() > MOST_SEGMENTS {
         return Err(SplitError::TooLong);
@@ -37,13 +38,13 @@ pub fn separate(content: &Content) -> Result<Vec<Segment>, SplitError> {
     Ok(bodies.into_iter().map(|body| Segment { body, udh: udh.clone() }).collect())
 }
 
-fn at_words(text: &str, alphabet: Alphabet, room: usize) -> Vec<Body> {
+fn at_words(text: &str, alphabet: Alphabet, tables: Tables, room: usize) -> Vec<Body> {
     let mut bodies = Vec::new();
     let mut rest = text.trim_end();
     while !rest.is_empty() && bodies.len() <= MOST_SEGMENTS {
         let mut walk = Walk::new(room);
         let mut end = 0;
-        pieces(rest, alphabet, room, |piece_end, units| {
+        pieces(rest, alphabet, tables, room, |piece_end, units| {
             let fits = !walk.put(units);
             if fits {
                 end = piece_end;

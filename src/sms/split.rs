@@ -1,7 +1,7 @@
 //! From a message to its segments.
 //!
 //! A segment holds 140 octets (TS 23.040 9.2.3.24): 160 septets, 70 UCS-2 units or 140 octets, less what the header
-//! takes. No cut goes through an escape pair, a surrogate pair or a grapheme cluster; only a cluster longer than a
+//! takes. A header that names national language tables has the text measured with them. No cut goes through an escape pair, a surrogate pair or a grapheme cluster; only a cluster longer than a
 //! segment is cut, between characters. What can go wrong: measuring and cutting that count differently; both walk with
 //! the same `Walk`.
 
@@ -10,7 +10,7 @@ use unicode_segmentation::UnicodeSegmentation;
 pub use super::separate::separate;
 use super::{
     Alphabet, Body, Content, Segment,
-    alphabet::septets,
+    national::Tables,
     udh::{self, Concat},
 };
 
@@ -69,15 +69,16 @@ pub(super) fn room(alphabet: Alphabet, ies: usize) -> usize {
     }
 }
 
-/// What a body needs: alphabet, septets or units or octets, and what forced UCS-2.
-pub(super) fn weigh(body: &Body) -> (Alphabet, usize, Option<char>) {
-    let text = match body {
+/// What a message needs: alphabet, septets or units or octets, and what forced UCS-2.
+pub(super) fn weigh(content: &Content) -> (Alphabet, usize, Option<char>) {
+    let tables = Tables::of(&content.udh);
+    let text = match &content.body {
         Body::Text(text) => text,
         Body::Binary(data) => return (Alphabet::Binary, data.len(), None),
     };
     let mut units = 0;
     for c in text.chars() {
-        match septets(c) {
+        match tables.septets(c) {
             Some(n) => units += n,
             None => return (Alphabet::Ucs2, text.encode_utf16().count(), Some(c)),
         }
@@ -113,13 +114,19 @@ impl Walk {
 
 /// Calls `piece` with the end offset and the units of every piece that no cut may go through, in order, until it
 /// gives `false`. A cluster larger than `room` comes in characters.
-pub(super) fn pieces(text: &str, alphabet: Alphabet, room: usize, mut piece: impl FnMut(usize, usize) -> bool) {
+pub(super) fn pieces(
+    text: &str,
+    alphabet: Alphabet,
+    tables: Tables,
+    room: usize,
+    mut piece: impl FnMut(usize, usize) -> bool,
+) {
     if alphabet == Alphabet::Gsm7 {
         // Every character is a cluster of its own here, CR LF apart.
         let mut chars = text.char_indices().peekable();
         while let Some((at, c)) = chars.next() {
             let pair = c == '\r' && room > 1 && chars.next_if(|&(_, next)| next == '\n').is_some();
-            let (len, units) = if pair { (2, 2) } else { (c.len_utf8(), septets(c).unwrap_or(1)) };
+            let (len, units) = if pair { (2, 2) } else { (c.len_utf8(), tables.septets(c).unwrap_or(1)) };
             if !piece(at + len, units) {
                 return;
             }
@@ -158,7 +165,7 @@ pub(super) fn least(alphabet: Alphabet) -> usize {
 /// # Errors
 /// [`SplitError`], exactly when [`split`] gives it.
 pub fn measure(content: &Content, reference: Reference) -> Result<Measure, SplitError> {
-    let (alphabet, units, forced_by) = weigh(&content.body);
+    let (alphabet, units, forced_by) = weigh(content);
     let (single, multi) = rooms(alphabet, &content.udh, reference);
     if units <= single && content.udh.len() < OCTETS {
         return Ok(Measure { alphabet, segments: 1, units, left: single - units, forced_by });
@@ -172,7 +179,7 @@ pub fn measure(content: &Content, reference: Reference) -> Result<Measure, Split
     }
     let mut walk = Walk::new(multi);
     match &content.body {
-        Body::Text(text) => pieces(text, alphabet, multi, |_, units| {
+        Body::Text(text) => pieces(text, alphabet, Tables::of(&content.udh), multi, |_, units| {
             walk.put(units);
             walk.segments <= MOST_SEGMENTS
         }),
@@ -200,7 +207,7 @@ pub fn split(content: &Content, reference: Reference) -> Result<Vec<Segment>, Sp
     let (_, multi) = rooms(measured.alphabet, &content.udh, reference);
     let others = udh::without_concat(&content.udh);
     let total = u8::try_from(measured.segments).map_err(|_| SplitError::TooLong)?;
-    let bodies = cut(&content.body, measured.alphabet, multi);
+    let bodies = cut(content, measured.alphabet, multi);
     let segments = bodies
         .into_iter()
         .zip(1..=total)
@@ -208,15 +215,15 @@ pub fn split(content: &Content, reference: Reference) -> Result<Vec<Segment>, Sp
     Ok(segments.collect())
 }
 
-pub(super) fn cut(body: &Body, alphabet: Alphabet, room: usize) -> Vec<Body> {
-    let text = match body {
+pub(super) fn cut(content: &Content, alphabet: Alphabet, room: usize) -> Vec<Body> {
+    let text = match &content.body {
         Body::Binary(data) => return data.chunks(room).map(|chunk| Body::Binary(chunk.to_vec())).collect(),
         Body::Text(text) => text,
     };
     let mut bodies = Vec::new();
     let mut walk = Walk::new(room);
     let (mut begin, mut end) = (0, 0);
-    pieces(text, alphabet, room, |piece_end, units| {
+    pieces(text, alphabet, Tables::of(&content.udh), room, |piece_end, units| {
         if walk.put(units) {
             bodies.push(Body::Text(text[begin..end].to_owned()));
             begin = end;
@@ -233,7 +240,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::sms::join::join;
+    use crate::sms::{alphabet::septets, join::join};
 
     const EIGHT: Reference = Reference::Eight(1);
     const SIXTEEN: Reference = Reference::Sixteen(0x1234);

@@ -80,6 +80,18 @@ pub fn transliterate(text: String, how: Transliterate) -> String {
     out
 }
 
+/// Replaces typographic characters alone, whatever the rest is.
+pub fn look_alikes(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match look_alike(c).filter(|_| septets(c).is_none()) {
+            Some(alike) => out.push_str(alike),
+            None => out.push(c),
+        }
+    }
+    out
+}
+
 /// Typographic characters that GSM-7 has in plain form.
 fn look_alike(c: char) -> Option<&'static str> {
     Some(match c {

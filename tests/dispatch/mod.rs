@@ -48,7 +48,8 @@ struct Way {
 }
 
 fn way(id: &'static str) -> Way {
-    let traits = Traits { split: Split::Provider, binary: true, receipts: false, sender: true, window: 10 };
+    let traits =
+        Traits { split: Split::Provider, binary: true, shift_tables: false, receipts: false, sender: true, window: 10 };
     Way { id, traits, priority: 10, on_unsure: OnUnsure::Report }
 }
 
@@ -127,6 +128,7 @@ impl World {
             store: store.clone(),
             clock: clock.clone(),
             settings: dispatch::Settings {
+                shift_tables: Vec::new(),
                 backoff: Backoff { min: 30 * SECOND, max: 30 * MINUTE },
                 receipt_wait: 72 * HOUR,
                 keep_links: 72 * HOUR,

@@ -24,6 +24,7 @@ pub fn trials() -> Vec<Trial> {
         trial("outbound: mail to the postmaster is passed on with our Received", postmaster),
         trial("outbound: a list of numbers is one text each, all or nothing", several_numbers),
         trial("outbound: a helper address pays for those who may use it", helpers),
+        trial("outbound: national tables where they are allowed and carried", shift_tables),
         trial("outbound: long texts are cut, or refused, or separated, or passed", overflow),
         trial("outbound: priority decides, and the next gateway steps in", failover),
         trial("outbound: a pinned message waits for its gateway", pinned),
@@ -270,6 +271,28 @@ fn helpers() {
     world.mail_to(BOB, "I am awake");
     let (code, enhanced) = verdict(&world, "carol@example.test", "oncall@sms.example.test", &data);
     assert_eq!((code, enhanced.as_str()), (550, "5.7.1"));
+}
+
+/// Turkish words: one segment with a table for a gateway that carries headers, plain words for every other.
+fn shift_tables() {
+    let words = "şğ ".repeat(40).trim_end().to_owned();
+    let sent = |sms: &'static str, gateway: &'static str| {
+        let world = World::new(Setup { sms, gateway, ..Setup::default() });
+        assert_eq!(verdict(&world, ALICE, &to(""), &letter("t", &words)).0, 250);
+        world.martlet.settled();
+        let seen = world.provider.seen.all();
+        seen.iter().map(|r| (r.value("text").to_owned(), r.value("udh").to_owned())).collect::<Vec<_>>()
+    };
+    let udh = "split = \"udh\"";
+    // The octets 25 01 01: the Turkish locking table.
+    let whole = [(words.clone(), "JQEB".to_owned())];
+    assert_eq!(sent("max_parts = 1\nshift_tables = [\"Turkish\"]", udh), whole);
+    assert_eq!(sent("shift_tables = [1, \"spanish\"]", udh), whole);
+    // Not allowed: two segments of UCS-2. Not carried by the gateway: no header, and counted as UCS-2.
+    assert_eq!(sent("max_parts = 2", udh).len(), 2);
+    assert_eq!(sent("max_parts = 2\nshift_tables = [\"turkish\"]", ""), [(words.clone(), String::new())]);
+    let cut = sent("max_parts = 1\nshift_tables = [\"turkish\"]", "");
+    assert!(cut[0].0.ends_with('…') && cut[0].0.chars().count() <= 70, "{cut:?}");
 }
 
 fn overflow() {

@@ -372,7 +372,7 @@ mod tests {
         fn no_value_leaves_its_place(words in any_text(), sender in any_text(), given in any_text()) {
             let body = Body::Text(words.clone());
             let list = [given];
-            let v = Values { kind: Kind::of(&body), sender: Some(&sender), value: &list, ..values(&body) };
+            let v = Values { kind: Kind::of(&body, &[]), sender: Some(&sender), value: &list, ..values(&body) };
 
             let url = Template::url("http://h/s/x%sender%?a=%data%&b=%sender%&z=1").expect("template");
             let url = url.to_url(&v, false).expect("a path with a letter is fit");

@@ -58,6 +58,7 @@ impl Settings {
         let traits = Traits {
             split: Split::Provider,
             binary: templates.any(Template::tells_binary),
+            shift_tables: false,
             receipts: false,
             sender: templates.any(Template::tells_sender),
             window: 10,

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     gateway::{Attempt, Split},
     ground::Secret,
-    sms::Body,
+    sms::{Body, Segment},
 };
 
 /// How the request is made.
@@ -85,7 +85,7 @@ impl Templates {
         let values = Values {
             number: attempt.to.as_str(),
             body: &segment.body,
-            kind: kind(attempt, &segment.body, split),
+            kind: kind(attempt, segment, split),
             udh: &segment.udh,
             pid: attempt.pid,
             dcs: attempt.dcs,
@@ -117,10 +117,10 @@ impl Templates {
 }
 
 /// Segments of one concatenated text are of one kind; messages that stand alone are each their own.
-fn kind(attempt: &Attempt, segment: &Body, split: Split) -> Kind {
-    match (segment, &attempt.content.body) {
-        (Body::Text(_), whole @ Body::Text(_)) if split != Split::Separate => Kind::of(whole),
-        (segment, _) => Kind::of(segment),
+fn kind(attempt: &Attempt, segment: &Segment, split: Split) -> Kind {
+    match (&segment.body, &attempt.content.body) {
+        (Body::Text(_), whole @ Body::Text(_)) if split != Split::Separate => Kind::of(whole, &segment.udh),
+        (body, _) => Kind::of(body, &segment.udh),
     }
 }
 
@@ -138,11 +138,7 @@ mod tests {
     use std::{sync::Arc, time::Duration};
 
     use super::*;
-    use crate::{
-        address::Destination,
-        ground::MessageId,
-        sms::{Content, Segment},
-    };
+    use crate::{address::Destination, ground::MessageId, sms::Content};
 
     const ID: &str = "0190b7d2aa5a7c3e8f00112233445566";
 

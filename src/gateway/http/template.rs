@@ -221,6 +221,11 @@ impl Template {
         self.fields().any(|f| matches!(f.name, Name::Binary | Name::Dcs) || f.when == Some(Kind::Binary))
     }
 
+    /// It says the user data header: tables and parts can be carried.
+    pub fn tells_udh(&self) -> bool {
+        self.names(Name::Udh)
+    }
+
     /// Whether it shows the sender's name or number.
     pub fn tells_sender(&self) -> bool {
         self.names(Name::Sender)

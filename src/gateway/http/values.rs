@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use crate::sms::{Body, alphabet};
+use crate::sms::{Body, national::Tables};
 
 /// Of what kind a message is, as conditions ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// A text within GSM-7.
+    /// A text within GSM-7, by the tables that its header names.
     Ascii,
     /// Any other text.
     Unicode,
@@ -15,11 +15,12 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The kind of a message with this body.
-    pub fn of(body: &Body) -> Self {
+    /// The kind of a message with this body and these information elements.
+    pub fn of(body: &Body, udh: &[u8]) -> Self {
+        let tables = Tables::of(udh);
         match body {
             Body::Binary(_) => Self::Binary,
-            Body::Text(words) if words.chars().all(|c| alphabet::septets(c).is_some()) => Self::Ascii,
+            Body::Text(words) if words.chars().all(|c| tables.septets(c).is_some()) => Self::Ascii,
             Body::Text(_) => Self::Unicode,
         }
     }
