@@ -357,6 +357,7 @@ const MAY: &[(&str, &str)] = &[
     ("mail/received.rs Token", "Received lines: hosts and logins; never leaves its file"),
     ("mail/template.rs Piece", "a template's own words"),
     ("mail/template.rs TemplateError", "a template's own words"),
+    ("mail/addresses.rs Token", "words of one header field, in tests alone"),
     ("mail/auth_results.rs One", "what the border's own MTA found, and logins"),
     ("mail/auth_results.rs Results", "the border's own MTA"),
     ("mail/auth_results.rs Rule", "a host"),
