@@ -116,6 +116,7 @@ impl Shared {
                 for item in items {
                     self.assign(item, aside, now);
                 }
+                self.put_off(aside).await;
                 full
             }
             Err(down) => {
@@ -124,6 +125,16 @@ impl Shared {
                 false
             }
         }
+    }
+
+    /// What is too much to keep aside goes back into the store, all in one commit.
+    async fn put_off(self: &Arc<Self>, aside: &mut Vec<Item>) {
+        let mut writing = tokio::task::JoinSet::new();
+        for item in aside.split_off(MOST_ASIDE.min(aside.len())) {
+            let shared = self.clone();
+            writing.spawn(async move { step::put_off(&shared, &item).await });
+        }
+        while writing.join_next().await.is_some() {}
     }
 
     /// The keys that somebody could pull from now, and how many slots are free for them.
@@ -176,11 +187,7 @@ impl Shared {
             None if item.key != Key::Any || candidates.iter().all(|c| !c.is_free()) => {
                 self.store.give_back(&[item.id]);
             }
-            None if aside.len() < MOST_ASIDE => aside.push(item),
-            None => {
-                let shared = self.clone();
-                self.tasks.spawn(async move { step::put_off(&shared, &item).await });
-            }
+            None => aside.push(item),
         }
     }
 

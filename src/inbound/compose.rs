@@ -57,7 +57,7 @@ impl Inner {
             Err(why) => {
                 self.voice(set, gateway, delivery.why, "unwritable");
                 let words = set.words().unwrap_or_default().as_bytes().to_vec();
-                step.dead = Some(DeadLetter { kind: "unroutable", about: Some(set.id), cause: why, data: words });
+                step.dead.push(DeadLetter { kind: "unroutable", about: Some(set.id), cause: why, data: words });
             }
         }
         Ok(())

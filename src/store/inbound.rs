@@ -107,7 +107,7 @@ pub struct InboundStep {
     pub conflict: Option<Conflict>,
     /// A conflict that is answered or over.
     pub settled: Option<MessageId>,
-    pub dead: Option<DeadLetter>,
+    pub dead: Vec<DeadLetter>,
     /// (message the event is about, one word, cause): "why did it go there?".
     pub events: Vec<(MessageId, &'static str, String)>,
 }

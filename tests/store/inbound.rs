@@ -85,7 +85,7 @@ async fn resolved_in_one_transaction() {
     let step = InboundStep {
         done: vec![found[0].id],
         errands: vec![mail],
-        dead: Some(dead),
+        dead: vec![dead],
         events: vec![(found[0].id, "routed", "call log".into())],
         ..InboundStep::default()
     };

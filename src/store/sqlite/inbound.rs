@@ -114,7 +114,7 @@ pub fn resolve(work: &mut Work<'_>, step: &InboundStep) {
     if let Some(id) = step.settled {
         work.writes.push(Table::ConflictOver, &(id,));
     }
-    if let Some(letter) = &step.dead {
+    for letter in &step.dead {
         work.bury(letter);
     }
     for (id, what, cause) in &step.events {
