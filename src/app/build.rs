@@ -160,12 +160,22 @@ pub fn listener(declared: &config::Listener, name: &str) -> outbound::Listener {
 }
 
 /// The settings of one mail door.
-pub fn mail_door_of(config: &Config, declared: &config::Listener) -> Result<mail_door::Settings, StartError> {
+pub fn mail_door_of(
+    config: &Config,
+    declared: &config::Listener,
+    places: &mail_door::Limits,
+) -> Result<mail_door::Settings, StartError> {
     let mut settings = mail_door(config);
+    settings.places = Some(places.clone());
     settings.session.xclient = declared.identity.contains(&outbound::Evidence::XClient);
     settings.tls = tls(declared)?.map(Arc::new);
     settings.proxies.clone_from(&declared.proxies);
     Ok(settings)
+}
+
+/// The connections that all mail doors share.
+pub fn places(config: &Config) -> mail_door::Limits {
+    mail_door::Limits::new(config.limits.connections, config.limits.per_peer)
 }
 
 /// Reads a listener's certificate; an error says where in the file it is named.
@@ -192,7 +202,6 @@ fn mail_door(config: &Config) -> mail_door::Settings {
         },
         max_connections: limits.connections,
         max_per_peer: limits.per_peer,
-        places: Some(mail_door::Limits::new(limits.connections, limits.per_peer)),
         idle: limits.idle,
         whole: limits.session,
         ..defaults

@@ -193,8 +193,9 @@ impl Bound {
 
 async fn bind(config: &Config) -> Result<Bound, StartError> {
     let mut bound = Bound { mail: Vec::new(), settings: Vec::new(), http: None };
+    let places = build::places(config);
     for listener in &config.listeners {
-        bound.settings.push(build::mail_door_of(config, listener)?);
+        bound.settings.push(build::mail_door_of(config, listener, &places)?);
         let door = mail::Bound::bind(&listener.bind)
             .await
             .map_err(|error| StartError::new(71, format!("cannot listen on {}: {error}", listener.bind)))?;

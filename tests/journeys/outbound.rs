@@ -6,7 +6,7 @@ use libtest_mimic::Trial;
 
 use super::{ALICE, BOB, PHONE, Setup, World, header_of, mail, words_of};
 use crate::support::{
-    process::until,
+    process::{free_port, until},
     sink::Answer,
     talk::{Letter, Place, Talk},
     trial,
@@ -15,6 +15,7 @@ use crate::support::{
 pub fn trials() -> Vec<Trial> {
     vec![
         trial("outbound: refused at RCPT, each for its reason", refused_at_rcpt),
+        trial("outbound: the configured line length and number of connections hold at every door", limits),
         trial("outbound: refused after DATA, each for its reason", refused_after_data),
         trial("outbound: credentials in the address decide alone", credentials),
         trial("outbound: a limit of ten lets ten through with fifty connections at once", quota),
@@ -83,6 +84,24 @@ fn refused_at_rcpt() {
     talk.say("MAIL FROM:<>").expect("MAIL");
     assert_eq!(talk.say("RCPT TO:<+447911123456@sms.example.test>").expect("RCPT").code, 250);
     assert_eq!(talk.say("VRFY alice").expect("VRFY").code, 252);
+}
+
+/// `limits.line` is the door's, and `limits.connections` counts over all listeners.
+fn limits() {
+    let second = free_port();
+    let more = format!(
+        "[limits]\nline = \"1200\"\nconnections = 1\n[[listener]]\nprotocol = \"lmtp\"\nbind = \"127.0.0.1:{second}\"\n"
+    );
+    let world = World::new(Setup { more: more.leak(), ..Setup::default() });
+    let mut talk = Talk::to(&Place::Tcp(world.lmtp)).expect("the LMTP door");
+    let noop = |octets: usize| format!("NOOP {}", "x".repeat(octets - "NOOP \r\n".len()));
+    assert_eq!(talk.say(&noop(1200)).expect("NOOP").code, 250);
+    let long = talk.say(&noop(1201)).expect("an answer");
+    assert!(long.code == 500 && long.text().contains("too long"), "{long:?}");
+    let refused = Talk::connect(&Place::Tcp(second)).expect("the second door").reply().expect("a greeting");
+    assert_eq!(refused.code, 421, "{refused:?}");
+    talk.say("QUIT").expect("QUIT");
+    until("the place of the first", || Talk::to(&Place::Tcp(second)).ok().map(drop));
 }
 
 fn refused_after_data() {
