@@ -6,6 +6,7 @@ use libtest_mimic::Trial;
 
 use super::{ALICE, BOB, PHONE, Setup, World, header_of, mail, words_of};
 use crate::support::{
+    http::call,
     process::{free_port, until},
     sink::Answer,
     talk::{Letter, Place, Talk},
@@ -16,6 +17,7 @@ pub fn trials() -> Vec<Trial> {
     vec![
         trial("outbound: refused at RCPT, each for its reason", refused_at_rcpt),
         trial("outbound: the configured line length and number of connections hold at every door", limits),
+        trial("outbound: with too little disk every door says to come back later", full_disk),
         trial("outbound: refused after DATA, each for its reason", refused_after_data),
         trial("outbound: credentials in the address decide alone", credentials),
         trial("outbound: a limit of ten lets ten through with fifty connections at once", quota),
@@ -84,6 +86,19 @@ fn refused_at_rcpt() {
     talk.say("MAIL FROM:<>").expect("MAIL");
     assert_eq!(talk.say("RCPT TO:<+447911123456@sms.example.test>").expect("RCPT").code, 250);
     assert_eq!(talk.say("VRFY alice").expect("VRFY").code, 252);
+}
+
+fn full_disk() {
+    let world = World::new(Setup { more: "[store]\nmin_free = \"1000000GiB\"\n", ..Setup::default() });
+    assert_eq!(verdict(&world, ALICE, &to(""), &letter("full", "no room")), (452, "4.3.1".to_owned()));
+    let query = "number=%2B12015550123&data=x&user=alice%40example.test&pass=alice-pw";
+    let (status, body) = call(world.martlet.http, "GET", "/sms/", query).expect("a call");
+    assert!(status == 503 && body.starts_with("ERR 4.3.1"), "{status} {body}");
+    let (status, body) = world.martlet.phone("GET", PHONE, "no room either").expect("a call");
+    assert!(status == 503 && body.starts_with("ERR 4.3.1"), "{status} {body}");
+    let (status, body) = call(world.martlet.http, "GET", "/readyz", "").expect("readyz");
+    assert!(status == 503 && body.contains("disk"), "{status} {body}");
+    assert_eq!((world.provider.seen.len(), world.mails.seen.len(), world.martlet.queue().len()), (0, 0, 0));
 }
 
 /// `limits.line` is the door's, and `limits.connections` counts over all listeners.
