@@ -12,6 +12,7 @@ use martlet::{
     gateway::{
         Attempt, Gateway, Job, Kind, Split, handset,
         http::{Format, Method, Patterns, Settings, Template, Templates},
+        inbox::{Desk, Inbox},
         start,
     },
     ground::{Fault, MessageId, Outcome, RemoteId, Scope, Secret},
@@ -62,8 +63,13 @@ fn to(provider: &Provider) -> Settings {
     settings(&format!("http://{}{URL}", provider.addr))
 }
 
+/// Nobody listens at it.
+fn inbox() -> Inbox {
+    Desk::open().0.inbox("main".parse().expect("id"))
+}
+
 fn gateway(settings: Settings) -> Gateway {
-    start("main".parse().expect("id"), Kind::Http(settings)).expect("starts")
+    start("main".parse().expect("id"), Kind::Http(settings), inbox()).expect("starts")
 }
 
 fn attempt(words: &[&str]) -> Arc<Attempt> {
@@ -427,7 +433,7 @@ async fn settings_that_cannot_start() {
     ] {
         let mut settings = settings("https://localhost/?to=%number%");
         (settings.ca, settings.proxy) = (ca, proxy);
-        let error = start("main".parse().expect("id"), Kind::Http(settings)).expect_err("cannot start");
+        let error = start("main".parse().expect("id"), Kind::Http(settings), inbox()).expect_err("cannot start");
         assert!(!error.to_string().is_empty() && !error.to_string().contains('\n'));
     }
 }
@@ -435,7 +441,7 @@ async fn settings_that_cannot_start() {
 async fn the_handset_keeps_what_it_was_sent() {
     let settings = handset::Settings { shelf: handset::Shelf::new(2), ..handset::Settings::default() };
     let shelf = settings.shelf.clone();
-    let gateway = start("phone".parse().expect("id"), Kind::Handset(settings)).expect("starts");
+    let gateway = start("phone".parse().expect("id"), Kind::Handset(settings), inbox()).expect("starts");
     for n in 1..=3 {
         let wanted = RemoteId::new(&format!("handset-{n}"));
         assert_eq!(send(&gateway, &format!("text {n}")).await, Outcome::Sent(wanted));

@@ -140,6 +140,11 @@ pub fn lanes(config: &Config, gateways: &[Gateway]) -> HashMap<GatewayId, Arc<La
         .collect()
 }
 
+/// Our number at each gateway that has one.
+pub fn numbers(config: &Config) -> HashMap<GatewayId, String> {
+    config.gateways.iter().filter_map(|g| Some((g.id.clone(), g.number.as_ref()?.as_str().to_owned()))).collect()
+}
+
 pub fn mailbox(config: &Config) -> mailbox::Client {
     mailbox::Client::new(mailbox::Settings {
         url: config.mailbox.url.clone(),

@@ -9,7 +9,10 @@ mod voice;
 
 use std::{net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 
-use tokio::{net::TcpListener, task::JoinSet};
+use tokio::{
+    net::TcpListener,
+    task::{JoinHandle, JoinSet},
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::voice::DoorVoice;
@@ -17,7 +20,7 @@ use crate::{
     config::Config,
     dispatch,
     doors::{http, mail},
-    gateway::{self, Gateway, handset},
+    gateway::{self, Gateway, handset, inbox::Desk},
     ground::Clock,
     inbound::Inbound,
     observe,
@@ -42,6 +45,8 @@ pub struct Running {
     loops: JoinSet<()>,
     tasks: TaskTracker,
     gateways: Vec<Gateway>,
+    /// Takes what gateways hand in; ends when they are gone.
+    events: JoinHandle<()>,
 }
 
 /// The order of stopping, as tokens.
@@ -103,7 +108,10 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     })?;
     let stop = Stop::default();
     let tasks = TaskTracker::new();
-    let (gateways, shelves) = gateways(&config)?;
+    let (desk, handed) = Desk::open();
+    let (gateways, shelves) = gateways(&config, &desk)?;
+    // From here on only gateways hold an inbox: their end is the end of events.
+    drop(desk);
     let accounts = build::accounts(&config)?;
     let known = config.gateways.iter().map(|g| g.id.clone()).collect();
     let reporter = Reporter::new(store.clone(), clock.clone(), build::report(&config), crate::mail::Words::default());
@@ -135,11 +143,20 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     let mut loops = JoinSet::new();
     loops.spawn(shared.clone().run());
     loops.spawn(dispatch::mails::run(shared.clone()));
-    loops.spawn(dispatch::sweep::run(shared));
     loops.spawn(inbound.clone().run(stop.inbound.clone()));
+    // Behind the recovery: no receipt moves what an earlier run left open.
+    let events = dispatch::events::Events {
+        store: store.clone(),
+        clock: clock.clone(),
+        reporter: shared.reporter.clone(),
+        inbound: inbound.clone(),
+        numbers: build::numbers(&config),
+    };
+    let events = tokio::spawn(events.run(handed));
+    loops.spawn(dispatch::sweep::run(shared));
     let names = bound.names(&config);
     let doors = open(bound, &config, &clock, &store, outbound, inbound, &stop);
-    Ok(Running { bound: names, shelves, store, stop, doors, loops, tasks, gateways })
+    Ok(Running { bound: names, shelves, store, stop, doors, loops, tasks, gateways, events })
 }
 
 impl Running {
@@ -160,6 +177,9 @@ impl Running {
         for gateway in self.gateways {
             drop(gateway.jobs);
             let _ = tokio::time::timeout(Duration::from_secs(5), gateway.task).await;
+        }
+        if tokio::time::timeout(Duration::from_secs(5), self.events).await.is_err() {
+            observe::log::oddity("stop", "a gateway still held its inbox; what it hands in will come again");
         }
         observe::log::phase("closing the store");
         self.store.close().await;
@@ -243,7 +263,7 @@ fn open(
     doors
 }
 
-fn gateways(config: &Config) -> Result<(Vec<Gateway>, Vec<handset::Shelf>), StartError> {
+fn gateways(config: &Config, desk: &Desk) -> Result<(Vec<Gateway>, Vec<handset::Shelf>), StartError> {
     let mut started = Vec::new();
     let mut shelves = Vec::new();
     for declared in config.gateways.iter().filter(|g| g.active && g.send) {
@@ -251,7 +271,7 @@ fn gateways(config: &Config) -> Result<(Vec<Gateway>, Vec<handset::Shelf>), Star
         if let gateway::Kind::Handset(settings) = &kind {
             shelves.push(settings.shelf.clone());
         }
-        let gateway = gateway::start(declared.id.clone(), kind)
+        let gateway = gateway::start(declared.id.clone(), kind, desk.inbox(declared.id.clone()))
             .map_err(|error| StartError::new(78, format!("gateway {}: {}", declared.id, error.0)))?;
         started.push(gateway);
     }

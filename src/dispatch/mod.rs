@@ -4,6 +4,7 @@
 //! gather their commits. What can go wrong: a store that is down (nothing new begins until it writes again), a gateway
 //! that never answers (bounded by its own time-outs; a dropped answer is unsure).
 
+pub mod events;
 pub mod lane;
 pub mod mails;
 pub mod policy;

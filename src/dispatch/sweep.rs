@@ -9,8 +9,8 @@ use super::{Shared, step};
 use crate::{
     ground::{Enhanced, Fault, Scope, Timestamp},
     observe,
-    report::Kind,
-    store::{Closed, Item, Next, Payload, SegmentState, Settle, State},
+    report::{Kind, Reporter},
+    store::{Closed, Item, Next, Payload, SegmentState, Settle, State, Store},
 };
 
 /// How often the sweeper looks.
@@ -72,7 +72,7 @@ async fn purge(shared: &Shared, now: Timestamp) -> Duration {
 /// One look at everything that time or the network has brought; by the wall clock only while that is trusted.
 async fn sweep(shared: &Shared, now: Timestamp, trusted: bool) -> Result<(), crate::store::Down> {
     for item in shared.store.match_parked(now).await? {
-        receipted(shared, &item).await;
+        receipted(&shared.store, &shared.reporter, &item).await;
     }
     if !trusted {
         return Ok(());
@@ -96,7 +96,7 @@ async fn sweep(shared: &Shared, now: Timestamp, trusted: bool) -> Result<(), cra
 }
 
 /// Closes a message when its receipts say how it ended: delivered when all segments are, failed when one is.
-pub async fn receipted(shared: &Shared, item: &Item) {
+pub async fn receipted(store: &Store, reporter: &Reporter, item: &Item) {
     let failed = item.segments.iter().any(|s| s.state == SegmentState::Failed);
     let delivered = !item.segments.is_empty() && item.segments.iter().all(|s| s.state == SegmentState::Delivered);
     let (kind, next, event) = match (failed, delivered) {
@@ -105,9 +105,9 @@ pub async fn receipted(shared: &Shared, item: &Item) {
         (false, false) => return,
     };
     let sent = step::sent_before(item);
-    let told = shared.reporter.tell(item, kind, item.fault.as_ref(), item.gateway.as_ref(), sent).await;
+    let told = reporter.tell(item, kind, item.fault.as_ref(), item.gateway.as_ref(), sent).await;
     let fault = item.fault.clone().filter(|_| failed);
-    shared.store.settle(closing(item, Next::Closed(next), fault, event, told)).await;
+    store.settle(closing(item, Next::Closed(next), fault, event, told)).await;
 }
 
 /// A receipt that never comes is no failure.

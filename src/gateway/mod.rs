@@ -6,10 +6,12 @@
 
 pub mod handset;
 pub mod http;
+pub mod inbox;
 pub mod tls;
 
 use std::{ops::Range, sync::Arc, time::Duration};
 
+use self::inbox::Inbox;
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::{JoinHandle, JoinSet},
@@ -139,8 +141,11 @@ impl std::error::Error for StartError {}
 /// Starts the task of one gateway; needs a tokio runtime.
 ///
 /// At most `traits.window` attempts run at once; further jobs wait in a channel of that size, so that a sender feels
-/// the back-pressure. A job whose caller is gone before its turn is not begun: nobody could settle it.
-pub fn start(id: GatewayId, kind: Kind) -> Result<Gateway, StartError> {
+/// the back-pressure. A job whose caller is gone before its turn is not begun: nobody could settle it. What the network
+/// brings goes to `inbox`.
+pub fn start(id: GatewayId, kind: Kind, inbox: Inbox) -> Result<Gateway, StartError> {
+    // These kinds get nothing from the network by themselves: it comes through the HTTP door.
+    drop(inbox);
     Ok(match kind {
         Kind::Http(settings) => {
             let traits = settings.traits.clone();

@@ -1,8 +1,9 @@
 //! The dispatcher under a turned clock: a real store, gateways that do as they are told, and no waiting for time.
 //!
 //! `outcomes` has a trial per row of the second table of `docs/queue.md`; `time` turns the clock to expiry, warnings and
-//! waits; `fair` shows that no queue keeps another from its gateway.
+//! waits; `fair` shows that no queue keeps another from its gateway; `events` hands in what the network brings.
 
+mod events;
 mod fair;
 mod outcomes;
 mod time;
@@ -27,7 +28,7 @@ use martlet::{
 use tokio::sync::{mpsc, watch};
 
 pub fn trials() -> Vec<Trial> {
-    [outcomes::trials(), time::trials(), fair::trials()].into_iter().flatten().collect()
+    [outcomes::trials(), time::trials(), fair::trials(), events::trials()].into_iter().flatten().collect()
 }
 
 const START: Timestamp = Timestamp(1_800_000_000_000);

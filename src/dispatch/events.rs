@@ -1,0 +1,105 @@
+//! What gateways hand in: texts of phones go into the inbound journey, receipts settle what they are about.
+//!
+//! Each event is answered when the store has it, and not before. Events are worked on side by side, so that the store
+//! gathers their commits; what can go wrong is a store that is down: then the gateway hears [`Busy`], nothing is kept,
+//! and the network brings it again.
+
+use std::{collections::HashMap, sync::Arc};
+
+use tokio::{sync::mpsc, task::JoinSet};
+
+use super::sweep;
+use crate::{
+    gateway::inbox::{Busy, Event, Fate, Handed, Incoming, Noted, Word},
+    ground::{Clock, GatewayId},
+    inbound::Inbound,
+    observe,
+    report::Reporter,
+    store::{Down, Item, MoSegment, Receipt, SegmentState, Store, Taken},
+};
+
+/// Events worked on at once.
+const AT_ONCE: usize = 256;
+
+/// What the events of all gateways need. It holds no lane: a gateway ends when its lane is gone.
+pub struct Events {
+    pub store: Store,
+    pub clock: Clock,
+    pub reporter: Reporter,
+    pub inbound: Inbound,
+    /// Our number at each gateway that has one: where the network does not say what was dialled.
+    pub numbers: HashMap<GatewayId, String>,
+}
+
+impl Events {
+    /// Works until every gateway and the desk are gone.
+    pub async fn run(self, mut handed: mpsc::Receiver<Handed>) {
+        let events = Arc::new(self);
+        let mut working = JoinSet::new();
+        loop {
+            tokio::select! {
+                Some(_) = working.join_next() => {}
+                next = handed.recv(), if working.len() < AT_ONCE => match next {
+                    Some(next) => {
+                        let events = events.clone();
+                        working.spawn(async move { events.take(next).await });
+                    }
+                    None => break,
+                },
+            }
+        }
+        while working.join_next().await.is_some() {}
+    }
+
+    async fn take(&self, handed: Handed) {
+        let Handed { gateway, event, answer } = handed;
+        let noted = match event {
+            Event::Segment(incoming) => self.segment(&gateway, incoming).await.map(|noted| (noted, None)),
+            Event::Receipt(word) => self.receipt(&gateway, word).await,
+        };
+        let (noted, answered) = match noted {
+            Ok((noted, item)) => (Ok(noted), item),
+            Err(down) => {
+                observe::log::store_down("events", down);
+                (Err(Busy), None)
+            }
+        };
+        // A gateway that is gone brings it again: repetitions are known by their reference.
+        let _ = answer.send(noted);
+        if let Some(item) = answered {
+            sweep::receipted(&self.store, &self.reporter, &item).await;
+        }
+    }
+
+    async fn segment(&self, gateway: &GatewayId, incoming: Incoming) -> Result<Noted, Down> {
+        let from = self.inbound.originator(&incoming.from).await?;
+        let mo = MoSegment {
+            gateway: gateway.clone(),
+            number: incoming.number.or_else(|| self.numbers.get(gateway).cloned()),
+            from,
+            segment: incoming.segment,
+            reference: incoming.reference,
+            sent: incoming.sent,
+            received: self.clock.now(),
+        };
+        let taken = self.inbound.take(vec![mo]).await?;
+        Ok(match taken.first() {
+            Some(Taken::New(_)) => Noted::New,
+            Some(Taken::Duplicate) | None => Noted::Again,
+        })
+    }
+
+    /// The item that the receipt answers is settled behind the answer to the network: should a crash come between, the
+    /// sweeper finds it.
+    async fn receipt(&self, gateway: &GatewayId, word: Word) -> Result<(Noted, Option<Item>), Down> {
+        let (state, fault) = match word.fate {
+            Fate::UnderWay => (SegmentState::Sent, None),
+            Fate::Delivered => (SegmentState::Delivered, None),
+            Fate::Failed(fault) => (SegmentState::Failed, Some(fault)),
+        };
+        let at = word.at.unwrap_or_else(|| self.clock.now());
+        let receipt = Receipt { gateway: gateway.clone(), reference: word.reference, state, fault, at };
+        let Some(item) = self.store.receipt(receipt).await? else { return Ok((Noted::Again, None)) };
+        Ok((Noted::New, Some(item)))
+    }
+}

@@ -1,0 +1,130 @@
+//! What a gateway hands to the core: texts of phones, and the network's word on what was sent.
+//!
+//! [`Inbox::hand`] answers when the event is durable: only then does the gateway acknowledge it to the network (HTTP
+//! 2xx, deletion from the SIM, `deliver_sm_resp`). [`Busy`] means nothing was kept: the network shall bring it again.
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{
+    ground::{Fault, GatewayId, RemoteId, Timestamp},
+    sms::Segment,
+};
+
+/// Events that may wait for the core; beyond them a gateway feels the back-pressure.
+const DEPTH: usize = 256;
+
+/// Something the network brought.
+#[derive(Debug, Clone)]
+pub enum Event {
+    Segment(Incoming),
+    Receipt(Word),
+}
+
+/// One segment from a phone (MO). `Debug` shows neither number nor text.
+#[derive(Clone)]
+pub struct Incoming {
+    /// The originator as the network wrote it, with `+` where it said that the number is international.
+    pub from: String,
+    /// Our number that was dialled, if the network said so; without it the gateway's own.
+    pub number: Option<String>,
+    pub segment: Segment,
+    /// The network's id for it: the same one again is a repetition.
+    pub reference: Option<RemoteId>,
+    /// The network's time.
+    pub sent: Option<Timestamp>,
+}
+
+impl std::fmt::Debug for Incoming {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Incoming({:?})", self.segment)
+    }
+}
+
+/// The network's word on one segment that this gateway sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Word {
+    /// The id that the gateway answered with as [`crate::ground::Outcome::Sent`].
+    pub reference: RemoteId,
+    pub fate: Fate,
+    /// When the network says that it happened.
+    pub at: Option<Timestamp>,
+}
+
+/// What became of a segment in the network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// The network has it and goes on trying.
+    UnderWay,
+    /// On the phone.
+    Delivered,
+    /// The network gave up.
+    Failed(Fault),
+}
+
+/// What the core did with an event: either way it is to be acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Noted {
+    New,
+    /// The same was handed in before.
+    Again,
+}
+
+/// The core cannot keep anything now (store down or full, or it is stopping).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Busy;
+
+impl std::fmt::Display for Busy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("not kept, bring it again later")
+    }
+}
+
+impl std::error::Error for Busy {}
+
+/// An event on its way to the core.
+#[derive(Debug)]
+pub struct Handed {
+    pub gateway: GatewayId,
+    pub event: Event,
+    /// Dropped without an answer: busy.
+    pub answer: oneshot::Sender<Result<Noted, Busy>>,
+}
+
+/// Where one gateway hands in; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Inbox {
+    gateway: GatewayId,
+    to: mpsc::Sender<Handed>,
+}
+
+impl Inbox {
+    /// Hands an event in and waits until it is durable.
+    pub async fn hand(&self, event: Event) -> Result<Noted, Busy> {
+        let (answer, answered) = oneshot::channel();
+        let handed = Handed { gateway: self.gateway.clone(), event, answer };
+        self.to.send(handed).await.map_err(|_| Busy)?;
+        answered.await.unwrap_or(Err(Busy))
+    }
+
+    /// The gateway that hands in here.
+    pub fn gateway(&self) -> &GatewayId {
+        &self.gateway
+    }
+}
+
+/// The core's side, from which every gateway gets its [`Inbox`].
+#[derive(Debug, Clone)]
+pub struct Desk(mpsc::Sender<Handed>);
+
+impl Desk {
+    /// A desk, and what is handed in at it. The receiver ends when the desk and all inboxes are gone.
+    pub fn open() -> (Self, mpsc::Receiver<Handed>) {
+        let (to, handed) = mpsc::channel(DEPTH);
+        (Self(to), handed)
+    }
+
+    /// The inbox of this gateway.
+    pub fn inbox(&self, gateway: GatewayId) -> Inbox {
+        Inbox { gateway, to: self.0.clone() }
+    }
+}
