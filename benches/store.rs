@@ -201,6 +201,7 @@ fn new(clock: &Clock) -> New {
         warn_at: Some(now + DAY / 6),
         payload: Payload::Text(text.into()),
         charge: Some(Charge { pool, month: Month(24_000), amount: 1, limit: Some(10_000_000) }),
+        brakes: Vec::new(),
         fingerprint: Some(Fingerprint { hash, until: now + DAY / 24 }),
         note: None,
         original: Some(original.into()),

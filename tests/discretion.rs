@@ -200,6 +200,7 @@ fn words_of_the_store() {
         warn_at: None,
         payload: Payload::Text(Box::new(text.clone())),
         charge: None,
+        brakes: Vec::new(),
         fingerprint: None,
         note: None,
         original: Some(original.clone().into()),

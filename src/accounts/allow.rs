@@ -1,6 +1,6 @@
 //! What a sender may do: the allowance, and whether a wish is within it.
 
-use super::{Accounts, Count, Limit, Row};
+use super::{Accounts, Count, Limit, Pace, Row};
 use crate::{
     address::{Destination, Mailbox, Number, Params, Region, SenderId},
     ground::{AccountName, Enhanced, GatewayId, Timestamp},
@@ -15,6 +15,9 @@ pub struct Allowance {
     pub pool: AccountName,
     pub limit: Limit,
     pub count: Count,
+    /// With whose counter it is.
+    pub rate: Option<(AccountName, Pace)>,
+    pub daily: Option<(AccountName, Limit)>,
     pub max_parts: u8,
     pub regions: Vec<Region>,
     pub short_codes: bool,
@@ -97,15 +100,14 @@ impl Accounts {
             return Err(Denied::Expired);
         }
         let limited_by = rows.iter().find(|(_, row)| row.monthly_max.is_some());
-        let pool = match limited_by {
-            Some((name, row)) if row.shared => name.clone(),
-            _ => who.clone(),
-        };
+        let pool = limited_by.map_or_else(|| who.clone(), |row| pool(who, row));
         Ok(Allowance {
             who: who.clone(),
             pool,
             limit: limited_by.and_then(|(_, row)| row.monthly_max).unwrap_or(Limit::Unlimited),
             count: field(&rows, |r| r.count).unwrap_or_default(),
+            rate: pooled(who, &rows, |r| r.rate),
+            daily: pooled(who, &rows, |r| r.daily_max),
             max_parts: field(&rows, |r| r.max_parts).unwrap_or(self.max_parts),
             regions: field(&rows, |r| r.regions.clone()).unwrap_or_else(|| vec![self.region]),
             short_codes: field(&rows, |r| r.short_codes).unwrap_or(false),
@@ -117,6 +119,20 @@ impl Accounts {
             value: field(&rows, |r| r.value).unwrap_or(false),
         })
     }
+}
+
+/// Whose counter a limit of this row uses.
+fn pool(who: &AccountName, (name, row): &(AccountName, &Row)) -> AccountName {
+    if row.shared { name.clone() } else { who.clone() }
+}
+
+/// A limit, and whose counter it uses.
+fn pooled<T>(
+    who: &AccountName,
+    rows: &[(AccountName, &Row)],
+    pick: impl Fn(&Row) -> Option<T>,
+) -> Option<(AccountName, T)> {
+    rows.iter().find_map(|row| pick(row.1).map(|limit| (pool(who, row), limit)))
 }
 
 fn field<T>(rows: &[(AccountName, &Row)], pick: impl Fn(&Row) -> Option<T>) -> Option<T> {

@@ -5,10 +5,12 @@
 //! What can go wrong: a [`Denied`] reason, whose words are fit for an SMTP reply.
 
 pub mod allow;
+pub mod brakes;
 pub mod password;
 mod verified;
 
 pub use allow::{Allowance, Denied, Wish};
+pub use brakes::{Brakes, Pace};
 pub use password::{Busy, Password};
 
 use std::{collections::HashMap, net::IpAddr};
@@ -61,6 +63,10 @@ pub struct Row {
     pub password: Option<Password>,
     pub monthly_max: Option<Limit>,
     pub count: Option<Count>,
+    /// Texts in a stretch of time.
+    pub rate: Option<Pace>,
+    /// Segments in a day.
+    pub daily_max: Option<Limit>,
     /// One counter for all who inherit this row's limit, instead of one each.
     pub shared: bool,
     pub max_parts: Option<u8>,

@@ -36,6 +36,8 @@ fn row(declared: &config::Account) -> Result<Row, StartError> {
         password,
         monthly_max: declared.monthly_max,
         count: declared.count,
+        rate: declared.rate,
+        daily_max: declared.daily_max,
         shared: declared.shared,
         max_parts: declared.max_parts,
         regions: declared.regions.clone(),
@@ -65,6 +67,7 @@ pub fn outbound(config: &Config) -> outbound::Settings {
         warn_after: queue.warn_after,
         dedupe_window: queue.dedupe_window,
         bounce_size: usize::try_from(queue.bounce_size).unwrap_or(usize::MAX),
+        brakes: config.brakes,
         zone: config.zone.clone(),
         hops: 50,
         send_auto_replied: false,
@@ -100,6 +103,9 @@ pub fn inbound(config: &Config) -> inbound::Settings {
         zone: config.zone.clone(),
         sends: config.gateways.iter().filter(|g| g.active && g.send).map(|g| g.id.clone()).collect(),
         from: config.gateways.iter().filter_map(|g| Some((g.id.clone(), g.from.as_ref()?.pattern()))).collect(),
+        brakes: config.brakes,
+        flood_phone: given.flood_phone,
+        flood_gateway: given.flood_gateway,
     }
 }
 

@@ -124,7 +124,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         reporter.clone(),
         build::outbound(&config),
     );
-    let inbound = Inbound::new(store.clone(), clock.clone(), accounts, build::inbound(&config));
+    let inbound = Inbound::new(store.clone(), clock.clone(), accounts, reporter.clone(), build::inbound(&config));
     let shared = Arc::new(dispatch::Shared {
         store: store.clone(),
         clock: clock.clone(),

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use toml::{Spanned, Value};
 
 use super::{
+    brakes::Paced,
     check::Check,
     error::{Place, suggestion},
     gateway::Gateway,
@@ -17,7 +18,7 @@ use super::{
     value::{Read, Setting, Within, Wrong, domain, one_of, quoted, text},
 };
 use crate::{
-    accounts::{Count, Limit},
+    accounts::{Count, Limit, Pace},
     address::{Destination, Mailbox, Number, Numbering, Region, SenderId},
     ground::{AccountName, GatewayId, Secret, Timestamp},
 };
@@ -30,6 +31,8 @@ pub struct Keys {
     expires: Option<Setting<Day>>,
     monthly_max: Option<Setting<Limit>>,
     count: Option<Setting<Count>>,
+    rate: Option<Setting<Paced>>,
+    daily_max: Option<Setting<Limit>>,
     shared: Option<Setting<bool>>,
     max_parts: Option<Setting<Within<1, 128>>>,
     regions: Option<Vec<Setting<Region>>>,
@@ -55,6 +58,9 @@ pub struct Account {
     pub expires: Option<Timestamp>,
     pub monthly_max: Option<Limit>,
     pub count: Option<Count>,
+    pub rate: Option<Pace>,
+    /// Segments.
+    pub daily_max: Option<Limit>,
     /// One pool of limits for everybody under a domain or under `*`.
     pub shared: bool,
     pub max_parts: Option<u8>,
@@ -152,6 +158,8 @@ pub fn account(
     let active = check.take(keys.active);
     let monthly_max = check.take(keys.monthly_max);
     let count = check.take(keys.count);
+    let rate = check.take(keys.rate).and_then(|Paced(pace)| pace);
+    let daily_max = check.take(keys.daily_max);
     let max_parts = check.take(keys.max_parts).map(|n| u8::try_from(n.0).unwrap_or(u8::MAX));
     let regions = keys.regions.map(|list| check.list(Some(list)));
     let senders = keys.senders.map(|list| check.list(Some(list)));
@@ -179,6 +187,8 @@ pub fn account(
         expires,
         monthly_max,
         count,
+        rate,
+        daily_max,
         shared: shared.is_some_and(|(shared, _)| shared),
         max_parts,
         regions,

@@ -6,12 +6,13 @@ use serde::Deserialize;
 use toml::{Spanned, Value};
 
 use super::{
+    brakes::Paced,
     check::{Check, absolute, days, hours, seconds},
     error::Place,
     later::not_available,
     value::{Domain, Read, Setting, Size, Within, Wrong, one_of, quoted, text},
 };
-use crate::{address::Mailbox, ground::Backoff, mailbox::Url, store};
+use crate::{accounts::Pace, address::Mailbox, ground::Backoff, mailbox::Url, store};
 
 #[derive(Deserialize, Default)]
 pub struct StoreKeys {
@@ -173,6 +174,8 @@ pub struct InboundKeys {
     assemble_for: Option<Setting<Duration>>,
     conflict_wait: Option<Setting<Duration>>,
     conflict_text: Option<Setting<String>>,
+    flood_phone: Option<Setting<Paced>>,
+    flood_gateway: Option<Setting<Paced>>,
 }
 
 /// What becomes of phones' texts.
@@ -194,6 +197,13 @@ pub struct Inbound {
     pub conflict_wait: Duration,
     /// With one `{choices}`.
     pub conflict_text: String,
+    /// What is more than this is held; `None`: nothing is.
+    pub flood_phone: Option<Pace>,
+    pub flood_gateway: Option<Pace>,
+}
+
+fn ten_minutes(max: u64) -> Option<Pace> {
+    Some(Pace { max, within: seconds(600) })
 }
 
 pub fn inbound(keys: InboundKeys, check: &mut Check<'_>) -> Inbound {
@@ -218,6 +228,8 @@ pub fn inbound(keys: InboundKeys, check: &mut Check<'_>) -> Inbound {
         assemble_for: check.time(keys.assemble_for, hours(1)),
         conflict_wait: check.time(keys.conflict_wait, hours(1)),
         conflict_text,
+        flood_phone: check.take(keys.flood_phone).unwrap_or(Paced(ten_minutes(500))).0,
+        flood_gateway: check.take(keys.flood_gateway).unwrap_or(Paced(ten_minutes(20_000))).0,
     }
 }
 

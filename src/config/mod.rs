@@ -8,6 +8,7 @@
 
 mod account;
 mod address;
+mod brakes;
 mod check;
 mod error;
 mod flow;
@@ -40,6 +41,7 @@ pub use secret::{Machine, World, Written};
 pub use sms::Sms;
 
 use crate::{
+    accounts::Brakes,
     address::{Domains, Helper, Numbering},
     store,
 };
@@ -64,6 +66,7 @@ struct Keys {
     inbound: Option<flow::InboundKeys>,
     sms: Option<sms::Keys>,
     queue: Option<flow::QueueKeys>,
+    brakes: Option<brakes::Keys>,
     gateway: Option<Vec<Spanned<gateway::Keys>>>,
     account: Option<Vec<Spanned<account::Keys>>>,
     address: Option<Vec<Spanned<address::Keys>>>,
@@ -96,6 +99,7 @@ pub struct Config {
     pub inbound: Inbound,
     pub sms: Sms,
     pub queue: Queue,
+    pub brakes: Brakes,
     pub gateways: Vec<Gateway>,
     pub accounts: Vec<Account>,
     /// `[[address]]` by address in lower case.
@@ -306,6 +310,7 @@ fn assemble(keys: Keys, others: Others, check: &mut Check<'_>) -> Option<Config>
     let inbound = flow::inbound(keys.inbound.unwrap_or_default(), check);
     let store = store::Settings { dedupe: inbound.dedupe, ..store };
     let queue = flow::queue(keys.queue.unwrap_or_default(), check);
+    let brakes = brakes::brakes(keys.brakes, check);
     let log = flow::log(keys.log.unwrap_or_default(), check);
     Some(Config {
         file: check.source.path.clone(),
@@ -319,6 +324,7 @@ fn assemble(keys: Keys, others: Others, check: &mut Check<'_>) -> Option<Config>
         http: http.map(|(http, _)| http),
         inbound,
         queue,
+        brakes,
         log,
         mailbox: mailbox?,
         sms: sms?,

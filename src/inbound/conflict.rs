@@ -14,7 +14,7 @@ use crate::{
         split::{self, Reference},
     },
     smtp::Notify,
-    store::{Charge, Conflict, Down, InboundStep, Key, Link, Month, New, Origin, Payload, Priority, Text},
+    store::{Braked, Charge, Conflict, Down, InboundStep, Key, Link, Month, New, Origin, Payload, Priority, Text},
 };
 
 /// At most one conflict text per phone in this time.
@@ -24,6 +24,14 @@ const ASK_EVERY: std::time::Duration = std::time::Duration::from_secs(3600);
 const MOST_CHOICES: usize = 9;
 /// Segments that wait for one answer at most; what comes behind them goes to the default mailbox at once.
 const MOST_WAITING: usize = 200;
+
+/// Whether the phone is asked.
+enum Asked {
+    With(Box<New>),
+    /// Too many texts of ours today.
+    Braked(Braked),
+    Not,
+}
 
 impl Inner {
     /// Opens a conflict, or adds a text to the open one.
@@ -62,13 +70,17 @@ impl Inner {
         };
         conflict.waiting.extend(set.segments.iter().cloned());
         let mut errands = Vec::new();
-        if !asked_lately
-            && let Some(question) = self.question(&set.first().mo.from, gateway, &conflict.choices, now).await?
-        {
-            conflict.asked = now;
-            errands.push(question);
+        if !asked_lately {
+            match self.question(&set.first().mo.from, gateway, &conflict.choices, now).await? {
+                Asked::With(question) => {
+                    conflict.asked = now;
+                    errands.push(*question);
+                }
+                Asked::Braked(braked) => errands.extend(self.braked(braked)),
+                Asked::Not => {}
+            }
         }
-        observe::log::routed(set.id, gateway, "conflict", if errands.is_empty() { "waits" } else { "asked" });
+        observe::log::routed(set.id, gateway, "conflict", if conflict.asked == now { "asked" } else { "waits" });
         let cause = format!("{} people wrote to this phone", conflict.choices.len());
         Ok(InboundStep {
             parked: ids,
@@ -87,16 +99,16 @@ impl Inner {
         gateway: &GatewayId,
         choices: &[Mailbox],
         now: Timestamp,
-    ) -> Result<Option<New>, Down> {
+    ) -> Result<Asked, Down> {
         let global: AccountName = "*".parse().expect("a star is a sound name");
         let (Some(number), Ok(allowance)) = (phone.number(), self.accounts.allowance(&global, now)) else {
-            return Ok(None);
+            return Ok(Asked::Not);
         };
         if !number.region().is_some_and(|region| allowance.regions.contains(&region)) {
-            return Ok(None);
+            return Ok(Asked::Not);
         }
         let content = Content::text(self.conflict_words(choices));
-        let Ok(measure) = split::measure(&content, Reference::Eight(0)) else { return Ok(None) };
+        let Ok(measure) = split::measure(&content, Reference::Eight(0)) else { return Ok(Asked::Not) };
         let parts = u8::try_from(measure.segments).unwrap_or(u8::MAX);
         let month = Month::of(now, &self.settings.zone);
         let limit = match allowance.limit {
@@ -106,10 +118,14 @@ impl Inner {
         if let Some(limit) = limit
             && self.store.usage(&allowance.pool, month).await? + u64::from(parts) > limit
         {
-            return Ok(None);
+            return Ok(Asked::Not);
+        }
+        let brakes = self.settings.brakes.of_own(number.as_str(), now, &self.settings.zone);
+        if let Some(braked) = self.store.would_refuse(&brakes).await? {
+            return Ok(Asked::Braked(braked));
         }
         let id = MessageId::new();
-        Ok(Some(New {
+        Ok(Asked::With(Box::new(New {
             id,
             key: match self.settings.sends.contains(gateway) {
                 true => Key::Gateway(gateway.clone()),
@@ -135,10 +151,11 @@ impl Inner {
                 origin: silent(number.as_str(), now),
             })),
             charge: Some(Charge { pool: allowance.pool, month, amount: u64::from(parts), limit }),
+            brakes,
             fingerprint: None,
             note: None,
             original: None,
-        }))
+        })))
     }
 
     fn conflict_words(&self, choices: &[Mailbox]) -> String {

@@ -6,6 +6,7 @@
 //! | `#email#` in a text | `tags` |
 //! | which mailbox: tag, call log, conflict, default | `ladder` |
 //! | several people wrote: ask the phone | `conflict` |
+//! | more than anybody writes: held | `flood` |
 //! | the mail itself | `compose` |
 //!
 //! A segment is acknowledged to the network only when the store has it; all that follows is repeated after a crash
@@ -14,6 +15,7 @@
 pub mod assemble;
 mod compose;
 mod conflict;
+mod flood;
 mod ladder;
 pub mod tags;
 
@@ -24,10 +26,11 @@ use tokio_util::sync::CancellationToken;
 
 use self::assemble::{Assembled, assemble};
 use crate::{
-    accounts::Accounts,
+    accounts::{Accounts, Brakes, Pace},
     address::{Mailbox, Originator, Region, originator::Originators},
     ground::{Clock, GatewayId, Timestamp},
     observe,
+    report::Reporter,
     store::{Down, MoSegment, Store, StoredSegment, Taken},
 };
 
@@ -59,6 +62,11 @@ pub struct Settings {
     pub sends: std::collections::HashSet<GatewayId>,
     /// `from` of each gateway that has one.
     pub from: std::collections::HashMap<GatewayId, String>,
+    /// What texts of ours count against.
+    pub brakes: Brakes,
+    /// How much one phone, or all phones of one gateway, may bring before the rest is held.
+    pub flood_phone: Option<Pace>,
+    pub flood_gateway: Option<Pace>,
 }
 
 /// The journey; cheap to clone.
@@ -70,7 +78,9 @@ struct Inner {
     clock: Clock,
     accounts: Accounts,
     settings: Settings,
+    reporter: Reporter,
     taken: Notify,
+    flood: flood::Flood,
 }
 
 /// How many segments are looked at together.
@@ -80,8 +90,9 @@ const GIVE_UP: usize = 8;
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 impl Inbound {
-    pub fn new(store: Store, clock: Clock, accounts: Accounts, settings: Settings) -> Self {
-        Self(Arc::new(Inner { store, clock, accounts, settings, taken: Notify::new() }))
+    pub fn new(store: Store, clock: Clock, accounts: Accounts, reporter: Reporter, settings: Settings) -> Self {
+        let (taken, flood) = (Notify::new(), flood::Flood::default());
+        Self(Arc::new(Inner { store, clock, accounts, settings, reporter, taken, flood }))
     }
 
     /// Stores segments of one gateway. `Ok` is durable: now acknowledge.
@@ -155,6 +166,7 @@ impl Inner {
     async fn round(&self) -> Result<bool, Down> {
         let now = self.clock.now();
         let mut worked = self.stale_conflicts(now).await?;
+        worked |= self.release(now).await?;
         let waiting = self.store.unassembled(BATCH).await?;
         let patience = patience(&waiting, BATCH, self.settings.assemble_for, now);
         let mut failed: Vec<Down> = Vec::new();
@@ -178,7 +190,10 @@ impl Inner {
 
     /// Finds the mailbox of one whole text and queues its mail.
     async fn resolve(&self, set: Assembled, now: Timestamp) -> Result<(), Down> {
-        let step = self.decide(&set, now).await?;
+        let step = match self.admit(&set, now) {
+            Ok(()) => self.decide(&set, now).await?,
+            Err(braked) => self.held(&set, braked),
+        };
         self.store.resolve(step).await
     }
 }

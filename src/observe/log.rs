@@ -60,6 +60,11 @@ pub fn routed(id: MessageId, gateway: &GatewayId, step: &str, outcome: &str) {
     tracing::info!(%id, %gateway, step, outcome, "inbound");
 }
 
+/// A limit over a stretch of time took hold.
+pub fn braked(kind: &str, account: Option<&AccountName>, limit: u64) {
+    tracing::warn!(kind, account = account.map_or("-", AccountName::as_str), limit, "brake");
+}
+
 /// The store cannot be used now.
 pub fn store_down(what: &str, why: impl Display) {
     tracing::error!(what, %why, "store");

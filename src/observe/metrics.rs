@@ -41,6 +41,7 @@ pub struct Metrics {
     pub queue: Family<Kind, Gauge<i64, AtomicI64>>,
     pub oldest: Gauge<i64, AtomicI64>,
     pub gateway_up: Family<Kind, Gauge<i64, AtomicI64>>,
+    pub brakes: Family<Kind, Counter<u64, AtomicU64>>,
 }
 
 /// The one registry: metrics are counted from everywhere and read at `/metrics`.
@@ -65,7 +66,13 @@ impl Metrics {
         registry.register("queue_oldest_seconds", "Age of the oldest waiting item", oldest.clone());
         let gateway_up = Family::default();
         registry.register("gateway_up", "1 while the gateway is used, 0 while it is paused", gateway_up.clone());
-        Self { registry, doors, attempts, mails, reports, inbound, queue, oldest, gateway_up }
+        let brakes = Family::default();
+        registry.register(
+            "brakes",
+            "Texts refused or held because a limit over a stretch of time was reached, by its kind",
+            brakes.clone(),
+        );
+        Self { registry, doors, attempts, mails, reports, inbound, queue, oldest, gateway_up, brakes }
     }
 
     /// Counts one text at a door.

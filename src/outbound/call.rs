@@ -86,6 +86,10 @@ impl Outbound {
             }
         }
         if dry_run {
+            let brakes: Vec<_> = entries.iter().flat_map(|e| e.brakes.clone()).collect();
+            if let Some(braked) = inner.store.would_refuse(&brakes).await.map_err(|why| down(&why))? {
+                return Err(super::brakes::refusal(braked));
+            }
             let amount: u64 = entries.iter().filter_map(|e| e.charge.as_ref()).map(|c| c.amount).sum();
             return inner.would_fit(&allowance, amount, now).await;
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Inner,
+    Inner, brakes,
     rcpt::{Refusal, over_quota, refuse},
     shape::Shaped,
 };
@@ -46,6 +46,8 @@ impl Inner {
         };
         let (pool, month) = (allowance.pool.clone(), Month::of(now, &self.settings.zone));
         let charged = Some(Refund { pool: pool.clone(), month, amount });
+        let brakes =
+            self.settings.brakes.of_text(allowance, to, &shaped.content, shaped.parts, now, &self.settings.zone);
         let pinned = params.id.clone().or_else(|| allowance.gateway.clone());
         New {
             id: MessageId::new(),
@@ -69,6 +71,7 @@ impl Inner {
                 origin,
             })),
             charge: Some(Charge { pool, month, amount, limit }),
+            brakes,
             fingerprint,
             note: replaced.then_some("an address that is not the account's own was replaced by the account's"),
             original,
@@ -104,9 +107,11 @@ impl Inner {
         let mut answers = Vec::with_capacity(results.len());
         // `all`: the entry that has its own reason speaks for the others.
         let speaker = results.iter().find_map(|r| match r {
-            Err(Refused::Quota { limit, .. }) => Some(*limit),
+            Err(Refused::Quota { limit, .. }) => Some(over_quota(*limit, month)),
+            Err(Refused::Braked(braked)) => Some(brakes::refusal(*braked)),
             _ => None,
         });
+        let mut braked = Vec::new();
         for (result, spoken) in results.into_iter().zip(&spoken) {
             answers.push(match result {
                 Ok(placed) => {
@@ -116,8 +121,15 @@ impl Inner {
                     Ok(placed)
                 }
                 Err(Refused::Quota { limit, .. }) => Err(over_quota(limit, month)),
-                Err(Refused::WithOthers) => Err(over_quota(speaker.unwrap_or_default(), month)),
+                Err(Refused::Braked(by)) => {
+                    braked.extend(spoken.as_ref().map(|spoken| (by, spoken.account.clone())));
+                    Err(brakes::refusal(by))
+                }
+                Err(Refused::WithOthers) => Err(speaker.clone().unwrap_or_else(brakes::with_others)),
             });
+        }
+        for (by, who) in braked {
+            self.braked(by, &who).await;
         }
         Ok(answers)
     }

@@ -14,6 +14,7 @@
 
 mod accept;
 mod again;
+mod brakes;
 pub mod call;
 pub mod door;
 mod entry;
@@ -34,7 +35,7 @@ pub use rcpt::{Refusal, bad_address};
 pub use shape::Overflow;
 
 use crate::{
-    accounts::Accounts,
+    accounts::{Accounts, Brakes},
     address::{Domains, Mailbox},
     ground::{Clock, GatewayId},
     mail::Choices,
@@ -63,6 +64,8 @@ pub struct Settings {
     pub dedupe_window: Duration,
     /// Bodies larger than this are not kept for reports, octets.
     pub bounce_size: usize,
+    /// Limits over a stretch of time that hold for everybody.
+    pub brakes: Brakes,
     /// Where months begin (`zone`).
     pub zone: jiff::tz::TimeZone,
     /// How many Received lines are too many.
@@ -87,6 +90,7 @@ struct Inner {
     settings: Settings,
     references: References,
     again: again::Again,
+    told: brakes::Told,
 }
 
 impl Outbound {
@@ -100,7 +104,8 @@ impl Outbound {
         settings: Settings,
     ) -> Self {
         let (references, again) = (References::default(), again::Again::new(clock.now()));
-        Self(Arc::new(Inner { store, clock, domains, accounts, gateways, reporter, settings, references, again }))
+        let told = brakes::Told::default();
+        Self(Arc::new(Inner { store, clock, domains, accounts, gateways, reporter, settings, references, again, told }))
     }
 }
 

@@ -78,7 +78,11 @@ impl Inner {
                 check(&allowance, Wish { to, params: &target.params })?;
             }
         }
-        let Err(refusal) = self.has_quota(&allowance).await else { return Ok(()) };
+        let room = match self.has_quota(&allowance).await {
+            Ok(()) => self.held_back(&allowance).await,
+            refused => refused,
+        };
+        let Err(refusal) = room else { return Ok(()) };
         for to in resolved.targets.iter().flat_map(|target| &target.to) {
             if self.may_be_again(peer, envelope, to, &allowance.who).await {
                 return Ok(());

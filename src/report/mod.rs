@@ -5,12 +5,14 @@
 
 use std::{sync::Arc, time::Duration};
 
+use sha2::{Digest, Sha256};
+
 use crate::{
     address::Mailbox,
-    ground::{Clock, Fault, GatewayId, MessageId},
+    ground::{Clock, Fault, GatewayId, MessageId, Timestamp},
     mail::{self, Event, Words},
     observe::{self, METRICS, metrics::Metrics},
-    store::{About, DeadLetter, Item, Mail, New, Store, Text},
+    store::{About, DeadLetter, Fingerprint, Item, Mail, New, Store, Text},
 };
 
 /// What reports go by.
@@ -168,6 +170,31 @@ impl Reporter {
         };
         Metrics::count(&METRICS.reports, fate);
         told
+    }
+
+    /// A notice to the postmaster, told once until `until` for all that share `about`; `None` where it cannot be written.
+    pub fn notice(&self, about: &str, subject: &str, text: &str, until: Timestamp) -> Option<New> {
+        let message_id = format!("{}@{}", MessageId::new(), self.settings.hostname);
+        let postmaster = &self.settings.from;
+        let written = mail::notice(&mail::Notice {
+            from: postmaster.as_str(),
+            to: postmaster.as_str(),
+            subject,
+            text,
+            date: self.clock.now(),
+            message_id: &message_id,
+            host: &self.settings.hostname,
+        });
+        let bytes = match written {
+            Ok(bytes) => bytes,
+            Err(why) => {
+                observe::log::oddity("notice", why);
+                return None;
+            }
+        };
+        let hash = Sha256::digest(format!("notice {about}")).into();
+        let errand = self.errand(None, postmaster, Composed { bytes, message_id });
+        Some(New { fingerprint: Some(Fingerprint { hash, until }), note: Some("a notice to the postmaster"), ..errand })
     }
 
     fn errand(&self, about: Option<MessageId>, to: &Mailbox, data: Composed) -> New {

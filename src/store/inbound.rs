@@ -101,6 +101,8 @@ pub struct InboundStep {
     pub done: Vec<MessageId>,
     /// Segments that now wait for the answer to a conflict.
     pub parked: Vec<MessageId>,
+    /// Segments that wait because more came than anybody writes.
+    pub held: Vec<MessageId>,
     /// What was made of them: mails to mailboxes, texts back to the phone.
     pub errands: Vec<New>,
     /// A conflict that opens, or is renewed with the same id.

@@ -163,6 +163,8 @@ pub struct New {
     pub warn_at: Option<Timestamp>,
     pub payload: Payload,
     pub charge: Option<Charge>,
+    /// Limits over a stretch of time; one that takes hold refuses the entry.
+    pub brakes: Vec<super::Brake>,
     pub fingerprint: Option<Fingerprint>,
     /// Something about it that its history should say from the first event on.
     pub note: Option<&'static str>,
@@ -182,6 +184,7 @@ impl New {
             warn_at: None,
             payload: Payload::Mail(Box::new(mail)),
             charge: None,
+            brakes: Vec::new(),
             fingerprint: None,
             note: None,
             original: None,
@@ -202,6 +205,8 @@ pub enum Placed {
 pub enum Refused {
     /// The pool has no more room this month.
     Quota { used: u64, limit: u64 },
+    /// Too much in a stretch of time.
+    Braked(super::Braked),
     /// `all` was asked for and another entry was refused.
     WithOthers,
 }

@@ -6,6 +6,7 @@
 //! What can go wrong: [`Down`] (disk full, locked, broken). Accepting callers answer `452`/`503`; `settle` alone
 //! never gives up: it waits until it is written, and nothing new begins meanwhile.
 
+mod brake;
 pub mod inbound;
 pub mod item;
 mod month;
@@ -14,9 +15,10 @@ mod sqlite;
 
 use std::{path::PathBuf, time::Duration};
 
+pub use brake::{Brake, BrakeKey, BrakeKind, Braked};
 pub use inbound::*;
 pub use item::*;
-pub use month::Month;
+pub use month::{Month, day_end};
 pub use settle::*;
 
 use self::sqlite::{Answered, Operation};
@@ -223,6 +225,15 @@ impl Store {
         let mut conn = self.inner.reader().await?;
         sqlite::usage(&mut conn, pool, month).await.map_err(|e| sqlite::down(&e))
     }
+    /// The first of these brakes that would refuse an entry now: for answers before the put, which decides.
+    pub async fn would_refuse(&self, brakes: &[Brake]) -> Result<Option<Braked>, Down> {
+        if brakes.is_empty() {
+            return Ok(None);
+        }
+        let mut conn = self.inner.reader().await?;
+        let now = self.inner.shared.clock.now();
+        sqlite::would_refuse(&mut conn, brakes, now).await.map_err(|e| sqlite::down(&e))
+    }
     pub async fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetterRow>, Down> {
         let mut conn = self.inner.reader().await?;
         sqlite::dead_letters(&mut conn, limit).await.map_err(|e| sqlite::down(&e))
@@ -244,6 +255,11 @@ impl Store {
     pub async fn unassembled(&self, limit: usize) -> Result<Vec<StoredSegment>, Down> {
         let mut conn = self.inner.reader().await?;
         sqlite::unassembled(&mut conn, limit).await.map_err(|e| sqlite::down(&e))
+    }
+    /// Segments that are held, oldest first.
+    pub async fn held_segments(&self, limit: usize) -> Result<Vec<StoredSegment>, Down> {
+        let mut conn = self.inner.reader().await?;
+        sqlite::held_segments(&mut conn, limit).await.map_err(|e| sqlite::down(&e))
     }
     /// Segments marked done and what was made of them, in ONE transaction. A step over a segment that is done already
     /// changes nothing: it was made from an old view.

@@ -28,9 +28,27 @@ impl Month {
     }
 }
 
+/// When the calendar day that `now` lies in ends in `zone`: what daily limits count by.
+pub fn day_end(now: Timestamp, zone: &TimeZone) -> Timestamp {
+    let today = now.utc().with_time_zone(zone.clone()).date();
+    let next = today.tomorrow().ok().and_then(|next| next.to_zoned(zone.clone()).ok());
+    // Beyond the year 9999 a day is 24 hours.
+    next.map_or(now + std::time::Duration::from_secs(86_400), |next| Timestamp(next.timestamp().as_millisecond()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn days_end_where_the_zone_says() {
+        let berlin = TimeZone::get("Europe/Berlin").expect("a zone");
+        // 2026-03-28 23:30 in Berlin; the next day has 23 hours.
+        let evening = Timestamp(1_774_737_000_000);
+        assert_eq!(day_end(evening, &berlin), Timestamp(1_774_738_800_000));
+        assert_eq!(day_end(Timestamp(1_774_738_800_000), &berlin), Timestamp(1_774_738_800_000 + 23 * 3_600_000));
+        assert_eq!(day_end(evening, &TimeZone::UTC), Timestamp(1_774_742_400_000));
+    }
 
     #[test]
     fn months_begin_where_the_zone_says() {

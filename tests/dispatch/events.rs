@@ -44,13 +44,16 @@ fn inbox(w: &World) -> Inbox {
         zone: jiff::tz::TimeZone::UTC,
         sends: std::collections::HashSet::new(),
         from: HashMap::new(),
+        brakes: martlet::accounts::Brakes::default(),
+        flood_phone: None,
+        flood_gateway: None,
     };
     let accounts = Accounts::new(HashMap::new(), settings.region, 3);
     let events = Events {
         store: w.store.clone(),
         clock: w.clock.clone(),
         reporter: w.shared.reporter.clone(),
-        inbound: Inbound::new(w.store.clone(), w.clock.clone(), accounts, settings),
+        inbound: Inbound::new(w.store.clone(), w.clock.clone(), accounts, w.shared.reporter.clone(), settings),
         numbers: [("a".parse().expect("an id"), "+12025550100".to_owned())].into(),
     };
     tokio::spawn(events.run(handed));

@@ -337,6 +337,7 @@ fn new(content: Content, parts: u8) -> New {
         warn_at: Some(START + 4 * HOUR),
         payload: Payload::Text(text.into()),
         charge: Some(charge),
+        brakes: Vec::new(),
         fingerprint: None,
         note: None,
         original: None,

@@ -1,6 +1,7 @@
 //! Both journeys through the real daemon with sinks at the ends, no other program needed: which mailbox a phone's text
 //! goes to, who may send, what is refused and in which words, which gateway takes it.
 
+mod brakes;
 mod calls;
 mod discreet;
 mod ladder;
@@ -19,10 +20,18 @@ use crate::support::{
 };
 
 pub fn trials() -> Vec<Trial> {
-    [ladder::trials(), outbound::trials(), calls::trials(), discreet::trials(), smtp::trials(), secure::trials()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        brakes::trials(),
+        ladder::trials(),
+        outbound::trials(),
+        calls::trials(),
+        discreet::trials(),
+        smtp::trials(),
+        secure::trials(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 pub const ALICE: &str = "alice@example.test";

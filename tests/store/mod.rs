@@ -1,6 +1,7 @@
 //! The store through its contract, on real files: states, durability, quotas, receipts, the way in from phones.
 
 mod accept;
+mod brakes;
 mod durable;
 mod inbound;
 mod receipts;
@@ -19,8 +20,16 @@ use martlet::{
 };
 
 pub fn trials() -> Vec<Trial> {
-    [accept::trials(), durable::trials(), inbound::trials(), receipts::trials(), states::trials(), walk::trials()]
-        .concat_all()
+    [
+        accept::trials(),
+        brakes::trials(),
+        durable::trials(),
+        inbound::trials(),
+        receipts::trials(),
+        states::trials(),
+        walk::trials(),
+    ]
+    .concat_all()
 }
 
 trait ConcatAll {
@@ -187,6 +196,7 @@ fn text_of(account: &str) -> New {
         warn_at: Some(START + 4 * HOUR),
         payload: Payload::Text(text.into()),
         charge: None,
+        brakes: Vec::new(),
         fingerprint: None,
         note: None,
         original: None,

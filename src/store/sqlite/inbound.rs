@@ -99,6 +99,9 @@ pub fn resolve(work: &mut Work<'_>, step: &InboundStep) {
     for id in &step.parked {
         work.writes.push(Table::MoParked, &(id,));
     }
+    for id in &step.held {
+        work.writes.push(Table::MoHeld, &(id,));
+    }
     if let Some(conflict) = &step.conflict {
         let line = (
             conflict.id,

@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use sqlx::{AssertSqlSafe, Row as _, SqliteConnection, sqlite::SqliteRow};
 
 use super::{
+    brake::Counter,
     row::Row,
     work::{Place, Work},
 };
@@ -30,6 +31,7 @@ pub struct Need {
     /// Ids in normal form that parked receipts may wait for.
     pub parked: HashSet<String>,
     pub seen: HashSet<String>,
+    pub brakes: HashSet<String>,
     pub existing: HashSet<MessageId>,
     pub segments: HashSet<MessageId>,
     /// Where the sweep over parked receipts goes on.
@@ -60,6 +62,7 @@ const REFS: &str = "SELECT 6, gateway, norm, item, segment FROM ref \
 const PARKED: &str = "SELECT 7, gateway, norm, state, at, fault FROM parked \
     WHERE norm IN (SELECT value FROM json_each($6))";
 const SEEN: &str = "SELECT 8, k FROM seen WHERE until > $9 AND k IN (SELECT value FROM json_each($7))";
+const BRAKES: &str = "SELECT 15, k, until, n FROM brake WHERE until > $9 AND k IN (SELECT value FROM json_each($15))";
 const EXISTING: &str = "SELECT 9, id FROM queue WHERE id IN (SELECT value FROM json_each($8)); \
     SELECT 9, id FROM closed WHERE id IN (SELECT value FROM json_each($8))";
 const PARKED_COUNT: &str = "SELECT 10, n FROM tally WHERE name = 'parked'";
@@ -94,6 +97,7 @@ impl Need {
             (!self.refs.is_empty(), REFS),
             (!self.parked.is_empty(), PARKED),
             (!self.seen.is_empty(), SEEN),
+            (!self.brakes.is_empty(), BRAKES),
             (!self.existing.is_empty(), EXISTING),
             (!self.segments.is_empty(), SEGMENTS),
             (self.parked_count, PARKED_COUNT),
@@ -146,6 +150,7 @@ impl Need {
             .bind((sweep.1 - PARKED_FOR).0)
             .bind(sweep.1.0)
             .bind(json(&self.segments))
+            .bind(json(&self.brakes))
             .fetch_all(conn)
             .await?;
         for row in &rows {
@@ -198,6 +203,10 @@ fn take(row: &SqliteRow, work: &mut Work<'_>) -> Result<(), sqlx::Error> {
         }
         8 => drop(work.seen.insert(row.try_get(1)?)),
         9 => drop(work.existing.insert(id(row, 1)?)),
+        15 => {
+            let n = u64::try_from(row.try_get::<i64, _>(3)?).unwrap_or(0);
+            work.brakes.loaded(row.try_get(1)?, Counter { n, until: Timestamp(row.try_get(2)?) });
+        }
         14 => drop(work.segments.insert(id(row, 1)?)),
         10 => work.parked_count = row.try_get(1)?,
         11 => {

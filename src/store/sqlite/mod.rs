@@ -5,6 +5,7 @@
 //! [`files`] (another daemon, a full disk) and [`schema`] (tables of a newer version, errors of the database).
 
 mod attempt;
+mod brake;
 mod checkpoint;
 mod fair;
 mod files;
@@ -200,6 +201,7 @@ async fn next_epoch(conn: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
 }
 
 pub use self::schema::down;
+pub use brake::would_refuse;
 pub use lease::next_due;
 pub use ops::{Answer as Answered, Op as Operation};
 pub use read::*;

@@ -18,6 +18,7 @@ pub struct Cursors {
     link: String,
     fingerprint: String,
     seen: String,
+    brake: String,
 }
 
 pub async fn run(
@@ -43,6 +44,7 @@ pub async fn run(
     gone += walk(conn, &mut cursors.link, LINK, now).await?;
     gone += walk(conn, &mut cursors.fingerprint, FINGERPRINT, now).await?;
     gone += walk(conn, &mut cursors.seen, SEEN, now).await?;
+    gone += walk(conn, &mut cursors.brake, BRAKE, now).await?;
     let idle = work.shared.fair().prune();
     if !idle.is_empty() {
         let keys: Vec<_> = idle.iter().map(|flow| (&flow.lane, flow.priority, &flow.flow)).collect();
@@ -120,6 +122,11 @@ const FINGERPRINT: Walk = (
 const SEEN: Walk = (
     "SELECT max(k), count(*) FROM (SELECT k FROM seen WHERE k > $1 ORDER BY k LIMIT $2)",
     "DELETE FROM seen WHERE k > $1 AND k <= $2 AND until <= $3",
+);
+
+const BRAKE: Walk = (
+    "SELECT max(k), count(*) FROM (SELECT k FROM brake WHERE k > $1 ORDER BY k LIMIT $2)",
+    "DELETE FROM brake WHERE k > $1 AND k <= $2 AND until <= $3",
 );
 
 async fn walk(

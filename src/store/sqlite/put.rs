@@ -4,6 +4,7 @@
 //! of 10 lets 10 through however many ask at once.
 
 use super::{
+    brake,
     fair::Flow,
     load::Need,
     row::{Row, lane_of},
@@ -21,6 +22,7 @@ pub fn need<'a>(batch: impl IntoIterator<Item = &'a New>, need: &mut Need, caref
         if let Some(charge) = &new.charge {
             need.pools.insert((charge.pool.as_str().to_owned(), charge.month.0));
         }
+        brake::need(new, need);
         if careful {
             need.existing.insert(new.id);
         }
@@ -53,9 +55,12 @@ pub fn put(work: &mut Work<'_>, batch: &[New], all: bool) -> Vec<Result<Placed, 
 pub fn errands(work: &mut Work<'_>, errands: &[New]) {
     let fresh: Vec<_> = errands.iter().filter(|new| !work.existing.contains(&new.id)).cloned().collect();
     for (new, answer) in fresh.iter().zip(put(work, &fresh, false)) {
-        if answer.is_err() {
-            work.event(new.id, "refused", None, None, Some("its account has no room left this month"));
-        }
+        let why = match answer {
+            Ok(_) => continue,
+            Err(Refused::Braked(braked)) => format!("a brake took hold: {}", braked.kind.word()),
+            Err(Refused::Quota { .. } | Refused::WithOthers) => "its account has no room left this month".to_owned(),
+        };
+        work.event(new.id, "refused", None, None, Some(&why));
     }
 }
 
@@ -70,8 +75,15 @@ fn decide(work: &mut Work<'_>, new: &New) -> Result<Placed, Refused> {
         if let Some(limit) = limit.filter(|limit| after > *limit) {
             return Err(Refused::Quota { used, limit });
         }
+    }
+    if let Some(braked) = work.brakes.check(&new.brakes, work.now) {
+        return Err(Refused::Braked(braked));
+    }
+    if let Some(Charge { pool, month, amount, .. }) = &new.charge {
+        let after = work.used(pool.as_str(), month.0).saturating_add(*amount);
         work.set_used(pool.as_str(), month.0, after);
     }
+    brake::count(work, new);
     if let Some((hash, until)) = print {
         work.fingerprints.insert(hash, (new.id, until));
     }
@@ -79,6 +91,7 @@ fn decide(work: &mut Work<'_>, new: &New) -> Result<Placed, Refused> {
 }
 
 fn undo(work: &mut Work<'_>, new: &New) {
+    brake::take_back(work, new);
     if let Some(charge) = &new.charge {
         let used = work.used(charge.pool.as_str(), charge.month.0);
         work.set_used(charge.pool.as_str(), charge.month.0, used.saturating_sub(charge.amount));

@@ -240,6 +240,12 @@ pub async fn unassembled(conn: &mut SqliteConnection, n: usize) -> Result<Vec<St
     sqlx::query(sql).bind(limit(n)).fetch_all(conn).await?.iter().map(stored).collect()
 }
 
+/// Segments that wait until a flood is over.
+pub async fn held_segments(conn: &mut SqliteConnection, n: usize) -> Result<Vec<StoredSegment>> {
+    let sql = "SELECT id, row FROM mo WHERE state = 2 ORDER BY id LIMIT $1";
+    sqlx::query(sql).bind(limit(n)).fetch_all(conn).await?.iter().map(stored).collect()
+}
+
 pub async fn links(conn: &mut SqliteConnection, phone: &str, now: Timestamp) -> Result<Vec<Link>> {
     // With max(), SQLite takes the other columns from the row that has it: the latest renewal of each link. Of two in
     // the same millisecond the younger message wins.

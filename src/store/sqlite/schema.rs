@@ -49,14 +49,13 @@ pub async fn readers(path: &Path) -> Result<SqlitePool, sqlx::Error> {
 }
 
 fn migrator() -> Migrator {
-    let first = include_str!("migrations/0001.sql");
-    Migrator::with_migrations(vec![Migration::new(
-        1,
-        "first layout".into(),
-        MigrationType::Simple,
-        first.into_sql_str(),
-        false,
-    )])
+    let step = |version, name: &'static str, sql: &'static str| {
+        Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+    };
+    Migrator::with_migrations(vec![
+        step(1, "first layout", include_str!("migrations/0001.sql")),
+        step(5, "brakes", include_str!("migrations/0005.sql")),
+    ])
 }
 
 /// Brings the tables up to date; a database of a newer version is refused.

@@ -7,7 +7,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{
-    Shared,
+    Shared, brake,
     fair::Flow,
     row::{Kind, Row, Stage, Tally},
     write::{Table, Writes},
@@ -48,6 +48,7 @@ pub struct Work<'a> {
     pub parked: HashMap<RefKey, Vec<Receipt>>,
     pub parked_count: i64,
     pub seen: HashSet<String>,
+    pub brakes: brake::Counters,
     /// Segments from phones that are not done with.
     pub segments: HashSet<MessageId>,
     /// Ids that exist already: looked up only when a settlement failed once.
@@ -80,6 +81,7 @@ impl<'a> Work<'a> {
             parked: HashMap::new(),
             parked_count: 0,
             seen: HashSet::new(),
+            brakes: brake::Counters::default(),
             segments: HashSet::new(),
             existing: HashSet::new(),
             unsettled: Vec::new(),
@@ -165,6 +167,7 @@ impl<'a> Work<'a> {
             let used = self.used.get(&key).copied().unwrap_or(0);
             self.writes.push(Table::Usage, &(&key.0, key.1, used));
         }
+        brake::save(&mut self);
         for (flow, finish) in std::mem::take(&mut self.fair) {
             self.writes.push(Table::Fair, &(flow.lane, flow.priority, flow.flow, finish));
         }

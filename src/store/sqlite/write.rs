@@ -48,6 +48,7 @@ tables! {
     MailId => "INSERT OR REPLACE INTO mailid (message_id, id) SELECT value->>0, value->>1 FROM json_each($J)",
     Usage => "INSERT OR REPLACE INTO usage (pool, month, used) SELECT value->>0, value->>1, value->>2 \
         FROM json_each($J)",
+    Brake => "INSERT OR REPLACE INTO brake (k, until, n) SELECT value->>0, value->>1, value->>2 FROM json_each($J)",
     Fingerprint => "INSERT OR REPLACE INTO fingerprint (hash, id, until) SELECT value->>0, value->>1, value->>2 \
         FROM json_each($J)",
     Fair => "INSERT OR REPLACE INTO fair (lane, priority, flow, finish) SELECT value->>0, value->>1, value->>2, \
@@ -66,6 +67,7 @@ tables! {
     LinkGone => "DELETE FROM link WHERE (phone, message) IN (SELECT value->>0, value->>1 FROM json_each($J))",
     Mo => "INSERT INTO mo (id, state, row) SELECT value->>0, 0, substr($1, value->>1, value->>2) FROM json_each($J)",
     MoParked => "UPDATE mo SET state = 1 WHERE id IN (SELECT value->>0 FROM json_each($J))",
+    MoHeld => "UPDATE mo SET state = 2 WHERE id IN (SELECT value->>0 FROM json_each($J))",
     MoGone => "DELETE FROM mo WHERE id IN (SELECT value->>0 FROM json_each($J))",
     Seen => "INSERT OR REPLACE INTO seen (k, until) SELECT value->>0, value->>1 FROM json_each($J)",
     Conflict => "INSERT OR REPLACE INTO conflict (id, phone, gateway, open, until, asked, row) SELECT value->>0, \

@@ -1,0 +1,224 @@
+//! Brakes: what stops a sender gone wild before the bill does. How much is allowed, what a text counts against, and
+//! what is said when a brake takes hold.
+//!
+//! Counting itself is the store's, in the transaction that queues a text. What can go wrong here is only a limit that is
+//! set too low; the words of a refusal name the key that sets it.
+
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+
+use super::{Allowance, Limit};
+use crate::{
+    address::Destination,
+    ground::{AccountName, Enhanced, Timestamp},
+    sms::{Body, Content},
+    store::{Brake, BrakeKey, BrakeKind, Braked, day_end},
+};
+
+/// At most so many in so long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    pub max: u64,
+    pub within: Duration,
+}
+
+/// The brakes that hold for everybody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Brakes {
+    /// The same text to one number; `None`: not counted.
+    pub same_text: Option<Pace>,
+    /// Numbers that an account has not written to in the last 30 days.
+    pub new_numbers: Option<Pace>,
+    /// Regions that an account has not written to in the last 90 days.
+    pub new_countries: Option<Pace>,
+    /// Segments of everybody in a day.
+    pub daily_max: Limit,
+    /// Texts that Martlet itself writes, in a day.
+    pub own_phone: u64,
+    pub own_all: u64,
+}
+
+impl Default for Brakes {
+    /// What holds without `[brakes]`: only Martlet's own texts are limited.
+    fn default() -> Self {
+        Self {
+            same_text: None,
+            new_numbers: None,
+            new_countries: None,
+            daily_max: Limit::Unlimited,
+            own_phone: 20,
+            own_all: 200,
+        }
+    }
+}
+
+const DAY: Duration = Duration::from_secs(86_400);
+const NUMBER_KNOWN: Duration = Duration::from_secs(30 * 86_400);
+const COUNTRY_KNOWN: Duration = Duration::from_secs(90 * 86_400);
+
+/// A daily counter and whose it is.
+fn day(kind: BrakeKind, whose: &str, amount: u64, limit: u64, (now, zone): (Timestamp, &TimeZone)) -> Brake {
+    let key = BrakeKey::of(kind.word(), &[whose.as_bytes()]);
+    Brake { kind, key, amount, limit, until: day_end(now, zone), unless_known: None }
+}
+
+impl Brakes {
+    /// What counts whatever the text is: known already at RCPT, where `parts` is 1.
+    pub fn of_account(&self, allowance: &Allowance, parts: u8, now: Timestamp, zone: &TimeZone) -> Vec<Brake> {
+        let mut brakes = Vec::new();
+        if let Some((pool, pace)) = &allowance.rate {
+            brakes.push(paced(BrakeKind::Rate, *pace, &[pool.as_str().as_bytes()], now));
+        }
+        let daily = allowance.daily.iter().map(|(pool, limit)| (BrakeKind::Daily, pool.as_str(), *limit));
+        let everybody = [(BrakeKind::DailyAll, "", self.daily_max)];
+        for (kind, whose, limit) in daily.chain(everybody) {
+            if let Limit::AtMost(limit) = limit {
+                brakes.push(day(kind, whose, u64::from(parts), limit, (now, zone)));
+            }
+        }
+        brakes
+    }
+
+    /// Everything that one text counts against.
+    pub fn of_text(
+        &self,
+        allowance: &Allowance,
+        to: &Destination,
+        content: &Content,
+        parts: u8,
+        now: Timestamp,
+        zone: &TimeZone,
+    ) -> Vec<Brake> {
+        let mut brakes = self.of_account(allowance, parts, now, zone);
+        let (who, number) = (allowance.who.as_str().as_bytes(), to.as_str().as_bytes());
+        if let Some(pace) = self.same_text {
+            let (kind, words): (&[u8], &[u8]) = match &content.body {
+                Body::Text(words) => (b"t", words.as_bytes()),
+                Body::Binary(data) => (b"b", data),
+            };
+            brakes.push(paced(BrakeKind::SameText, pace, &[number, kind, words, &content.udh], now));
+        }
+        if let Some(pace) = self.new_numbers {
+            let known = (BrakeKey::of("number", &[who, number]), now + NUMBER_KNOWN);
+            brakes.push(Brake { unless_known: Some(known), ..paced(BrakeKind::NewNumbers, pace, &[who], now) });
+        }
+        if let (Some(pace), Destination::Number(to)) = (self.new_countries, to) {
+            let region = to.region();
+            let region = region.as_ref().map_or("", |region| region.as_str()).as_bytes();
+            let known = (BrakeKey::of("country", &[who, region]), now + COUNTRY_KNOWN);
+            brakes.push(Brake { unless_known: Some(known), ..paced(BrakeKind::NewCountries, pace, &[who], now) });
+        }
+        brakes
+    }
+
+    /// What a text counts against that Martlet writes by itself: questions, answers to STOP and HELP, rules' replies.
+    pub fn of_own(&self, to: &str, now: Timestamp, zone: &TimeZone) -> Vec<Brake> {
+        [(BrakeKind::OwnPhone, to, self.own_phone), (BrakeKind::OwnAll, "", self.own_all)]
+            .map(|(kind, whose, limit)| day(kind, whose, 1, limit, (now, zone)))
+            .into()
+    }
+}
+
+fn paced(kind: BrakeKind, pace: Pace, whose: &[&[u8]], now: Timestamp) -> Brake {
+    let key = BrakeKey::of(kind.word(), whose);
+    Brake { kind, key, amount: 1, limit: pace.max, until: now + pace.within, unless_known: None }
+}
+
+/// The reply that a brake stands for: rates pass (`450`), what a day allows is used up (`550`).
+pub fn code(kind: BrakeKind) -> (u16, Enhanced) {
+    match kind {
+        BrakeKind::Daily | BrakeKind::DailyAll | BrakeKind::Cost | BrakeKind::CostAll => (550, Enhanced::new(5, 7, 1)),
+        _ => (450, Enhanced::new(4, 7, 1)),
+    }
+}
+
+/// A moment for people.
+fn moment(at: Timestamp) -> String {
+    at.utc().strftime("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+/// What the sender is told.
+pub fn words(braked: Braked) -> String {
+    let Braked { kind, limit, until } = braked;
+    let until = moment(until);
+    match kind {
+        BrakeKind::SameText => {
+            format!("the same text went to this number {limit} times already; try again after {until}")
+        }
+        BrakeKind::NewNumbers => {
+            format!("this account wrote to {limit} new numbers already; try again after {until}")
+        }
+        BrakeKind::NewCountries => {
+            format!("this account wrote to {limit} new countries already; try again after {until}")
+        }
+        BrakeKind::Rate => format!("this account may send {limit} texts in this time; try again after {until}"),
+        BrakeKind::Daily => format!("daily limit of {limit} segments reached; it starts anew at {until}"),
+        BrakeKind::DailyAll => {
+            format!("the daily limit of this server, {limit} segments, is reached; it starts anew at {until}")
+        }
+        BrakeKind::Cost => format!("the daily spending limit of this account is reached; it starts anew at {until}"),
+        BrakeKind::CostAll => format!("the daily spending limit of this server is reached; it starts anew at {until}"),
+        BrakeKind::OwnPhone | BrakeKind::OwnAll => {
+            format!("{limit} automatic texts went out today; the next goes after {until}")
+        }
+        BrakeKind::FloodPhone | BrakeKind::FloodGateway => {
+            format!("more than {limit} texts came in; held until {until}")
+        }
+    }
+}
+
+/// The key that an administrator changes.
+pub fn key(kind: BrakeKind) -> &'static str {
+    match kind {
+        BrakeKind::SameText => "brakes.same_text",
+        BrakeKind::NewNumbers => "brakes.new_numbers",
+        BrakeKind::NewCountries => "brakes.new_countries",
+        BrakeKind::Rate => "account.rate",
+        BrakeKind::Daily => "account.daily_max",
+        BrakeKind::DailyAll => "brakes.daily_max",
+        BrakeKind::Cost => "account.daily_cost",
+        BrakeKind::CostAll => "brakes.daily_cost",
+        BrakeKind::OwnPhone => "brakes.own_texts.phone",
+        BrakeKind::OwnAll => "brakes.own_texts.all",
+        BrakeKind::FloodPhone => "inbound.flood_phone",
+        BrakeKind::FloodGateway => "inbound.flood_gateway",
+    }
+}
+
+/// What the postmaster is told: subject and text.
+pub fn notice(braked: Braked, who: Option<&AccountName>) -> (String, String) {
+    let key = key(braked.kind);
+    let whose = who.map_or_else(String::new, |who| format!(" ({who})"));
+    let subject = format!("A brake took hold: {key}{whose}");
+    let text = format!(
+        "Martlet refused or held something because a limit was reached.\n\n\
+         Limit: {key}, now {}\nAccount: {}\nIt counts anew from: {}\n\n\
+         You are told once a day for each limit and account. If this is how it should be, raise {key} in the configuration; \
+         if not, find out who sends: martlet queue list shows it.\n",
+        braked.limit,
+        who.map_or("-", AccountName::as_str),
+        moment(braked.until),
+    );
+    (subject, text)
+}
+
+/// How long a notice stands for all that follow.
+pub const TOLD_FOR: Duration = DAY;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_has_its_words_and_its_key() {
+        for kind in BrakeKind::ALL {
+            let braked = Braked { kind, limit: 7, until: Timestamp(1_767_225_600_000) };
+            let (code, enhanced) = code(kind);
+            assert_eq!(code / 100, u16::from(enhanced.to_string().as_bytes()[0] - b'0'), "{kind:?}");
+            assert!(words(braked).contains("2026-01-01 00:00 UTC"), "{kind:?} says until when");
+            let (subject, text) = notice(braked, None);
+            assert!(subject.contains(key(kind)) && text.contains(key(kind)), "{kind:?}");
+        }
+    }
+}
