@@ -13,8 +13,13 @@
 //! `% tls yes`, `% auth yes`, `% xclient yes`, `% link open | local | encrypted` say what is offered and over what the
 //! session goes. After STARTTLS the runner plays a handshake that went well (`T: encrypted`). The user alice has the
 //! password pw; the password busy finds too many at once (`L: user`).
+//! `S*3:` stands for three replies that are the same.
+//! What needs sockets and time stands in `tests/dialogues/door/` and is spoken by `tests/mail_door/dialogues.rs`.
+//! [`covered`] holds both against the verbs, extensions and limits that there are.
 //! Recipients whose local part begins with `unknown`, `busy`, `closing` are refused at RCPT with 550, 450, 421;
 //! `full` and `denied` after DATA with 452 and 550; `silent` gets no answer at all.
+
+mod covered;
 
 use std::{collections::VecDeque, fs, sync::Arc};
 
@@ -43,6 +48,7 @@ pub fn trials() -> Vec<Trial> {
         })
         .collect();
     trials.push(trial("dialogues::the_runner_sees_a_wrong_reply", the_runner_sees_a_wrong_reply));
+    trials.extend(covered::trials());
     trials
 }
 
@@ -115,7 +121,7 @@ fn check(text: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn matches(got: &str, want: &str) -> bool {
+pub fn matches(got: &str, want: &str) -> bool {
     want.strip_suffix('…').map_or(got.trim_end() == want.trim_end(), |start| got.starts_with(start))
 }
 
@@ -272,6 +278,9 @@ fn parse(text: &str) -> Script {
             script.lines.push(Line::Client(bytes));
         } else if let Some(said) = line.strip_prefix("C~ ") {
             script.lines.push(Line::Client(unescape(said)));
+        } else if let Some((times, said)) = line.strip_prefix("S*").and_then(|rest| rest.split_once(": ")) {
+            let times: usize = times.parse().expect("a count");
+            script.lines.extend((0..times).map(|_| Line::Expect(format!("S: {said}"))));
         } else if ["S: ", "M: ", "E: ", "T: ", "L: "].iter().any(|mark| line.starts_with(mark)) {
             script.lines.push(Line::Expect(line.to_owned()));
         } else {
@@ -307,7 +316,7 @@ fn set(script: &mut Script, option: &str) {
     }
 }
 
-fn unescape(text: &str) -> Vec<u8> {
+pub fn unescape(text: &str) -> Vec<u8> {
     let mut out = Vec::new();
     let mut rest = text;
     while let Some(c) = rest.chars().next() {

@@ -1,6 +1,8 @@
 //! The mail door with real sockets and a journey of the test's own behind it. Nothing here waits for time: clocks
 //! are turned, and every read waits for its event.
 
+mod dialogues;
+
 use std::{
     os::unix::fs::{MetadataExt, PermissionsExt},
     path::PathBuf,
@@ -31,7 +33,7 @@ pub fn trials() -> Vec<Trial> {
             vec![$(trial(concat!("mail_door::", stringify!($name)), || run_async($name()))),*]
         };
     }
-    trials![
+    let mut trials = trials![
         a_mail_over_tcp,
         trust_is_by_network,
         a_mail_over_a_unix_socket,
@@ -53,7 +55,9 @@ pub fn trials() -> Vec<Trial> {
         a_peer_that_reads_nothing_is_dropped,
         a_handshake_has_an_end,
         a_proxy_must_say_whose_connection_it_is,
-    ]
+    ];
+    trials.extend(dialogues::trials());
+    trials
 }
 
 /// What stands behind the door: reports what it was handed, and answers when it is let.
@@ -108,14 +112,14 @@ struct Door {
 }
 
 async fn open(at: Bind, trust: &str, settings: Settings) -> Door {
+    let trust = vec![(trust.parse().expect("address"), 32)];
+    open_as(at, Listener { lmtp: true, trust, ..Listener::default() }, settings).await
+}
+
+async fn open_as(at: Bind, listener: Listener, settings: Settings) -> Door {
     let bound = Bound::bind(&at).await.expect("bound");
     let addr = bound.addr();
-    let listener = Arc::new(Listener {
-        name: bound.name().to_owned(),
-        lmtp: true,
-        trust: vec![(trust.parse().expect("address"), 32)],
-        ..Listener::default()
-    });
+    let listener = Arc::new(Listener { name: bound.name().to_owned(), ..listener });
     let (handed_tx, handed) = mpsc::channel(8);
     let (opened_tx, opened) = mpsc::channel(64);
     let (closed_tx, closed) = mpsc::channel(64);
