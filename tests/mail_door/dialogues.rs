@@ -74,7 +74,7 @@ async fn speak(text: &str) {
             continue;
         }
         let pause = std::mem::take(&mut wait);
-        tokio::time::timeout(Duration::from_secs(60), stage.play(who, mark, said, pause))
+        tokio::time::timeout(Duration::from_secs(60), Box::pin(stage.play(who, mark, said, pause)))
             .await
             .unwrap_or_else(|_| panic!("nothing came: {line}"));
     }
@@ -98,12 +98,12 @@ impl Stage {
                 soon(client.stream.write_all(&bytes)).await.expect("sent");
             }
             "S:" => {
-                let got = turned(&self.door, pause, client.line()).await;
+                let got = turned(&self.door, pause, Box::pin(client.line())).await;
                 let got = got.unwrap_or_else(|| panic!("{who}: the stream ended instead of {said:?}"));
                 assert!(matches(&got, said), "{who}\ngot  {got}\nwant {said}");
             }
             "E:" => {
-                let got = turned(&self.door, pause, client.line()).await;
+                let got = turned(&self.door, pause, Box::pin(client.line())).await;
                 assert_eq!(got, None, "{who}: the stream ends");
                 // The door reads on for a moment of its clock, unless the client is gone too.
                 self.clients.remove(who);
