@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::{Read, Seek, SeekFrom},
     path::{Path, PathBuf},
     process::Command,
 };
@@ -20,40 +21,73 @@ pub struct Martlet {
     pub config: PathBuf,
     log: PathBuf,
     env: Vec<(String, String)>,
+    /// Of the daemon alone.
+    pub serve_env: Vec<(String, String)>,
     /// Words that the `ready` line must hold: everything that it binds.
     bound: Vec<String>,
     pub http: u16,
+    /// Where the log of the last start begins.
+    launched_at: u64,
 }
 
 impl Martlet {
     /// Writes the config and starts the daemon; returns when it says `ready` with all its addresses.
     pub fn start(dir: &Path, config: &str, env: &[(&str, &str)]) -> Self {
+        let mut martlet = Self::prepare(dir, config, env);
+        martlet.restart();
+        martlet
+    }
+
+    /// Writes the config; nothing is started.
+    pub fn prepare(dir: &Path, config: &str, env: &[(&str, &str)]) -> Self {
         let path = dir.join("martlet.toml");
         fs::write(&path, config).expect("write");
         let parsed: toml::Table = config.parse().expect("the test's own config is TOML");
         let bound = binds(&parsed);
         let http = parsed["http"]["bind"].as_str().and_then(|b| b.rsplit_once(':')?.1.parse().ok()).expect("a port");
         let env = env.iter().map(|&(k, v)| (k.to_owned(), v.to_owned())).collect();
-        let mut martlet = Self { running: None, config: path, log: dir.join("martlet.log"), env, bound, http };
-        martlet.restart();
-        martlet
+        let (log, serve_env) = (dir.join("martlet.log"), Vec::new());
+        Self { running: None, config: path, log, env, serve_env, bound, http, launched_at: 0 }
     }
 
     /// Starts it again after its end.
     pub fn restart(&mut self) {
-        let old = self.log().len();
+        self.launch();
+        self.wait_ready();
+    }
+
+    /// Starts it and does not wait for anything.
+    pub fn launch(&mut self) {
+        self.launched_at = fs::metadata(&self.log).map_or(0, |meta| meta.len());
         let mut command = Command::new(program());
         command.args(["serve", "--config"]).arg(&self.config);
-        command.env_remove("RUST_LOG").envs(self.env.iter().map(|(k, v)| (k, v)));
-        let mut running = Running::start("martlet", &mut command, &self.log);
-        let ready = running.wait_for("a line `ready`", || {
-            let log = fs::read_to_string(&self.log).ok()?;
-            log[old..].lines().find(|l| is_ready(l)).map(str::to_owned)
+        let env = self.env.iter().chain(&self.serve_env);
+        command.env_remove("RUST_LOG").envs(env.map(|(k, v)| (k, v)));
+        self.running = Some(Running::start("martlet", &mut command, &self.log));
+    }
+
+    /// Waits until it says `ready` with all its addresses.
+    pub fn wait_ready(&mut self) {
+        let (log, from) = (&self.log, self.launched_at);
+        let ready = self.running.as_mut().expect("it was launched").wait_for("a line `ready`", || {
+            let mut file = fs::File::open(log).ok()?;
+            file.seek(SeekFrom::Start(from)).ok()?;
+            let mut said = Vec::new();
+            file.read_to_end(&mut said).ok()?;
+            String::from_utf8_lossy(&said).lines().find(|l| is_ready(l)).map(str::to_owned)
         });
         for place in &self.bound {
             assert!(ready.contains(place), "the line `ready` does not say {place}: {ready}");
         }
-        self.running = Some(running);
+    }
+
+    /// Whether it has ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        self.running.as_mut().is_none_or(Running::has_ended)
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.running.as_ref().expect("it runs").pid()
     }
 
     /// SIGKILL.
@@ -70,6 +104,13 @@ impl Martlet {
     /// What it has logged, over all its starts.
     pub fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// The end of it, for people.
+    pub fn log_end(&self) -> String {
+        let log = self.log();
+        let lines: Vec<_> = log.lines().collect();
+        lines[lines.len().saturating_sub(40)..].join("\n")
     }
 
     /// A command of the same program on the same config, its `--json` output parsed.
@@ -90,10 +131,18 @@ impl Martlet {
 
     /// Waits until nothing is waiting, held or tried.
     pub fn settled(&self) {
-        until("an empty queue", || {
-            let open = |m: &Value| matches!(m["state"].as_str(), Some("waiting" | "held" | "trying"));
-            (!self.queue().iter().any(open)).then_some(())
-        });
+        self.none_is(&["waiting", "held", "trying"]);
+    }
+
+    /// Waits until nothing is waiting or tried; what is held may stay so.
+    pub fn idle(&self) {
+        self.none_is(&["waiting", "trying"]);
+    }
+
+    fn none_is(&self, open: &[&str]) {
+        let mut words = vec!["queue", "list", "--limit", "1"];
+        words.extend(open.iter().flat_map(|state| ["--state", state]));
+        until("an empty queue", || self.json(&words).as_array().is_some_and(Vec::is_empty).then_some(()));
     }
 
     /// The phone's words to gateway `main`. Status and body.

@@ -123,6 +123,10 @@ impl Running {
         }
     }
 
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("wait").is_some()
+    }
+
     fn tail(&self) -> String {
         let logs = std::iter::once(&self.log).chain(&self.own_log);
         let log: String = logs.map(|l| std::fs::read_to_string(l).unwrap_or_default()).collect();

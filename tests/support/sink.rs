@@ -42,6 +42,11 @@ impl<T: Clone> Seen<T> {
         self.lock().clone()
     }
 
+    /// Those behind the first `n`.
+    pub fn since(&self, n: usize) -> Vec<T> {
+        self.lock()[n..].to_vec()
+    }
+
     pub fn len(&self) -> usize {
         self.lock().len()
     }

@@ -2,6 +2,7 @@
 
 use std::{
     fs::{DirBuilder, File, OpenOptions, TryLockError},
+    io::ErrorKind,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -13,12 +14,26 @@ fn broken(what: &str, path: &Path, why: impl std::fmt::Display) -> Down {
     Down::Broken(format!("{what} {}: {why}", path.display()))
 }
 
-/// Makes the folder and an empty database (0600) where they are missing; SQLite gives its other files the same mode.
+/// Makes the folder and an empty database (0600) where they are missing, durable under their names; SQLite gives its
+/// other files the same mode.
 pub fn make(path: &Path) -> Result<(), Down> {
     let dir = folder(path);
     DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|e| broken("cannot make", dir, e))?;
     let made = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
-    made.map(drop).map_err(|e| broken("cannot open", path, e))
+    made.map(drop).map_err(|e| broken("cannot open", path, e))?;
+    // SQLite syncs what it writes, but nobody else syncs the names above it: after a power cut the whole folder could
+    // be missing. One that may not be read was not made here.
+    dir.ancestors().take_while(|dir| !dir.as_os_str().is_empty()).try_for_each(|dir| {
+        match File::open(dir).and_then(|dir| dir.sync_all()) {
+            Err(e) if !is_foreign(&e) => Err(broken("cannot sync", dir, e)),
+            _ => Ok(()),
+        }
+    })
+}
+
+/// A folder of somebody else's, or on a file system that has no sync for folders.
+fn is_foreign(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::InvalidInput | ErrorKind::ReadOnlyFilesystem)
 }
 
 /// The lock that keeps a second daemon out, for as long as the file is open.

@@ -1,0 +1,276 @@
+//! Proof of durability: what was accepted is never lost, and nothing is sent twice without a word.
+//!
+//! Load over both journeys ([`load`]) while the daemon is killed at random moments, and while the power goes: then what
+//! was written since the last sync is gone as well ([`power`]). What became of it all is counted ([`verdict`]). The
+//! provider and the mailbox live in the test's own memory, so they survive. A model of a disk that no sync reaches must
+//! lose messages, or the harness is blind.
+//!
+//! `MARTLET_CRASH_ROUNDS=200 cargo test --test all -- 'crash:'`; the seeds of the moments are printed, and
+//! `MARTLET_SEED` repeats one.
+
+mod dice;
+mod load;
+mod power;
+mod verdict;
+
+use std::{thread::JoinHandle, time::Duration};
+
+use libtest_mimic::Trial;
+
+use self::{
+    dice::{Dice, rounds, seed},
+    load::Load,
+    power::{Disk, Loss, Syncs},
+    verdict::{Counts, count},
+};
+use crate::support::{
+    martlet::Martlet,
+    process::{Scratch, free_port, pause, within},
+    say,
+    sink::{Answer, MailSink, Provider},
+    trial,
+};
+
+/// Accepted between two ends, on average.
+const PER_ROUND: usize = 40;
+/// Operations on files from the start until the power goes: at most so many.
+const OPERATIONS: usize = 6_000;
+/// Of those the start alone takes about so many.
+const STARTING: usize = 200;
+
+/// `on_unsure`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Choice {
+    Report,
+    Retry,
+    Hold,
+}
+
+impl Choice {
+    const ALL: [Self; 3] = [Self::Report, Self::Retry, Self::Hold];
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Report => "report",
+            Self::Retry => "retry",
+            Self::Hold => "hold",
+        }
+    }
+}
+
+pub fn trials() -> Vec<Trial> {
+    let mut trials = Vec::new();
+    for choice in Choice::ALL {
+        let word = choice.word();
+        trials.push(trial(&format!("crash: killed under load, nothing is lost (on_unsure = {word})"), move || {
+            killed(choice);
+        }));
+        trials.push(trial(&format!("crash: the power goes under load, nothing is lost (on_unsure = {word})"), move || {
+            without_power(choice);
+        }));
+    }
+    trials.push(trial("crash: a disk that no sync reaches loses messages, and this is seen", || blind(Syncs::None)));
+    trials.push(trial("crash: a disk that is synced late loses messages, and this is seen", || blind(Syncs::Late)));
+    trials.push(trial("crash: stopped under load by SIGTERM, nothing is even unsure", terminated));
+    trials
+}
+
+/// The daemon between its two ends, under load.
+struct World {
+    provider: Provider,
+    sink: MailSink,
+    scratch: Scratch,
+    martlet: Martlet,
+    load: std::sync::Arc<Load>,
+    threads: Vec<JoinHandle<()>>,
+    choice: Choice,
+    seed: u64,
+    dice: Dice,
+}
+
+impl World {
+    fn new(choice: Choice) -> Self {
+        let seed = seed();
+        let provider = Provider::start(|request| {
+            // Slow enough that an end finds requests under way: 0 to 15 ms, by the text.
+            let pause = request.value("text").bytes().map(u64::from).sum::<u64>() % 16;
+            Answer::SayAfter(Duration::from_millis(pause), 200, "OK 1".into())
+        });
+        let sink = MailSink::smtp();
+        let scratch = Scratch::new();
+        let [lmtp, http] = [free_port(), free_port()];
+        let config = config(lmtp, http, provider.port, sink.port, choice);
+        let martlet = Martlet::prepare(&scratch.dir("martlet"), &config, &[]);
+        let (load, threads) = Load::start(lmtp, http);
+        Self { provider, sink, scratch, martlet, load, threads, choice, seed, dice: Dice::new(seed) }
+    }
+
+    /// Runs until so many more are accepted; `false` when the daemon has ended before.
+    fn progress(&mut self, more: usize) -> bool {
+        let goal = self.load.accepted() + more;
+        let there = within(crate::support::process::DEADLINE, || {
+            let over = self.load.accepted() >= goal || !self.load.running();
+            (over || self.martlet.has_ended()).then_some(())
+        });
+        assert!(there.is_some(), "seed {}: no progress under load:\n{}", self.seed, self.martlet.log_end());
+        !self.martlet.has_ended()
+    }
+
+    /// The load ends, all that is accepted goes its way.
+    fn finish(&mut self, wait: bool) -> Counts {
+        self.load.end();
+        for thread in std::mem::take(&mut self.threads) {
+            thread.join().expect("a thread of the load");
+        }
+        let odd = self.load.odd.lock().expect("odd");
+        assert!(odd.is_empty(), "seed {}: {odd:?}", self.seed);
+        self.martlet.idle();
+        count(&self.load, &self.provider, &self.sink, &self.martlet, self.choice, wait)
+    }
+
+    fn discreet(&self) {
+        let log = self.martlet.log();
+        let told = log.lines().find(|l| ["+1555", "%2B1555", "of the load", "Phone says"].iter().any(|w| l.contains(w)));
+        assert!(told.is_none(), "the log tells a number or a text: {told:?}");
+    }
+
+    fn say(&self, what: &str, rounds: usize, counts: &Counts) {
+        let (word, seed) = (self.choice.word(), self.seed);
+        say(&format!("crash: {rounds} times {what}, on_unsure = {word}: {counts} (MARTLET_SEED={seed})"));
+    }
+}
+
+fn killed(choice: Choice) {
+    let mut world = World::new(choice);
+    let rounds = rounds();
+    for _ in 0..rounds {
+        world.martlet.launch();
+        if world.dice.below(8) == 0 {
+            // While it starts, or finds out what was under way.
+            pause(Duration::from_millis(world.dice.below(200) as u64));
+        } else {
+            world.martlet.wait_ready();
+            let more = world.dice.below(2 * PER_ROUND);
+            world.progress(more);
+            pause(Duration::from_micros(world.dice.below(20_000) as u64));
+        }
+        world.martlet.kill();
+    }
+    world.martlet.restart();
+    world.progress(PER_ROUND);
+    let counts = world.finish(true);
+    world.say("killed", rounds, &counts);
+    counts.must_be_right(&format!("seed {}", world.seed));
+    world.discreet();
+}
+
+fn without_power(choice: Choice) {
+    let mut world = World::new(choice);
+    let disk = Disk::under(&world.scratch.dir("martlet"), Syncs::All);
+    let rounds = rounds();
+    for _ in 0..rounds {
+        power_goes(&mut world, &disk);
+    }
+    world.martlet.serve_env = disk.environment(0);
+    world.martlet.restart();
+    world.progress(PER_ROUND);
+    let counts = world.finish(true);
+    world.say("without power", rounds, &counts);
+    counts.must_be_right(&format!("seed {}", world.seed));
+    world.martlet.stop();
+    disk.has_seen_everything();
+}
+
+/// One round: the power goes at an operation of its own, or some time after enough was accepted.
+fn power_goes(world: &mut World, disk: &Disk) {
+    let most = if world.dice.below(5) == 0 { STARTING } else { OPERATIONS };
+    world.martlet.serve_env = disk.environment(1 + world.dice.below(most));
+    world.martlet.launch();
+    let more = world.dice.below(2 * PER_ROUND);
+    if world.progress(more) {
+        pause(Duration::from_micros(world.dice.below(20_000) as u64));
+    }
+    world.martlet.kill();
+    let loss = Loss::drawn(&mut world.dice);
+    disk.cut(loss, &mut world.dice);
+}
+
+/// A disk that does not keep what it was told to keep must show in the counts.
+fn blind(syncs: Syncs) {
+    let mut world = World::new(Choice::Report);
+    let disk = Disk::under(&world.scratch.dir("martlet"), syncs);
+    let rounds = 3;
+    for _ in 0..rounds {
+        world.martlet.serve_env = disk.environment(0);
+        world.martlet.restart();
+        // Something waits when the power goes: more than the gateway takes at once.
+        world.progress(PER_ROUND);
+        world.martlet.kill();
+        disk.cut(Loss::Everything, &mut world.dice);
+    }
+    world.martlet.serve_env = disk.environment(0);
+    world.martlet.restart();
+    let counts = world.finish(false);
+    world.say(&format!("without power on a disk with syncs {syncs:?}"), rounds, &counts);
+    assert!(!counts.lost.is_empty(), "seed {}: the harness is blind: {counts}", world.seed);
+}
+
+fn terminated() {
+    let mut world = World::new(Choice::Report);
+    let rounds = 4;
+    for _ in 0..rounds {
+        world.martlet.restart();
+        let more = world.dice.below(2 * PER_ROUND);
+        world.progress(more);
+        pause(Duration::from_micros(world.dice.below(20_000) as u64));
+        world.martlet.stop();
+    }
+    world.martlet.restart();
+    world.progress(PER_ROUND);
+    let counts = world.finish(true);
+    world.say("terminated", rounds, &counts);
+    counts.must_be_right(&format!("seed {}", world.seed));
+    assert_eq!((counts.unsure, counts.mails_twice), (0, 0), "seed {}: something was cut off", world.seed);
+}
+
+fn config(lmtp: u16, http: u16, provider: u16, mailbox: u16, choice: Choice) -> String {
+    let on_unsure = choice.word();
+    format!(
+        r#"
+data_dir = "data"
+domains = ["sms.example.test"]
+hostname = "sms.example.test"
+[store]
+url = "sqlite:martlet.db"
+[[listener]]
+protocol = "lmtp"
+bind = "127.0.0.1:{lmtp}"
+trust = ["127.0.0.1/32"]
+identity = ["envelope"]
+[http]
+bind = "127.0.0.1:{http}"
+[mailbox]
+url = "smtp://127.0.0.1:{mailbox}"
+postmaster = "postmaster@example.test"
+[inbound]
+domains = ["example.test"]
+default = "inbox@example.test"
+[sms]
+region = "US"
+[queue]
+retry_min = "200ms"
+retry_max = "1s"
+[[gateway]]
+id = "main"
+type = "http"
+url = "http://127.0.0.1:{provider}/send?to=%number%&text=%data%"
+password = "pin"
+on_unsure = "{on_unsure}"
+from = "sms:%s@sms.example.test"
+[[account]]
+user = "@example.test"
+monthly_max = "unlimited"
+regions = ["US"]
+"#
+    )
+}
