@@ -4,7 +4,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{
-        Arc, Mutex,
+        Arc, LazyLock, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread::JoinHandle,
@@ -22,6 +22,10 @@ const MAIL_CONNECTIONS: usize = 12;
 const PHONES: usize = 3;
 /// As long as a mail or a text may take to be accepted, with daemons dying all the while.
 const PATIENCE: Duration = DEADLINE.saturating_mul(3);
+
+/// A signature that is not sent, and kept for a report.
+static LONG: LazyLock<String> =
+    LazyLock::new(|| format!("-- \r\n{}", "A long signature of the load.\r\n".repeat(1_400)));
 
 /// What the threads of the load share.
 pub struct Load {
@@ -93,8 +97,10 @@ fn mail_connection(load: &Load) {
         let n: usize = token[1..7].parse().expect("digits");
         let to = format!("+1555{:07}@sms.example.test", n % 500);
         let data = format!(
-            "From: load@example.test\r\nTo: {to}\r\nSubject: load\r\nDate: {}\r\nMessage-ID: <{token}@load.example.test>\r\n\r\nThis is {token} of the load\r\n",
-            date()
+            "From: load@example.test\r\nTo: {to}\r\nSubject: load\r\nDate: {}\r\nMessage-ID: <{token}@load.example.test>\r\n\r\nThis is {token} of the load\r\n{}",
+            date(),
+            // Some are large, so that the store's log is moved into the database now and then.
+            if n % 3 == 0 { LONG.as_str() } else { "" }
         );
         let letter = Letter { from: "load@example.test", to: vec![&to], data, ..Letter::default() };
         let end = Instant::now() + PATIENCE;

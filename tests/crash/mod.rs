@@ -25,7 +25,7 @@ use self::{
 };
 use crate::support::{
     martlet::Martlet,
-    process::{Scratch, free_port, pause, within},
+    process::{Scratch, free_port, pause, signal, until, within},
     say,
     sink::{Answer, MailSink, Provider},
     trial,
@@ -37,6 +37,8 @@ const PER_ROUND: usize = 40;
 const OPERATIONS: usize = 6_000;
 /// Of those the start alone takes about so many.
 const STARTING: usize = 200;
+/// And the end, with its checkpoint.
+const CLOSING: usize = 500;
 
 /// `on_unsure`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -65,9 +67,12 @@ pub fn trials() -> Vec<Trial> {
         trials.push(trial(&format!("crash: killed under load, nothing is lost (on_unsure = {word})"), move || {
             killed(choice);
         }));
-        trials.push(trial(&format!("crash: the power goes under load, nothing is lost (on_unsure = {word})"), move || {
-            without_power(choice);
-        }));
+        trials.push(trial(
+            &format!("crash: the power goes under load, nothing is lost (on_unsure = {word})"),
+            move || {
+                without_power(choice);
+            },
+        ));
     }
     trials.push(trial("crash: a disk that no sync reaches loses messages, and this is seen", || blind(Syncs::None)));
     trials.push(trial("crash: a disk that is synced late loses messages, and this is seen", || blind(Syncs::Late)));
@@ -130,7 +135,8 @@ impl World {
 
     fn discreet(&self) {
         let log = self.martlet.log();
-        let told = log.lines().find(|l| ["+1555", "%2B1555", "of the load", "Phone says"].iter().any(|w| l.contains(w)));
+        let told =
+            log.lines().find(|l| ["+1555", "%2B1555", "of the load", "Phone says"].iter().any(|w| l.contains(w)));
         assert!(told.is_none(), "the log tells a number or a text: {told:?}");
     }
 
@@ -168,31 +174,43 @@ fn without_power(choice: Choice) {
     let mut world = World::new(choice);
     let disk = Disk::under(&world.scratch.dir("martlet"), Syncs::All);
     let rounds = rounds();
-    for _ in 0..rounds {
-        power_goes(&mut world, &disk);
-    }
-    world.martlet.serve_env = disk.environment(0);
+    let checkpoints = (0..rounds).filter(|_| power_goes(&mut world, &disk)).count();
+    world.martlet.serve_env = disk.environment(0, 0);
     world.martlet.restart();
     world.progress(PER_ROUND);
     let counts = world.finish(true);
-    world.say("without power", rounds, &counts);
+    world.say(&format!("without power ({checkpoints} in the middle of a checkpoint)"), rounds, &counts);
     counts.must_be_right(&format!("seed {}", world.seed));
     world.martlet.stop();
     disk.has_seen_everything();
 }
 
-/// One round: the power goes at an operation of its own, or some time after enough was accepted.
-fn power_goes(world: &mut World, disk: &Disk) {
-    let most = if world.dice.below(5) == 0 { STARTING } else { OPERATIONS };
-    world.martlet.serve_env = disk.environment(1 + world.dice.below(most));
+/// One round: the power goes at some operation on a file, some time after enough was accepted, or while the daemon
+/// stops. Whether it was in the middle of a checkpoint.
+fn power_goes(world: &mut World, disk: &Disk) -> bool {
+    // The first is for what a start and its recovery write, the last for a log that grows until it is moved.
+    let (operations, more) = match world.dice.below(10) {
+        0 | 1 => (STARTING, PER_ROUND),
+        2 => (20 * OPERATIONS, 8 * PER_ROUND),
+        _ => (OPERATIONS, 2 * PER_ROUND),
+    };
+    let stops = world.dice.below(4) == 0;
+    let at = if stops { 0 } else { 1 + world.dice.below(operations) };
+    world.martlet.serve_env = disk.environment(at, 1 + world.dice.below(CLOSING));
     world.martlet.launch();
-    let more = world.dice.below(2 * PER_ROUND);
+    let more = world.dice.below(more);
     if world.progress(more) {
         pause(Duration::from_micros(world.dice.below(20_000) as u64));
+        if stops {
+            let pid = world.martlet.pid().to_string();
+            signal("USR1", &pid);
+            signal("TERM", &pid);
+            until("the end of the daemon", || world.martlet.has_ended().then_some(()));
+        }
     }
     world.martlet.kill();
     let loss = Loss::drawn(&mut world.dice);
-    disk.cut(loss, &mut world.dice);
+    disk.cut(loss, &mut world.dice)
 }
 
 /// A disk that does not keep what it was told to keep must show in the counts.
@@ -201,14 +219,14 @@ fn blind(syncs: Syncs) {
     let disk = Disk::under(&world.scratch.dir("martlet"), syncs);
     let rounds = 3;
     for _ in 0..rounds {
-        world.martlet.serve_env = disk.environment(0);
+        world.martlet.serve_env = disk.environment(0, 0);
         world.martlet.restart();
         // Something waits when the power goes: more than the gateway takes at once.
         world.progress(PER_ROUND);
         world.martlet.kill();
         disk.cut(Loss::Everything, &mut world.dice);
     }
-    world.martlet.serve_env = disk.environment(0);
+    world.martlet.serve_env = disk.environment(0, 0);
     world.martlet.restart();
     let counts = world.finish(false);
     world.say(&format!("without power on a disk with syncs {syncs:?}"), rounds, &counts);

@@ -59,8 +59,9 @@ impl Disk {
         Self { data: folder.join("data"), state: folder.join("disk"), syncs }
     }
 
-    /// A fresh state; the environment of a daemon whose power goes at operation `at` (0: never).
-    pub fn environment(&self, at: usize) -> Vec<(String, String)> {
+    /// A fresh state; the environment of a daemon whose power goes at operation `at` (0: never), or `more` operations
+    /// after SIGUSR1.
+    pub fn environment(&self, at: usize, more: usize) -> Vec<(String, String)> {
         let _ = fs::remove_dir_all(&self.state);
         fs::create_dir_all(&self.state).expect("a folder");
         let mode = match self.syncs {
@@ -74,16 +75,21 @@ impl Disk {
             ("POWERCUT_DATA", path(&self.data)),
             ("POWERCUT_STATE", path(&self.state)),
             ("POWERCUT_AT", at.to_string()),
+            ("POWERCUT_MORE", more.to_string()),
             ("POWERCUT_MODE", mode.to_owned()),
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .to_vec()
     }
 
-    /// The daemon is dead: what is found when the power comes back.
-    pub fn cut(&self, loss: Loss, dice: &mut Dice) {
+    /// The daemon is dead: what is found when the power comes back. Whether it was in the middle of a checkpoint: the
+    /// database held something unsynced.
+    pub fn cut(&self, loss: Loss, dice: &mut Dice) -> bool {
         // Without the table it died before it had touched anything.
-        let Some((root, names)) = self.names() else { return };
+        let Some((root, names)) = self.names() else { return false };
+        let database = names.iter().find(|name| name.path == "martlet.db" && name.live != 0);
+        let real = fs::read(self.data.join("martlet.db")).unwrap_or_default();
+        let checkpoint = database.is_some_and(|name| self.image(name.live) != real);
         let mut survives = |certain: bool| certain || (loss != Loss::Everything && dice.below(2) == 0);
         let found = survives(root).then(|| {
             let of_name = |name: &Name| {
@@ -114,6 +120,7 @@ impl Disk {
             let mut file = options.write(true).create_new(true).mode(0o600).open(&path).expect("a file");
             std::io::Write::write_all(&mut file, &content).expect("written");
         }
+        checkpoint
     }
 
     /// After a clean end: the model has seen every write, for what is durable is what is there.

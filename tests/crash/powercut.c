@@ -10,7 +10,8 @@
  *
  * Environment: POWERCUT_DATA (the folder), POWERCUT_STATE (where images are kept), POWERCUT_AT (operation at which the
  * power goes, 0: never), POWERCUT_MODE: "sync"; "never" (no sync counts: synchronous=OFF); "late" (a sync of the log
- * counts when the database is written next: synchronous=NORMAL). */
+ * counts when the database is written next: synchronous=NORMAL). Behind SIGUSR1 the power goes after POWERCUT_MORE further
+ * operations. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
@@ -52,7 +53,7 @@ struct name {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static int active, root_kept, numbers;
 static enum { SYNC, NEVER, LATE } mode;
-static unsigned long at, steps;
+static volatile unsigned long at, steps, more_steps;
 static char data[PATH_MAX], parent[PATH_MAX], state[PATH_MAX];
 static struct object *objects, *open_files[FILES];
 static struct name *names;
@@ -83,7 +84,7 @@ static void unseen(const char *what) {
 
 /* Counts one operation; at the last one the power goes. */
 static void step(void) {
-    if (++steps == at) {
+    if (++steps >= at && at) {
         syscall(SYS_kill, getpid(), SIGKILL);
         for (;;) pause();
     }
@@ -231,9 +232,15 @@ static void scan(const char *folder) {
     closedir(dir);
 }
 
+static void soon(int signal) {
+    (void)signal;
+    at = steps + more_steps;
+}
+
 __attribute__((constructor)) static void begin(void) {
     const char *folder = getenv("POWERCUT_DATA"), *kept = getenv("POWERCUT_STATE");
     const char *when = getenv("POWERCUT_AT"), *how = getenv("POWERCUT_MODE");
+    const char *more = getenv("POWERCUT_MORE");
     if (!folder || !kept) return;
     snprintf(data, sizeof data, "%s", folder);
     snprintf(state, sizeof state, "%s", kept);
@@ -241,6 +248,8 @@ __attribute__((constructor)) static void begin(void) {
     char *slash = strrchr(parent, '/');
     if (slash) *slash = 0;
     at = when ? strtoul(when, 0, 10) : 0;
+    more_steps = more ? strtoul(more, 0, 10) : 0;
+    if (more_steps) signal(SIGUSR1, soon);
     mode = how && !strcmp(how, "never") ? NEVER : how && !strcmp(how, "late") ? LATE : SYNC;
     struct stat found;
     root_kept = !stat(data, &found);

@@ -112,7 +112,14 @@ impl std::fmt::Display for Counts {
 }
 
 /// Counts when everything has come, or when `patience` for what is missing is over.
-pub fn count(load: &Load, provider: &Provider, sink: &MailSink, martlet: &Martlet, choice: Choice, wait: bool) -> Counts {
+pub fn count(
+    load: &Load,
+    provider: &Provider,
+    sink: &MailSink,
+    martlet: &Martlet,
+    choice: Choice,
+    wait: bool,
+) -> Counts {
     let mails = load.mails.lock().expect("mails").clone();
     let texts = load.texts.lock().expect("texts").clone();
     let rows: BTreeMap<String, Value> = martlet
