@@ -100,7 +100,7 @@ fn mail_connection(load: &Load) {
             "From: load@example.test\r\nTo: {to}\r\nSubject: load\r\nDate: {}\r\nMessage-ID: <{token}@load.example.test>\r\n\r\nThis is {token} of the load\r\n{}",
             date(),
             // Some are large, so that the store's log is moved into the database now and then.
-            if n % 3 == 0 { LONG.as_str() } else { "" }
+            if n.is_multiple_of(3) { LONG.as_str() } else { "" }
         );
         let letter = Letter { from: "load@example.test", to: vec![&to], data, ..Letter::default() };
         let end = Instant::now() + PATIENCE;
