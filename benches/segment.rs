@@ -1,11 +1,13 @@
-//! What a text costs before it is queued: 160 characters measured, 160 and 480 cut.
+//! What a text costs before it is queued: 160 characters measured, 160 and 480 cut; and before a modem gets it: 160
+//! characters as a SUBMIT.
 
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use martlet::sms::{
-    Content,
+    Content, Dcs,
     split::{Reference, measure, split},
+    tpdu::{Address, Submit},
 };
 
 fn segment(c: &mut Criterion) {
@@ -20,5 +22,19 @@ fn segment(c: &mut Criterion) {
     c.bench_function("split 160 characters of UCS-2", |b| b.iter(|| split(black_box(&emoji), reference)));
 }
 
-criterion_group!(benches, segment);
+fn encode(c: &mut Criterion) {
+    let words = "The quick brown fox jumps over the lazy dog at 10:30, they say. ";
+    let text = Content::text(words.chars().cycle().take(160).collect::<String>());
+    let segment = split(&text, Reference::Eight(1)).expect("one").remove(0);
+    let submit = Submit::new(Address::number("+15551234567").expect("a number"), Dcs(0), segment);
+    let mut out = Vec::with_capacity(180);
+    c.bench_function("SUBMIT of 160 characters", |b| {
+        b.iter(|| {
+            out.clear();
+            black_box(&submit).write(&mut out)
+        });
+    });
+}
+
+criterion_group!(benches, segment, encode);
 criterion_main!(benches);

@@ -35,6 +35,7 @@ checks! {
     segments = "../fuzz/checks/segments.rs",
     session = "../fuzz/checks/session.rs",
     template = "../fuzz/checks/template.rs",
+    tpdu = "../fuzz/checks/tpdu.rs",
     udh = "../fuzz/checks/udh.rs",
     uri = "../fuzz/checks/uri.rs",
 }

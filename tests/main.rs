@@ -17,6 +17,7 @@ mod layers;
 mod mail;
 mod mail_door;
 mod mailbox;
+mod pdus;
 mod store;
 mod support;
 mod words;
@@ -38,6 +39,7 @@ fn main() -> std::process::ExitCode {
         mail::trials(),
         mail_door::trials(),
         mailbox::trials(),
+        pdus::trials(),
         store::trials(),
         words::trials(),
     ];

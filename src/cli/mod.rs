@@ -6,6 +6,7 @@
 
 mod address;
 mod check;
+mod decode;
 mod encode;
 mod number;
 mod queue;
@@ -50,6 +51,8 @@ enum Command {
     Text(text::Args),
     /// Show alphabet and segments of a text
     Encode(encode::Args),
+    /// Show the fields of a TPDU (DELIVER, STATUS-REPORT, SUBMIT)
+    Decode(decode::Args),
     /// Look into the queue, beside a running daemon or without one
     Queue {
         #[command(subcommand)]
@@ -135,6 +138,7 @@ fn run(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> ExitCode {
         Command::Address(args) => address::run(&args, out),
         Command::Text(args) => text::run(&args, out),
         Command::Encode(args) => encode::run(&args, out),
+        Command::Decode(args) => decode::run(&args, out),
         Command::Queue { what } => queue::run(&what, out),
     };
     match done.and_then(|()| out.flush().map_err(Failure::from)) {

@@ -75,6 +75,38 @@ pub fn septets(c: char) -> Option<usize> {
     }
 }
 
+/// Codes of every ASCII and Latin-1 character: septet, with bit 8 set behind an escape; 0xFFFF: none.
+const CODES: [u16; 256] = {
+    let mut codes = [0xffff; 256];
+    let mut at = 0;
+    while at < DEFAULT.len() {
+        let c = DEFAULT[at] as usize;
+        if c < codes.len() && at != ESCAPE as usize {
+            codes[c] = at as u16;
+        }
+        at += 1;
+    }
+    let mut at = 0;
+    while at < EXTENSION.len() {
+        let c = EXTENSION[at].1 as usize;
+        if c < codes.len() {
+            codes[c] = 0x100 | EXTENSION[at].0 as u16;
+        }
+        at += 1;
+    }
+    codes
+};
+
+/// The septet of `c`, and whether it stands behind an escape.
+pub fn code(c: char) -> Option<(bool, u8)> {
+    match CODES.get(c as usize) {
+        Some(0xffff) => None,
+        Some(code) => Some((code & 0x100 != 0, code.to_le_bytes()[0])),
+        None if c == '€' => Some((true, 0x65)),
+        None => DEFAULT.iter().zip(0..).find(|(of, _)| **of == c).map(|(_, septet)| (false, septet)),
+    }
+}
+
 /// The first character that GSM-7 does not have.
 pub fn forced_by(text: &str) -> Option<char> {
     text.chars().find(|&c| septets(c).is_none())
@@ -95,6 +127,11 @@ mod tests {
                 () => None,
             };
             assert_eq!(septets(c), width, "{c:?}");
+            assert_eq!(code(c).map(|(escape, _)| if escape { 2 } else { 1 }), width, "{c:?}");
+            if let Some((escape, septet)) = code(c) {
+                let shown = if escape { EXTENSION.iter().find(|(s, _)| *s == septet).map(|(_, e)| *e) } else { Some(DEFAULT[usize::from(septet)]) };
+                assert_eq!(shown, Some(c));
+            }
         }
         assert_eq!(septets('😀'), None);
     }
