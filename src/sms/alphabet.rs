@@ -129,7 +129,11 @@ mod tests {
             assert_eq!(septets(c), width, "{c:?}");
             assert_eq!(code(c).map(|(escape, _)| if escape { 2 } else { 1 }), width, "{c:?}");
             if let Some((escape, septet)) = code(c) {
-                let shown = if escape { EXTENSION.iter().find(|(s, _)| *s == septet).map(|(_, e)| *e) } else { Some(DEFAULT[usize::from(septet)]) };
+                let shown = if escape {
+                    EXTENSION.iter().find(|(s, _)| *s == septet).map(|(_, e)| *e)
+                } else {
+                    Some(DEFAULT[usize::from(septet)])
+                };
                 assert_eq!(shown, Some(c));
             }
         }

@@ -107,11 +107,13 @@ pub fn read_pdu(octets: &[u8], toward: Toward) -> Result<(Option<Address>, Tpdu)
 /// any doubt wins, with a service centre before without one.
 pub fn guess(octets: &[u8]) -> Result<(Option<Address>, Tpdu), TpduError> {
     // A SUBMIT is the only type from the phone that people look at.
-    let toward = |first: Option<&u8>| if first.is_some_and(|first| first & 3 == 1) { Toward::Network } else { Toward::Phone };
+    let toward =
+        |first: Option<&u8>| if first.is_some_and(|first| first & 3 == 1) { Toward::Network } else { Toward::Phone };
     let behind = octets.first().map(|length| usize::from(*length) + 1).unwrap_or(0);
     let with = read_pdu(octets, toward(octets.get(behind)));
     let bare = Tpdu::read(octets, toward(octets.first())).map(|tpdu| (None, tpdu));
-    let likely = |smsc: &Option<Address>| smsc.as_ref().is_none_or(|smsc| (2..=MOST_SMSC).contains(&smsc.as_str().len()));
+    let likely =
+        |smsc: &Option<Address>| smsc.as_ref().is_none_or(|smsc| (2..=MOST_SMSC).contains(&smsc.as_str().len()));
     match (with, bare) {
         (Ok((smsc, tpdu)), _) if tpdu.is_sound() && likely(&smsc) => Ok((smsc, tpdu)),
         (_, Ok((smsc, tpdu))) if tpdu.is_sound() => Ok((smsc, tpdu)),
