@@ -39,7 +39,7 @@ impl Stamp {
     pub fn at(moment: Timestamp, zone: i32) -> Self {
         let quarters = (zone / 15).clamp(-79, 79);
         let local = Timestamp(moment.0 + i64::from(quarters) * 15 * 60_000).utc();
-        let swapped = |value: i32| (value % 10 << 4 | value / 10 % 10).to_le_bytes()[0];
+        let swapped = |value: i32| ((value % 10) << 4 | (value / 10 % 10)).to_le_bytes()[0];
         let sign = if quarters < 0 { 8 } else { 0 };
         Self([
             swapped(i32::from(local.year())),
