@@ -4,7 +4,7 @@
 mod circle;
 mod recipe;
 mod reports;
-mod strangers;
+mod spoof;
 
 use libtest_mimic::Trial;
 
@@ -21,7 +21,7 @@ use crate::support::{
 };
 
 pub fn trials() -> Vec<Trial> {
-    [recipe::trials(), circle::trials(), reports::trials(), strangers::trials()].into_iter().flatten().collect()
+    [recipe::trials(), circle::trials(), reports::trials(), spoof::trials()].into_iter().flatten().collect()
 }
 
 const ALICE: &str = "alice@example.test";

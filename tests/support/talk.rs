@@ -103,9 +103,21 @@ impl Talk {
         Ok(Self(BufReader::new(stream)))
     }
 
+    /// Speaks on a connection that stands already, and takes nothing.
+    pub fn over(stream: TcpStream) -> io::Result<Self> {
+        stream.set_read_timeout(Some(DEADLINE))?;
+        Ok(Self(BufReader::new(Box::new(stream))))
+    }
+
     /// STARTTLS on a fresh connection to a server that shows `server`; with `own`, a client certificate is given.
     pub fn tls(port: u16, server: &Identity, own: Option<&Identity>) -> io::Result<Self> {
-        let mut plain = BufReader::new(tcp(port)?);
+        Self::tls_over(tcp(port)?, server, own)
+    }
+
+    /// [`Talk::tls`] on a connection that stands already.
+    pub fn tls_over(stream: TcpStream, server: &Identity, own: Option<&Identity>) -> io::Result<Self> {
+        stream.set_read_timeout(Some(DEADLINE))?;
+        let mut plain = BufReader::new(stream);
         expect(&read_reply(&mut plain)?, 220)?;
         for (line, code) in [("EHLO client.example.test", 250), ("STARTTLS", 220)] {
             plain.get_mut().write_all(format!("{line}\r\n").as_bytes())?;
