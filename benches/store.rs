@@ -178,6 +178,7 @@ fn new(clock: &Clock) -> New {
         original: Some(original.id),
     };
     let text = Text {
+        trace: martlet::address::Trace::default(),
         to: Destination::try_from("+15550001111".to_owned()).expect("a number"),
         content: Content::text("The disk of host seven is nearly full. 4 percent are left of 2 TB."),
         parts: 1,

@@ -123,6 +123,7 @@ fn words_of_texts() {
     let fault = Fault::new(Scope::Recipient, Enhanced::new(5, 1, 1), format!("no {PHONE}: {WORDS}"));
     let segment = Segment { body: Body::Text(WORDS.to_owned()), udh: Vec::new() };
     let attempt = Attempt {
+        trace: martlet::address::Trace::default(),
         id: MessageId::new(),
         n: 1,
         to: Destination::Number(parsed(PHONE)),
@@ -168,6 +169,7 @@ fn words_of_the_store() {
         original: None,
     };
     let text = Text {
+        trace: martlet::address::Trace::default(),
         to: Destination::Number(parsed(PHONE)),
         content: Content::text(WORDS),
         parts: 1,
@@ -206,6 +208,7 @@ fn words_of_the_store() {
         original: Some(original.clone().into()),
     };
     let mo = MoSegment {
+        trace: martlet::address::Trace::default(),
         gateway: parsed("main"),
         number: Some(PHONE.to_owned()),
         from: Originator::Number(PHONE.to_owned()),

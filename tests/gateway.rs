@@ -75,6 +75,7 @@ fn gateway(settings: Settings) -> Gateway {
 fn attempt(words: &[&str]) -> Arc<Attempt> {
     let segment = |w: &&str| Segment { body: Body::Text((*w).to_owned()), udh: Vec::new() };
     Arc::new(Attempt {
+        trace: martlet::address::Trace::default(),
         id: MessageId::new(),
         n: 1,
         to: Destination::try_from("+15551234567".to_owned()).expect("a number"),

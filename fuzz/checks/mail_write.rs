@@ -37,6 +37,7 @@ pub fn mail_write(data: &[u8]) {
     for originator in [Originator::Name(from.into()), Originator::Number(from.into()), Originator::Digits(from.into())]
     {
         let reply = Reply {
+            trace: &martlet::address::Trace::default(),
             originator: &originator,
             display: from,
             pattern: "sms:%s@sms.example.test",

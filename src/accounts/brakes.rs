@@ -93,10 +93,7 @@ impl Brakes {
         let mut brakes = self.of_account(allowance, parts, now, zone);
         let (who, number) = (allowance.who.as_str().as_bytes(), to.as_str().as_bytes());
         if let Some(pace) = self.same_text {
-            let (kind, words): (&[u8], &[u8]) = match &content.body {
-                Body::Text(words) => (b"t", words.as_bytes()),
-                Body::Binary(data) => (b"b", data),
-            };
+            let (kind, words) = words_of(content);
             brakes.push(paced(BrakeKind::SameText, pace, &[number, kind, words, &content.udh], now));
         }
         if let Some(pace) = self.new_numbers {
@@ -120,6 +117,23 @@ impl Brakes {
     }
 }
 
+/// At most so many answers of the same words to one phone: two machines that answer each other.
+const ECHO: Pace = Pace { max: 5, within: Duration::from_secs(3_600) };
+
+/// What an answer to a phone's text counts against, whatever is configured: a machine says the same each time.
+pub fn of_answer(who: &AccountName, to: &Destination, content: &Content, now: Timestamp) -> Brake {
+    let (kind, words) = words_of(content);
+    paced(BrakeKind::Echo, ECHO, &[who.as_str().as_bytes(), to.as_str().as_bytes(), kind, words, &content.udh], now)
+}
+
+/// Its kind and its octets.
+fn words_of(content: &Content) -> (&[u8], &[u8]) {
+    match &content.body {
+        Body::Text(words) => (b"t", words.as_bytes()),
+        Body::Binary(data) => (b"b", data),
+    }
+}
+
 fn paced(kind: BrakeKind, pace: Pace, whose: &[&[u8]], now: Timestamp) -> Brake {
     let key = BrakeKey::of(kind.word(), whose);
     Brake { kind, key, amount: 1, limit: pace.max, until: now + pace.within, unless_known: None }
@@ -128,6 +142,7 @@ fn paced(kind: BrakeKind, pace: Pace, whose: &[&[u8]], now: Timestamp) -> Brake 
 /// The reply that a brake stands for: rates pass (`450`), what a day allows is used up (`550`).
 pub fn code(kind: BrakeKind) -> (u16, Enhanced) {
     match kind {
+        BrakeKind::Echo => (554, Enhanced::new(5, 4, 6)),
         BrakeKind::Daily | BrakeKind::DailyAll | BrakeKind::Cost | BrakeKind::CostAll => (550, Enhanced::new(5, 7, 1)),
         _ => (450, Enhanced::new(4, 7, 1)),
     }
@@ -145,6 +160,9 @@ pub fn words(braked: Braked) -> String {
     match kind {
         BrakeKind::SameText => {
             format!("the same text went to this number {limit} times already; try again after {until}")
+        }
+        BrakeKind::Echo => {
+            format!("loop: the same answer went to this phone {limit} times already; try again after {until}")
         }
         BrakeKind::NewNumbers => {
             format!("this account wrote to {limit} new numbers already; try again after {until}")
@@ -175,6 +193,7 @@ pub fn key(kind: BrakeKind) -> &'static str {
         BrakeKind::NewNumbers => "brakes.new_numbers",
         BrakeKind::NewCountries => "brakes.new_countries",
         BrakeKind::Rate => "account.rate",
+        BrakeKind::Echo => "two machines that answer each other",
         BrakeKind::Daily => "account.daily_max",
         BrakeKind::DailyAll => "brakes.daily_max",
         BrakeKind::Cost => "account.daily_cost",

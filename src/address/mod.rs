@@ -15,6 +15,7 @@ pub mod params;
 pub mod path;
 pub mod region;
 pub mod resolve;
+pub mod trace;
 pub mod uri;
 
 pub use helper::{Helper, HelperEntry, HelperError};
@@ -26,4 +27,5 @@ pub use params::{Credentials, Params};
 pub use path::{Path, PathError, ReversePath};
 pub use region::Region;
 pub use resolve::{Domains, Resolution};
+pub use trace::{Node, Trace};
 pub use uri::{AddressError, Call, Target};

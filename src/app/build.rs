@@ -5,6 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use super::StartError;
 use crate::{
     accounts::{Accounts, Password, Row},
+    address::Node,
     config::{self, Config},
     dispatch::{
         self,
@@ -16,6 +17,15 @@ use crate::{
     inbound, mailbox, outbound, report,
     smtp::session,
 };
+
+/// Who this process is among Martlets: its host name may be another's too.
+pub fn node(config: &Config) -> Node {
+    let salt = crate::ground::MessageId::new()
+        .to_string()
+        .bytes()
+        .fold(0u32, |a, b| a.wrapping_mul(31).wrapping_add(u32::from(b)));
+    Node::new(&config.hostname, salt)
+}
 
 pub fn accounts(config: &Config) -> Result<Accounts, StartError> {
     let mut rows: HashMap<AccountName, Row> = HashMap::new();
@@ -53,10 +63,11 @@ fn row(declared: &config::Account) -> Result<Row, StartError> {
     })
 }
 
-pub fn outbound(config: &Config) -> outbound::Settings {
+pub fn outbound(config: &Config, node: &Node) -> outbound::Settings {
     let (sms, queue) = (&config.sms, &config.queue);
     outbound::Settings {
         hostname: config.hostname.clone(),
+        node: node.clone(),
         postmaster: config.mailbox.postmaster.clone(),
         choices: sms.choices.clone(),
         transliterate: sms.transliterate,
@@ -118,8 +129,9 @@ pub fn report(config: &Config) -> report::Settings {
     }
 }
 
-pub fn dispatch(config: &Config) -> dispatch::Settings {
+pub fn dispatch(config: &Config, node: &Node) -> dispatch::Settings {
     dispatch::Settings {
+        node: node.clone(),
         backoff: config.queue.retry,
         receipt_wait: config.queue.receipt_wait,
         shift_tables: config.sms.shift_tables.clone(),
@@ -219,9 +231,10 @@ fn mail_door(config: &Config) -> mail_door::Settings {
     }
 }
 
-pub fn http_door(config: &Config) -> http::Settings {
+pub fn http_door(config: &Config, node: &Node) -> http::Settings {
     let declared = config.http.as_ref();
     http::Settings {
+        node: node.clone(),
         numbering: config.sms.numbering,
         max_body: declared.map_or(0, |h| usize::try_from(h.max_body).unwrap_or(usize::MAX)),
         max_connections: declared.map_or(0, |h| h.connections),

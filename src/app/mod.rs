@@ -17,6 +17,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::voice::DoorVoice;
 use crate::{
+    address::Node,
     config::Config,
     dispatch,
     doors::{http, mail},
@@ -106,6 +107,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         let path = config.store.path.display();
         StartError::new(74, format!("the store {path} cannot be opened: {down}"))
     })?;
+    let node = build::node(&config);
     let stop = Stop::default();
     let tasks = TaskTracker::new();
     let (desk, handed) = Desk::open();
@@ -122,13 +124,13 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         accounts.clone(),
         known,
         reporter.clone(),
-        build::outbound(&config),
+        build::outbound(&config, &node),
     );
     let inbound = Inbound::new(store.clone(), clock.clone(), accounts, reporter.clone(), build::inbound(&config));
     let shared = Arc::new(dispatch::Shared {
         store: store.clone(),
         clock: clock.clone(),
-        settings: build::dispatch(&config),
+        settings: build::dispatch(&config, &node),
         lanes: build::lanes(&config, &gateways),
         reporter,
         mailbox: build::mailbox(&config),
@@ -155,7 +157,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     let events = tokio::spawn(events.run(handed));
     loops.spawn(dispatch::sweep::run(shared));
     let names = bound.names(&config);
-    let doors = open(bound, &config, &clock, &store, outbound, inbound, &stop);
+    let doors = open(bound, &config, &node, &clock, &store, outbound, inbound, &stop);
     Ok(Running { bound: names, shelves, store, stop, doors, loops, tasks, gateways, events })
 }
 
@@ -235,6 +237,7 @@ async fn bind(config: &Config) -> Result<Bound, StartError> {
 fn open(
     bound: Bound,
     config: &Config,
+    node: &Node,
     clock: &Clock,
     store: &Store,
     outbound: Outbound,
@@ -254,7 +257,7 @@ fn open(
             inbound,
             store: store.clone(),
             clock: clock.clone(),
-            settings: build::http_door(config),
+            settings: build::http_door(config, node),
             loopback: http::is_loopback(&addr),
             stopping: stop.doors.clone(),
         });

@@ -10,6 +10,7 @@ use tokio::{sync::mpsc, task::JoinSet};
 
 use super::sweep;
 use crate::{
+    address::Trace,
     gateway::inbox::{Busy, Event, Fate, Handed, Incoming, Noted, Word},
     ground::{Clock, GatewayId},
     inbound::Inbound,
@@ -81,6 +82,7 @@ impl Events {
             reference: incoming.reference,
             sent: incoming.sent,
             received: self.clock.now(),
+            trace: Trace::default(),
         };
         let taken = self.inbound.take(vec![mo]).await?;
         Ok(match taken.first() {

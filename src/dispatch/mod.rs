@@ -18,6 +18,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::lane::{Lane, Slot};
 use crate::{
+    address::Node,
     ground::{Backoff, Clock, GatewayId, Timestamp},
     mailbox, observe,
     report::Reporter,
@@ -29,6 +30,8 @@ use crate::{
 /// What the dispatcher goes by.
 #[derive(Debug, Clone)]
 pub struct Settings {
+    /// Who we are: the last of what gateways are given as a trace.
+    pub node: Node,
     pub backoff: Backoff,
     pub receipt_wait: Duration,
     /// How long a call-log link lives (`inbound.keep`).

@@ -220,6 +220,7 @@ mod tests {
 
     fn item(sent: u8) -> Item {
         let text = Text {
+            trace: crate::address::Trace::default(),
             to: "+15551234567".to_owned().try_into().expect("a number"),
             content: Content::text("hello"),
             parts: 3,

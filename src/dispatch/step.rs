@@ -1,6 +1,6 @@
 //! One attempt at one text: begin ══▶ job → judge → settle with its report ══▶
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     gateway::{Attempt, Job, Split},
-    ground::{Enhanced, Fault, Outcome, Scope},
+    ground::{Enhanced, Fault, Outcome, Scope, Timestamp},
     observe,
     report::Kind,
     sms::{
@@ -47,7 +47,7 @@ pub async fn step(shared: &Shared, lane: &Lane, item: Item) {
         link: link_of(shared, lane, text),
     };
     let Some(attempt) = shared.begin(begin).await else { return };
-    let outcomes = run(lane, &item, text, segments, n, attempt, item.expires.since(now)).await;
+    let outcomes = run(shared, lane, &item, text, segments, (n, attempt), now).await;
     let begun = Item { attempts: attempt, last_attempt: Some(now), ..item };
     settle(shared, lane, &begun, &outcomes, requests).await;
 }
@@ -103,13 +103,13 @@ fn link_of(shared: &Shared, lane: &Lane, text: &Text) -> Option<NewLink> {
 }
 
 async fn run(
+    shared: &Shared,
     lane: &Lane,
     item: &Item,
     text: &Text,
     segments: Vec<Segment>,
-    n: u8,
-    attempt: u32,
-    validity: Duration,
+    (n, attempt): (u8, u32),
+    now: Timestamp,
 ) -> Vec<(u8, Outcome)> {
     let attempt = Attempt {
         id: item.id,
@@ -123,7 +123,8 @@ async fn run(
         pid: text.pid,
         dcs: text.dcs,
         value: text.value.clone(),
-        validity,
+        trace: text.trace.through(&shared.settings.node),
+        validity: item.expires.since(now),
     };
     let (reply, answer) = oneshot::channel();
     let job = Job { attempt: Arc::new(attempt), parts: n..n + 1, reply };

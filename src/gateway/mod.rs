@@ -18,7 +18,7 @@ use tokio::{
 };
 
 use crate::{
-    address::{Destination, SenderId},
+    address::{Destination, SenderId, Trace},
     ground::{GatewayId, MessageId, Outcome},
     sms::{Content, Segment},
 };
@@ -69,6 +69,8 @@ pub struct Attempt {
     pub dcs: Option<u8>,
     /// Passed on to the request untouched.
     pub value: Vec<String>,
+    /// Hosts of ours that it went through, this one last: by it another Martlet sees a loop.
+    pub trace: Trace,
     /// What is left of the message's life.
     pub validity: Duration,
 }

@@ -121,6 +121,7 @@ impl Inner {
             gateway: &mo.gateway,
             id: set.id,
             host: &self.settings.hostname,
+            trace: &mo.trace,
             keyword: None,
         }
         .write()

@@ -6,7 +6,7 @@
 use super::{Inner, assemble::Assembled, compose::Delivery};
 use crate::{
     accounts::Limit,
-    address::{Destination, Mailbox, Originator},
+    address::{Destination, Mailbox, Originator, Trace},
     ground::{AccountName, GatewayId, MessageId, Timestamp},
     observe,
     sms::{
@@ -148,6 +148,7 @@ impl Inner {
                 value: Vec::new(),
                 account: global,
                 charged: None,
+                trace: Trace::default(),
                 origin: silent(number.as_str(), now),
             })),
             charge: Some(Charge { pool: allowance.pool, month, amount: u64::from(parts), limit }),

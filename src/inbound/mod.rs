@@ -212,6 +212,7 @@ mod tests {
         StoredSegment {
             id: MessageId::new(),
             mo: MoSegment {
+                trace: crate::address::Trace::default(),
                 gateway: "main".parse().expect("an id"),
                 number: None,
                 from,

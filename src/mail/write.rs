@@ -13,7 +13,7 @@ use super::{
     header::is_id,
 };
 use crate::{
-    address::Originator,
+    address::{Originator, Trace},
     ground::{GatewayId, MessageId, Timestamp},
 };
 
@@ -51,6 +51,8 @@ pub struct Reply<'a> {
     pub id: MessageId,
     /// Our host name, for the trace header.
     pub host: &'a str,
+    /// Hosts of ours that it went through before.
+    pub trace: &'a Trace,
     /// `STOP`, `START`, `HELP`, when the text was one.
     pub keyword: Option<&'a str>,
 }
@@ -127,6 +129,9 @@ impl Reply<'_> {
         if let Some(keyword) = self.keyword {
             mail.words("X-SMS-Keyword", keyword);
         }
+        if !self.trace.is_empty() {
+            mail.raw(TRACE, &self.trace.to_string());
+        }
         mail.raw(TRACE, self.host);
         mail.raw("MIME-Version", "1.0");
         mail.raw("Content-Type", "text/plain; charset=utf-8; format=flowed");
@@ -199,6 +204,7 @@ mod tests {
     fn with<T>(originator: &Originator, text: &str, then: impl FnOnce(Reply<'_>) -> T) -> T {
         let gateway: GatewayId = "main".parse().expect("gateway");
         then(Reply {
+            trace: &Trace::default(),
             originator,
             display: "+1 555-000-1111",
             pattern: "sms:%s@sms.example.test",

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     accounts::{Allowance, Limit, Wish},
-    address::{Mailbox, ReversePath, mask},
+    address::{Mailbox, ReversePath, Trace, mask},
     ground::{AccountName, Enhanced, GatewayId, MessageId, Timestamp},
     mail::{self, AutoSubmitted, Mail},
     observe,
@@ -153,11 +153,16 @@ impl Inner {
 
     /// Mails that go round in circles, and machines that answer machines.
     fn loops(&self, mail: &Mail<'_>) -> Result<(), Refusal> {
-        let hostname = &self.settings.hostname;
-        if mail.hops > self.settings.hops || mail.trace.iter().any(|host| host.eq_ignore_ascii_case(hostname)) {
+        if mail.hops > self.settings.hops || trace(mail).loops_here(&self.settings.node) {
             return Err(refuse(554, (5, 4, 6), "mail loop: it went through too many hosts, or came from here", "loop"));
         }
         Ok(())
+    }
+
+    /// Is it the answer to a mail that a phone's text became?
+    fn answers_ours(&self, mail: &Mail<'_>) -> bool {
+        let ours = |id: &String| id.rsplit_once('@').is_some_and(|(_, host)| host == self.settings.hostname);
+        mail.in_reply_to.iter().chain(mail.references.last()).any(ours)
     }
 
     /// Which machines may write to phones.
@@ -267,6 +272,8 @@ impl Inner {
             origin,
             fingerprint,
             original: Some(common.original.clone()),
+            trace: trace(common.mail),
+            answers: self.answers_ours(common.mail),
             replaced: own.replaced,
         };
         self.entry(made, common.now)
@@ -364,6 +371,11 @@ pub fn id_of(placed: Placed) -> MessageId {
     match placed {
         Placed::New(id) | Placed::Before(id) => id,
     }
+}
+
+/// Hosts of ours that the mail went through.
+fn trace(mail: &Mail<'_>) -> Trace {
+    Trace::read(mail.trace.iter().map(String::as_str))
 }
 
 /// The thread that the mail belongs to, its own id last and left out: the store keeps that by itself.

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     accounts::{Limit, Wish},
-    address::{Credentials, uri::Call},
+    address::{Credentials, Trace, uri::Call},
     ground::{MessageId, Timestamp},
     smtp::Notify,
     store::{Month, Origin},
@@ -29,9 +29,17 @@ const MOST_NUMBERS: usize = 1_000;
 
 impl Outbound {
     /// Allows, shapes and queues one call. `basic`: credentials of basic authentication; those among the parameters
-    /// go before them.
-    pub async fn call(&self, call: Call, basic: Option<Credentials>) -> Result<Called, Refusal> {
+    /// go before them. `trace`: the Martlets that it went through before.
+    pub async fn call(&self, call: Call, basic: Option<Credentials>, trace: Trace) -> Result<Called, Refusal> {
         let inner = &*self.0;
+        if trace.loops_here(&inner.settings.node) {
+            return Err(refuse(
+                554,
+                (5, 4, 6),
+                "loop: this text was here before, or went through too many hosts",
+                "loop",
+            ));
+        }
         let Call { target, data, dry_run } = call;
         let data = data.unwrap_or_default();
         let params = &target.params;
@@ -80,6 +88,8 @@ impl Outbound {
                     origin,
                     fingerprint,
                     original: None,
+                    trace: trace.clone(),
+                    answers: false,
                     replaced: false,
                 };
                 entries.push(inner.entry(made, now));

@@ -10,8 +10,8 @@ use super::{
     shape::Shaped,
 };
 use crate::{
-    accounts::{Allowance, Count, Limit},
-    address::{Destination, Mailbox, Params},
+    accounts::{self, Allowance, Count, Limit},
+    address::{Destination, Mailbox, Params, Trace},
     ground::{MessageId, Timestamp},
     observe,
     store::{
@@ -28,6 +28,10 @@ pub struct Made<'a> {
     pub origin: Origin,
     pub fingerprint: Option<Fingerprint>,
     pub original: Option<Arc<Original>>,
+    /// Hosts of ours that it went through before.
+    pub trace: Trace,
+    /// It answers a mail of ours.
+    pub answers: bool,
     /// An address that is not the account's own was replaced by the account's.
     pub replaced: bool,
 }
@@ -35,7 +39,7 @@ pub struct Made<'a> {
 impl Inner {
     /// One entry for the queue.
     pub fn entry(&self, made: Made<'_>, now: Timestamp) -> New {
-        let Made { to, params, shaped, allowance, origin, fingerprint, original, replaced } = made;
+        let Made { to, params, shaped, allowance, origin, fingerprint, original, trace, answers, replaced } = made;
         let amount = match allowance.count {
             Count::Segments => u64::from(shaped.parts),
             Count::Messages => 1,
@@ -46,8 +50,11 @@ impl Inner {
         };
         let (pool, month) = (allowance.pool.clone(), Month::of(now, &self.settings.zone));
         let charged = Some(Refund { pool: pool.clone(), month, amount });
-        let brakes =
+        let mut brakes =
             self.settings.brakes.of_text(allowance, to, &shaped.content, shaped.parts, now, &self.settings.zone);
+        if answers {
+            brakes.push(accounts::brakes::of_answer(&allowance.who, to, &shaped.content, now));
+        }
         let pinned = params.id.clone().or_else(|| allowance.gateway.clone());
         New {
             id: MessageId::new(),
@@ -68,6 +75,7 @@ impl Inner {
                 value: params.value.clone(),
                 account: allowance.who.clone(),
                 charged,
+                trace,
                 origin,
             })),
             charge: Some(Charge { pool, month, amount, limit }),

@@ -36,7 +36,7 @@ pub use shape::Overflow;
 
 use crate::{
     accounts::{Accounts, Brakes},
-    address::{Domains, Mailbox},
+    address::{Domains, Mailbox, Node},
     ground::{Clock, GatewayId},
     mail::Choices,
     report::Reporter,
@@ -48,6 +48,8 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct Settings {
     pub hostname: String,
+    /// Who we are, by which loops between Martlets are seen.
+    pub node: Node,
     /// Where `postmaster@` and `abuse@` of the SMS domains go.
     pub postmaster: Mailbox,
     pub choices: Choices,

@@ -13,6 +13,8 @@ use crate::ground::Timestamp;
 pub enum BrakeKind {
     /// The same text to the same number.
     SameText,
+    /// The same answer of an account to the same phone: two machines that answer each other.
+    Echo,
     /// Numbers that an account had not written to before.
     NewNumbers,
     /// Countries that an account had not written to before.
@@ -39,8 +41,9 @@ pub enum BrakeKind {
 
 impl BrakeKind {
     /// Every kind.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::SameText,
+        Self::Echo,
         Self::NewNumbers,
         Self::NewCountries,
         Self::Rate,
@@ -58,6 +61,7 @@ impl BrakeKind {
     pub fn word(self) -> &'static str {
         match self {
             Self::SameText => "same_text",
+            Self::Echo => "echo",
             Self::NewNumbers => "new_numbers",
             Self::NewCountries => "new_countries",
             Self::Rate => "rate",

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{DeadLetter, New};
 use crate::{
-    address::{Mailbox, Originator},
+    address::{Mailbox, Originator, Trace},
     ground::{GatewayId, MessageId, RemoteId, Timestamp},
     sms::Segment,
 };
@@ -24,6 +24,9 @@ pub struct MoSegment {
     /// The network's time, if it gave one.
     pub sent: Option<Timestamp>,
     pub received: Timestamp,
+    /// Hosts of ours that it went through before.
+    #[serde(default, skip_serializing_if = "Trace::is_empty")]
+    pub trace: Trace,
 }
 
 impl fmt::Debug for MoSegment {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Month;
 use crate::{
-    address::{Destination, Mailbox, SenderId},
+    address::{Destination, Mailbox, SenderId, Trace},
     ground::{AccountName, GatewayId, MessageId, Timestamp},
     sms::Content,
     smtp::{Notify, Ret},
@@ -60,6 +60,9 @@ pub struct Text {
     /// What it was charged, for a refund.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub charged: Option<super::Refund>,
+    /// Hosts of ours that it went through before.
+    #[serde(default, skip_serializing_if = "Trace::is_empty")]
+    pub trace: Trace,
     pub origin: Origin,
 }
 

@@ -129,6 +129,7 @@ impl World {
             store: store.clone(),
             clock: clock.clone(),
             settings: dispatch::Settings {
+                node: martlet::address::Node::new("sms.example.test", 1),
                 shift_tables: Vec::new(),
                 backoff: Backoff { min: 30 * SECOND, max: 30 * MINUTE },
                 receipt_wait: 72 * HOUR,
@@ -315,6 +316,7 @@ fn new(content: Content, parts: u8) -> New {
     let refund = Refund { pool, month: Month(1), amount: 1 };
     let charge = Charge { pool: refund.pool.clone(), month: Month(1), amount: 1, limit: None };
     let text = Text {
+        trace: martlet::address::Trace::default(),
         to: Destination::try_from(PHONE.to_owned()).expect("a number"),
         content,
         parts,

@@ -5,6 +5,7 @@ mod brakes;
 mod calls;
 mod discreet;
 mod ladder;
+mod loops;
 mod outbound;
 mod secure;
 mod smtp;
@@ -22,6 +23,7 @@ use crate::support::{
 pub fn trials() -> Vec<Trial> {
     [
         brakes::trials(),
+        loops::trials(),
         ladder::trials(),
         outbound::trials(),
         calls::trials(),

@@ -22,6 +22,7 @@ pub fn trials() -> Vec<Trial> {
 
 fn mo(words: &str, reference: Option<&str>, sent: Option<i64>) -> MoSegment {
     MoSegment {
+        trace: martlet::address::Trace::default(),
         gateway: gateway(),
         number: None,
         from: Originator::Number("+15550001111".into()),

@@ -174,6 +174,7 @@ fn text_of(account: &str) -> New {
         original: None,
     };
     let text = Text {
+        trace: martlet::address::Trace::default(),
         to: Destination::try_from("+15550001111".to_owned()).expect("a number"),
         content: Content::text("the secret words"),
         parts: 1,

@@ -12,7 +12,7 @@ use base64::Engine as _;
 
 use super::{Deliverer, Shared};
 use crate::{
-    address::{Credentials, params, uri},
+    address::{Credentials, Trace, params, uri},
     ground::{GatewayId, RemoteId, Secret},
     observe::{self, METRICS},
     outbound::{bad_address, call::Called},
@@ -75,7 +75,7 @@ pub async fn send(State(shared): State<Arc<Shared>>, query: RawQuery, headers: H
         Ok(call) => call,
         Err(error) => return of_reply(&bad_address(&error).voiced("http")),
     };
-    match shared.outbound.call(call, basic(&headers)).await {
+    match shared.outbound.call(call, basic(&headers), trace(&headers)).await {
         Ok(Called::Queued(ids)) => {
             let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
             answer(StatusCode::OK, format!("OK {}\n", ids.join(",")))
@@ -83,6 +83,11 @@ pub async fn send(State(shared): State<Arc<Shared>>, query: RawQuery, headers: H
         Ok(Called::WouldQueue) => answer(StatusCode::OK, "OK it would be accepted\n".to_owned()),
         Err(refused) => of_reply(&refused.voiced("http")),
     }
+}
+
+/// The Martlets that the text went through before, as the one before us says.
+fn trace(headers: &HeaderMap) -> Trace {
+    Trace::read(headers.get_all(crate::mail::TRACE).iter().filter_map(|value| value.to_str().ok()))
 }
 
 /// Credentials of basic authentication (RFC 7617).
@@ -111,7 +116,18 @@ pub async fn deliver(State(shared): State<Arc<Shared>>, query: RawQuery, headers
         METRICS.door("deliver", "credentials");
         return refusal(StatusCode::FORBIDDEN, "5.7.8", "id or pass is wrong, or this gateway takes no texts");
     };
-    let taken = match segment(&pairs, gateway, deliverer, &shared).await {
+    let trace = trace(&headers);
+    if trace.loops_here(&shared.settings.node) {
+        observe::log::refused("deliver", "5.4.6", "loop");
+        METRICS.door("deliver", "loop");
+        return refusal(
+            StatusCode::BAD_REQUEST,
+            "5.4.6",
+            "loop: this text was here before, or went through too many hosts",
+        );
+    }
+    let segment = segment(&pairs, gateway, deliverer, &shared).await.map(|segment| MoSegment { trace, ..segment });
+    let taken = match segment {
         Ok(segment) => shared.inbound.take(vec![segment]).await,
         Err(Unreadable::Words(words)) => return refusal(StatusCode::BAD_REQUEST, "5.5.4", words),
         Err(Unreadable::Down(down)) => Err(down),
@@ -189,5 +205,6 @@ async fn segment(
         sent: None,
         received: shared.clock.now(),
         gateway,
+        trace: Trace::default(),
     })
 }

@@ -20,7 +20,7 @@ use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    address::Numbering,
+    address::{Node, Numbering},
     ground::{Clock, GatewayId, Secret},
     inbound::Inbound,
     observe,
@@ -31,6 +31,8 @@ use crate::{
 /// What the door goes by.
 #[derive(Debug, Clone)]
 pub struct Settings {
+    /// Who we are, by which loops between Martlets are seen.
+    pub node: Node,
     pub numbering: Numbering,
     /// Largest request body, octets.
     pub max_body: usize,

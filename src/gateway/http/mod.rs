@@ -128,6 +128,7 @@ impl Shell {
         for (name, value) in request.headers {
             builder = builder.header(name, value);
         }
+        builder = builder.header(crate::mail::TRACE, attempt.trace.to_string());
         if !request.body.is_empty() {
             builder = builder.body(request.body);
         }

@@ -144,6 +144,7 @@ mod tests {
 
     fn attempt(segments: Vec<Segment>, whole: Body) -> Arc<Attempt> {
         Arc::new(Attempt {
+            trace: crate::address::Trace::default(),
             id: ID.parse::<MessageId>().expect("id"),
             n: 1,
             to: Destination::try_from("+15551234567".to_owned()).expect("number"),
