@@ -370,6 +370,8 @@ const MAY: &[(&str, &str)] = &[
     ("mailbox/mod.rs Broken", "words of ours"),
     ("mailbox/mod.rs Settings", "a host"),
     ("mailbox/mod.rs Url", "a host"),
+    ("address/trace.rs Node", "names of hosts"),
+    ("address/trace.rs Trace", "names of hosts"),
     ("observe/metrics.rs Attempts", "words of ours"),
     ("observe/metrics.rs Door", "words of ours"),
     ("observe/metrics.rs Kind", "words of ours"),
