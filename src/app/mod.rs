@@ -102,12 +102,12 @@ pub fn check(config: &Config) -> Result<(), StartError> {
 /// Builds, binds and starts everything.
 pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
     check(&config)?;
-    let bound = bind(&config).await?;
+    let node = build::node(&config);
+    let bound = bind(&config, &node).await?;
     let store = Store::open(config.store.clone(), clock.clone()).await.map_err(|down| {
         let path = config.store.path.display();
         StartError::new(74, format!("the store {path} cannot be opened: {down}"))
     })?;
-    let node = build::node(&config);
     let stop = Stop::default();
     let tasks = TaskTracker::new();
     let (desk, handed) = Desk::open();
@@ -157,7 +157,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     let events = tokio::spawn(events.run(handed));
     loops.spawn(dispatch::sweep::run(shared));
     let names = bound.names(&config);
-    let doors = open(bound, &config, &node, &clock, &store, outbound, inbound, &stop);
+    let doors = open(bound, &config, &clock, &store, outbound, inbound, &stop);
     Ok(Running { bound: names, shelves, store, stop, doors, loops, tasks, gateways, events })
 }
 
@@ -201,19 +201,19 @@ struct Bound {
     mail: Vec<mail::Bound>,
     /// One for each of `mail`.
     settings: Vec<mail::Settings>,
-    http: Option<(TcpListener, SocketAddr)>,
+    http: Option<(TcpListener, SocketAddr, http::Settings)>,
 }
 
 impl Bound {
     fn names(&self, config: &Config) -> Vec<String> {
         let mail = self.mail.iter().zip(&config.listeners);
         let mail = mail.map(|(bound, listener)| format!("{} {}", listener.protocol.word(), bound.name()));
-        let http = self.http.iter().map(|(_, addr)| format!("http {addr}"));
+        let http = self.http.iter().map(|(_, addr, _)| format!("http {addr}"));
         mail.chain(http).collect()
     }
 }
 
-async fn bind(config: &Config) -> Result<Bound, StartError> {
+async fn bind(config: &Config, node: &Node) -> Result<Bound, StartError> {
     let mut bound = Bound { mail: Vec::new(), settings: Vec::new(), http: None };
     let places = build::places(config);
     for listener in &config.listeners {
@@ -229,7 +229,7 @@ async fn bind(config: &Config) -> Result<Bound, StartError> {
         };
         let listener = TcpListener::bind(http.bind).await.map_err(failed)?;
         let addr = listener.local_addr().map_err(failed)?;
-        bound.http = Some((listener, addr));
+        bound.http = Some((listener, addr, build::http_door(config, node)));
     }
     Ok(bound)
 }
@@ -237,7 +237,6 @@ async fn bind(config: &Config) -> Result<Bound, StartError> {
 fn open(
     bound: Bound,
     config: &Config,
-    node: &Node,
     clock: &Clock,
     store: &Store,
     outbound: Outbound,
@@ -251,13 +250,13 @@ fn open(
             mail::serve(door, listener, outbound.clone(), settings, clock.clone(), DoorVoice, stop.doors.clone());
         doors.spawn(served);
     }
-    if let Some((listener, addr)) = bound.http {
+    if let Some((listener, addr, settings)) = bound.http {
         let shared = Arc::new(http::Shared {
             outbound,
             inbound,
             store: store.clone(),
             clock: clock.clone(),
-            settings: build::http_door(config, node),
+            settings,
             loopback: http::is_loopback(&addr),
             stopping: stop.doors.clone(),
         });
