@@ -21,6 +21,7 @@ checks! {
     auth_results = "../fuzz/checks/auth_results.rs",
     command = "../fuzz/checks/command.rs",
     config = "../fuzz/checks/config.rs",
+    control = "../fuzz/checks/control.rs",
     data = "../fuzz/checks/data.rs",
     header_addresses = "../fuzz/checks/header_addresses.rs",
     html = "../fuzz/checks/html.rs",

@@ -5,6 +5,7 @@
 
 mod cli;
 mod config;
+mod control;
 mod corpora;
 mod crash;
 mod dialogues;
@@ -27,6 +28,7 @@ fn main() -> std::process::ExitCode {
     let trials = [
         cli::trials(),
         config::trials(),
+        control::trials(),
         corpora::trials(),
         crash::trials(),
         dialogues::trials(),

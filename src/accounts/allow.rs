@@ -1,6 +1,6 @@
 //! What a sender may do: the allowance, and whether a wish is within it.
 
-use super::{Accounts, Count, Limit, Pace, Row};
+use super::{Count, Limit, Pace, Row, Table};
 use crate::{
     address::{Destination, Mailbox, Number, Params, Region, SenderId},
     ground::{AccountName, Enhanced, GatewayId, Timestamp},
@@ -81,14 +81,12 @@ impl std::fmt::Display for Denied {
     }
 }
 
-impl Accounts {
-    /// Does a row of this sender say `max_parts`? Then it caps the HTTP call too.
-    pub fn caps_parts(&self, who: &AccountName) -> bool {
+impl Table {
+    pub(super) fn caps_parts(&self, who: &AccountName) -> bool {
         field(&self.speaking_for(who), |r| r.max_parts).is_some()
     }
 
-    /// The rights of `who` at `now`.
-    pub fn allowance(&self, who: &AccountName, now: Timestamp) -> Result<Allowance, Denied> {
+    pub(super) fn allowance(&self, who: &AccountName, now: Timestamp) -> Result<Allowance, Denied> {
         let rows = self.speaking_for(who);
         if rows.is_empty() {
             return Err(Denied::NoAccount);
@@ -99,25 +97,30 @@ impl Accounts {
         if field(&rows, |r| r.expires).is_some_and(|end| end <= now) {
             return Err(Denied::Expired);
         }
+        Ok(self.gathered(who, &rows))
+    }
+
+    /// Field by field from the rows that speak for the sender, most precise first.
+    pub(super) fn gathered(&self, who: &AccountName, rows: &[(AccountName, &Row)]) -> Allowance {
         let limited_by = rows.iter().find(|(_, row)| row.monthly_max.is_some());
         let pool = limited_by.map_or_else(|| who.clone(), |row| pool(who, row));
-        Ok(Allowance {
+        Allowance {
             who: who.clone(),
             pool,
             limit: limited_by.and_then(|(_, row)| row.monthly_max).unwrap_or(Limit::Unlimited),
-            count: field(&rows, |r| r.count).unwrap_or_default(),
-            rate: pooled(who, &rows, |r| r.rate),
-            daily: pooled(who, &rows, |r| r.daily_max),
-            max_parts: field(&rows, |r| r.max_parts).unwrap_or(self.max_parts),
-            regions: field(&rows, |r| r.regions.clone()).unwrap_or_else(|| vec![self.region]),
-            short_codes: field(&rows, |r| r.short_codes).unwrap_or(false),
-            premium: field(&rows, |r| r.premium).unwrap_or(false),
-            senders: field(&rows, |r| r.senders.clone()).unwrap_or_default(),
-            phone: field(&rows, |r| r.phone.clone()),
-            addresses: own_addresses(who, &rows),
-            gateway: field(&rows, |r| r.gateway.clone()),
-            value: field(&rows, |r| r.value).unwrap_or(false),
-        })
+            count: field(rows, |r| r.count).unwrap_or_default(),
+            rate: pooled(who, rows, |r| r.rate),
+            daily: pooled(who, rows, |r| r.daily_max),
+            max_parts: field(rows, |r| r.max_parts).unwrap_or(self.max_parts),
+            regions: field(rows, |r| r.regions.clone()).unwrap_or_else(|| vec![self.region]),
+            short_codes: field(rows, |r| r.short_codes).unwrap_or(false),
+            premium: field(rows, |r| r.premium).unwrap_or(false),
+            senders: field(rows, |r| r.senders.clone()).unwrap_or_default(),
+            phone: field(rows, |r| r.phone.clone()),
+            addresses: own_addresses(who, rows),
+            gateway: field(rows, |r| r.gateway.clone()),
+            value: field(rows, |r| r.value).unwrap_or(false),
+        }
     }
 }
 

@@ -13,7 +13,11 @@ pub use allow::{Allowance, Denied, Wish};
 pub use brakes::{Brakes, Pace};
 pub use password::{Busy, Password};
 
-use std::{collections::HashMap, net::IpAddr};
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::{Arc, PoisonError, RwLock},
+};
 
 use self::verified::Verified;
 use crate::{
@@ -91,9 +95,69 @@ pub struct Row {
     pub value: Option<bool>,
 }
 
-/// All declared rows, and what holds where none says anything.
+/// The accounts as they are declared now; all clones see a new declaration at once.
 #[derive(Debug, Clone)]
-pub struct Accounts {
+pub struct Accounts(Arc<RwLock<Arc<Table>>>);
+
+impl Accounts {
+    /// Rows by name; `*` is the global one, `@domain` a domain's.
+    pub fn new(rows: HashMap<AccountName, Row>, region: Region, max_parts: u8) -> Self {
+        let table = Table { decoy: decoy(&rows), rows, verified: Verified::default(), region, max_parts };
+        Self(Arc::new(RwLock::new(Arc::new(table))))
+    }
+
+    /// From now on what `other` says; what is being decided goes on with what was.
+    pub fn replace(&self, other: &Self) {
+        let table = other.now();
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = table;
+    }
+
+    fn now(&self) -> Arc<Table> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The account in whose networks `addr` lies; the narrowest network decides, and of two equal ones neither.
+    pub fn by_network(&self, addr: IpAddr) -> Option<AccountName> {
+        self.now().by_network(addr).cloned()
+    }
+
+    /// Does any row speak for `who`?
+    pub fn speaks_for(&self, who: &AccountName) -> bool {
+        !self.now().speaking_for(who).is_empty()
+    }
+
+    /// Does a row of this sender say `max_parts`? Then it caps the HTTP call too.
+    pub fn caps_parts(&self, who: &AccountName) -> bool {
+        self.now().caps_parts(who)
+    }
+
+    /// The rights of `who` at `now`.
+    ///
+    /// # Errors
+    /// [`Denied`]: why not.
+    pub fn allowance(&self, who: &AccountName, now: Timestamp) -> Result<Allowance, Denied> {
+        self.now().allowance(who, now)
+    }
+
+    /// What holds where no row says anything: for whoever needs none.
+    pub fn undeclared(&self, who: &AccountName) -> Allowance {
+        self.now().gathered(who, &[])
+    }
+
+    /// Checks credentials. Users are the readings of one written name: the one that exists decides; two that exist are
+    /// refused. A wrong user costs the same time as a wrong password, and the answer is the same: where any password is
+    /// a hash, whoever gives a wrong one waits for a hash.
+    ///
+    /// # Errors
+    /// [`Busy`]: too many passwords wait to be checked.
+    pub async fn verify(&self, users: &[String], given: &[u8]) -> Result<Option<AccountName>, Busy> {
+        self.now().verify(users, given).await
+    }
+}
+
+/// All declared rows, and what holds where none says anything.
+#[derive(Debug)]
+struct Table {
     rows: HashMap<AccountName, Row>,
     /// What a password is compared with where no account is meant.
     decoy: Password,
@@ -104,19 +168,9 @@ pub struct Accounts {
     max_parts: u8,
 }
 
-impl Accounts {
-    /// Rows by name; `*` is the global one, `@domain` a domain's.
-    pub fn new(rows: HashMap<AccountName, Row>, region: Region, max_parts: u8) -> Self {
-        Self { decoy: decoy(&rows), rows, verified: Verified::default(), region, max_parts }
-    }
-
-    /// The row of exactly this name.
-    pub fn row(&self, name: &AccountName) -> Option<&Row> {
-        self.rows.get(name)
-    }
-
+impl Table {
     /// The account in whose networks `addr` lies; the narrowest network decides, and of two equal ones neither.
-    pub fn by_network(&self, addr: IpAddr) -> Option<&AccountName> {
+    fn by_network(&self, addr: IpAddr) -> Option<&AccountName> {
         let mut found: Option<(u8, Option<&AccountName>)> = None;
         for (name, row) in &self.rows {
             for network in row.networks.iter().filter(|network| within(&[**network], addr)) {
@@ -142,13 +196,7 @@ impl Accounts {
             .collect()
     }
 
-    /// Checks credentials. Users are the readings of one written name: the one that exists decides; two that exist are
-    /// refused. A wrong user costs the same time as a wrong password, and the answer is the same: where any password is
-    /// a hash, whoever gives a wrong one waits for a hash.
-    ///
-    /// # Errors
-    /// [`Busy`]: too many passwords wait to be checked.
-    pub async fn verify(&self, users: &[String], given: &[u8]) -> Result<Option<AccountName>, Busy> {
+    async fn verify(&self, users: &[String], given: &[u8]) -> Result<Option<AccountName>, Busy> {
         let mut known: Vec<(AccountName, &Password)> = Vec::new();
         for name in users.iter().filter_map(|user| name(user)) {
             let password = self.rows.get(&name).and_then(|row| row.password.as_ref());

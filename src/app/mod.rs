@@ -5,9 +5,10 @@
 
 mod build;
 pub use build::counted_tables;
+mod reload;
 mod voice;
 
-use std::{net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
+use std::{net::SocketAddr, os::unix::fs::DirBuilderExt, process::ExitCode, sync::Arc, time::Duration};
 
 use tokio::{
     net::TcpListener,
@@ -20,7 +21,7 @@ use crate::{
     address::Node,
     config::Config,
     dispatch,
-    doors::{http, mail},
+    doors::{control, http, mail},
     gateway::{self, Gateway, handset, inbox::Desk},
     ground::Clock,
     inbound::Inbound,
@@ -41,6 +42,8 @@ pub struct Running {
     /// What the handsets keep, for whoever looks at them.
     pub shelves: Vec<handset::Shelf>,
     pub store: Store,
+    /// Asks for a new look at the configuration.
+    reload: tokio::sync::mpsc::Sender<control::Reload>,
     stop: Stop,
     doors: JoinSet<()>,
     loops: JoinSet<()>,
@@ -82,7 +85,7 @@ pub async fn run(config: Config) -> ExitCode {
         }
     };
     voice::ready(&running.bound);
-    let why = signalled().await;
+    let why = signalled(&running.reload).await;
     observe::log::phase(why);
     running.stop().await;
     ExitCode::SUCCESS
@@ -108,6 +111,8 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         let path = config.store.path.display();
         StartError::new(74, format!("the store {path} cannot be opened: {down}"))
     })?;
+    // Behind the store: its lock keeps a second daemon away from the socket, too.
+    let socket = control_socket(&config).await?;
     let stop = Stop::default();
     let tasks = TaskTracker::new();
     let (desk, handed) = Desk::open();
@@ -126,7 +131,8 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         reporter.clone(),
         build::outbound(&config, &node),
     );
-    let inbound = Inbound::new(store.clone(), clock.clone(), accounts, reporter.clone(), build::inbound(&config));
+    let inbound =
+        Inbound::new(store.clone(), clock.clone(), accounts.clone(), reporter.clone(), build::inbound(&config));
     let shared = Arc::new(dispatch::Shared {
         store: store.clone(),
         clock: clock.clone(),
@@ -155,10 +161,29 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         numbers: build::numbers(&config),
     };
     let events = tokio::spawn(events.run(handed));
-    loops.spawn(dispatch::sweep::run(shared));
+    loops.spawn(dispatch::sweep::run(shared.clone()));
+    let (reload, wishes) = tokio::sync::mpsc::channel(1);
+    let live = reload::Live {
+        file: config.file.clone(),
+        prints: config.prints.clone(),
+        accounts,
+        outbound: outbound.clone(),
+        sms: config.sms.clone(),
+    };
     let names = bound.names(&config);
-    let doors = open(bound, &config, &clock, &store, outbound, inbound, &stop);
-    Ok(Running { bound: names, shelves, store, stop, doors, loops, tasks, gateways, events })
+    let control = control::Shared {
+        outbound: outbound.clone(),
+        dispatch: shared,
+        clock: clock.clone(),
+        numbering: config.sms.numbering,
+        group: config.control.group.clone(),
+        settings: control::Settings::default(),
+        reload: reload.clone(),
+    };
+    let mut doors = open(bound, &config, &clock, &store, outbound, inbound, &stop);
+    doors.spawn(control::serve(socket, Arc::new(control), stop.doors.clone()));
+    doors.spawn(live.run(wishes, stop.doors.clone()));
+    Ok(Running { bound: names, shelves, store, reload, stop, doors, loops, tasks, gateways, events })
 }
 
 impl Running {
@@ -234,6 +259,17 @@ async fn bind(config: &Config, node: &Node) -> Result<Bound, StartError> {
     Ok(bound)
 }
 
+async fn control_socket(config: &Config) -> Result<mail::Bound, StartError> {
+    let path = &config.control.path;
+    let folder = path.parent().unwrap_or(std::path::Path::new("/"));
+    // The folder of the data may be missing where the store lives elsewhere.
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(|error| StartError::new(73, format!("cannot make {}: {error}", folder.display())))?;
+    mail::Bound::bind(&config.control.bind()).await.map_err(|error| {
+        StartError::new(71, format!("cannot listen on the control socket {}: {error}", path.display()))
+    })
+}
+
 fn open(
     bound: Bound,
     config: &Config,
@@ -280,15 +316,19 @@ fn gateways(config: &Config, desk: &Desk) -> Result<(Vec<Gateway>, Vec<handset::
     Ok((started, shelves))
 }
 
-/// Why the process was asked to stop.
-async fn signalled() -> &'static str {
+/// Why the process was asked to stop. SIGHUP is a wish to look at the configuration anew.
+async fn signalled(reload: &tokio::sync::mpsc::Sender<control::Reload>) -> &'static str {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+    let handlers = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()));
+    let (Ok(mut term), Ok(mut int), Ok(mut hup)) = handlers else {
         // Without handlers the default action ends the process.
         return std::future::pending().await;
     };
-    tokio::select! {
-        _ = term.recv() => "stopping: SIGTERM",
-        _ = int.recv() => "stopping: SIGINT",
+    loop {
+        tokio::select! {
+            _ = term.recv() => return "stopping: SIGTERM",
+            _ = int.recv() => return "stopping: SIGINT",
+            _ = hup.recv() => voice::reloading(reload).await,
+        }
     }
 }

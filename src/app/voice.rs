@@ -4,7 +4,10 @@ use tracing_subscriber::{EnvFilter, fmt, prelude::*};
 
 use crate::{
     config::{Format, Log},
-    doors::mail::{End, Voice},
+    doors::{
+        control::Reload,
+        mail::{End, Voice},
+    },
     observe,
     outbound::{Listener, Peer},
 };
@@ -26,6 +29,20 @@ pub fn install(log: &Log) {
 pub fn ready(bound: &[String]) {
     observe::log::ready(&bound.join(", "));
     // Without systemd there is nobody to tell.
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+}
+
+/// A new look at the configuration, told to systemd from its beginning to its end.
+pub async fn reloading(wishes: &tokio::sync::mpsc::Sender<Reload>) {
+    // Without systemd there is nobody to tell; without a monotonic clock it only misses when this began.
+    let mut told = vec![sd_notify::NotifyState::Reloading];
+    told.extend(sd_notify::NotifyState::monotonic_usec_now());
+    let _ = sd_notify::notify(&told);
+    let (reply, done) = tokio::sync::oneshot::channel();
+    if wishes.send(Reload(reply)).await.is_ok() {
+        // What became of it stands in the log.
+        let _ = done.await;
+    }
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
 }
 

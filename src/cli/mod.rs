@@ -6,10 +6,13 @@
 
 mod address;
 mod check;
+mod client;
 mod decode;
 mod encode;
 mod number;
 mod queue;
+mod reload;
+mod send;
 mod serve;
 mod text;
 
@@ -43,6 +46,10 @@ enum Command {
         #[command(flatten)]
         config: ConfigFile,
     },
+    /// Send a text by the running daemon
+    Send(send::Args),
+    /// Let the running daemon read its configuration again
+    Reload(reload::Args),
     /// Show what a phone number is
     Number(number::Args),
     /// Show what an address resolves to
@@ -53,7 +60,7 @@ enum Command {
     Encode(encode::Args),
     /// Show the fields of a TPDU (DELIVER, STATUS-REPORT, SUBMIT)
     Decode(decode::Args),
-    /// Look into the queue, beside a running daemon or without one
+    /// Look into the queue, and lay a hand on it
     Queue {
         #[command(subcommand)]
         what: queue::What,
@@ -84,6 +91,9 @@ enum Exit {
     Unavailable = 69,
     Software = 70,
     Io = 74,
+    TempFail = 75,
+    Protocol = 76,
+    NoPerm = 77,
     Config = 78,
 }
 
@@ -134,12 +144,14 @@ fn run(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> ExitCode {
     let done = match command {
         Command::Serve { config } => return serve::run(&config.config, err),
         Command::Check { config } => check::run(&config.config, out, err),
+        Command::Send(args) => send::run(&args, out),
+        Command::Reload(args) => reload::run(&args, out),
         Command::Number(args) => number::run(&args, out),
         Command::Address(args) => address::run(&args, out),
         Command::Text(args) => text::run(&args, out),
         Command::Encode(args) => encode::run(&args, out),
         Command::Decode(args) => decode::run(&args, out),
-        Command::Queue { what } => queue::run(&what, out),
+        Command::Queue { what } => queue::run(&what, out, err),
     };
     match done.and_then(|()| out.flush().map_err(Failure::from)) {
         Ok(()) => ExitCode::SUCCESS,

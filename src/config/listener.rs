@@ -5,7 +5,7 @@
 
 use std::{
     net::{IpAddr, SocketAddr},
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -16,7 +16,7 @@ use super::{
     check::{Check, absolute, hours, seconds},
     error::{Error, Place},
     later::not_available,
-    net::{Mode, Network, Tcp, Written},
+    net::{Mode, Network, SOCKET_PATH, Tcp, Written},
     value::{Domain, Read, Setting, Size, Within, Wrong, domain, one_of, text},
 };
 use crate::{doors::mail::Bind, outbound::Evidence};
@@ -280,6 +280,55 @@ pub fn limits(keys: Option<LimitKeys>, check: &mut Check<'_>) -> Limits {
     limits.session = check.time(keys.session, limits.session);
     limits.errors = check.take(keys.errors).map_or(limits.errors, |n| u32::try_from(n.0).unwrap_or(u32::MAX));
     limits
+}
+
+#[derive(Deserialize, Default)]
+pub struct ControlKeys {
+    socket: Option<Setting<PathBuf>>,
+    mode: Option<Setting<Mode>>,
+    group: Option<Setting<String>>,
+}
+
+/// The control socket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Control {
+    pub path: PathBuf,
+    pub mode: u32,
+    /// Whose members are administrators.
+    pub group: Option<String>,
+}
+
+impl Control {
+    /// As a door's socket.
+    pub fn bind(&self) -> Bind {
+        Bind::Unix { path: self.path.clone(), mode: self.mode, group: self.group.clone() }
+    }
+}
+
+pub fn control(keys: ControlKeys, top: &Place, data_dir: &Path, check: &mut Check<'_>) -> Control {
+    let given = check.placed(keys.socket);
+    let place = given.as_ref().map_or(top, |(_, place)| place).clone();
+    let path = absolute(data_dir, given.as_ref().map_or(Path::new("control.sock"), |(path, _)| path));
+    // While it is made it has four octets more.
+    if path.as_os_str().len() > SOCKET_PATH - ".new".len() {
+        let octets = SOCKET_PATH - ".new".len();
+        let cause =
+            format!("the control socket's path has more than {octets} octets: set control.socket to a shorter one");
+        check.wrong(&place, cause);
+    }
+    let group = check.placed(keys.group);
+    if let Some((name, place)) = &group
+        && path.starts_with(data_dir)
+    {
+        let folder = data_dir.display();
+        check.warn(
+            place,
+            format!("the members of {name} cannot reach a socket in {folder}, which is closed to others: set control.socket, such as \"/run/martlet/control.sock\""),
+        );
+    }
+    let group = group.map(|(name, _)| name);
+    let usual = if group.is_some() { 0o660 } else { 0o600 };
+    Control { path, mode: check.take(keys.mode).map_or(usual, |Mode(bits)| bits), group }
 }
 
 #[derive(Deserialize)]

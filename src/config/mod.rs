@@ -16,6 +16,7 @@ mod gateway;
 mod later;
 mod listener;
 mod net;
+mod prints;
 mod schema;
 mod secret;
 mod sms;
@@ -35,7 +36,8 @@ pub use account::Account;
 pub use error::{Error, Errors, Place, Source};
 pub use flow::{Format, Inbound, Level, Log, Queue, WayBack};
 pub use gateway::{Answer, Gateway, Http as HttpGateway, Kind, Method, PhoneFrom};
-pub use listener::{Http, Limits, Listener, Protocol, Tls};
+pub use listener::{Control, Http, Limits, Listener, Protocol, Tls};
+pub use prints::Prints;
 pub use schema::Node;
 pub use secret::{Machine, World, Written};
 pub use sms::Sms;
@@ -62,6 +64,7 @@ struct Keys {
     listener: Option<Vec<Spanned<listener::Keys>>>,
     limits: Option<listener::LimitKeys>,
     http: Option<Spanned<listener::HttpKeys>>,
+    control: Option<listener::ControlKeys>,
     mailbox: Option<Spanned<flow::MailboxKeys>>,
     inbound: Option<flow::InboundKeys>,
     sms: Option<sms::Keys>,
@@ -95,6 +98,7 @@ pub struct Config {
     pub listeners: Vec<Listener>,
     pub limits: Limits,
     pub http: Option<Http>,
+    pub control: Control,
     pub mailbox: WayBack,
     pub inbound: Inbound,
     pub sms: Sms,
@@ -105,6 +109,8 @@ pub struct Config {
     /// `[[address]]` by address in lower case.
     pub helpers: HashMap<String, Helper>,
     pub log: Log,
+    /// To tell what has changed when the file is read again.
+    pub prints: Prints,
     /// What is allowed but worth a word at start.
     pub warnings: Vec<Error>,
 }
@@ -181,6 +187,7 @@ pub fn parse(main: Source, more: Vec<Source>, folder: &Path, world: &dyn World) 
         Check { world, folder: folder.to_owned(), source: Arc::clone(&main), errors: Vec::new(), warnings: Vec::new() };
     let keys: Option<Keys> = keys_of(&mut check);
     let mut others = Vec::new();
+    let prints = Prints::of(&main.text, more.iter().map(|source| source.text.as_str()));
     for source in more {
         check.source = Arc::new(source);
         let file: Option<GatewayFile> = keys_of(&mut check);
@@ -193,7 +200,7 @@ pub fn parse(main: Source, more: Vec<Source>, folder: &Path, world: &dyn World) 
     errors.dedup();
     match (Errors::of(errors), config) {
         (Some(errors), _) => Err(errors),
-        (None, Some(config)) => Ok(Config { warnings: check.warnings, ..config }),
+        (None, Some(config)) => Ok(Config { warnings: check.warnings, prints, ..config }),
         // Nothing is left out without an error noted; should it be, say where to look.
         (None, None) => Err(unreadable(&check.source.path, "something needed is missing").into()),
     }
@@ -307,6 +314,7 @@ fn assemble(keys: Keys, others: Others, check: &mut Check<'_>) -> Option<Config>
     let store = flow::store(keys.store.unwrap_or_default(), &data_dir, check);
     let mailbox = flow::mailbox(keys.mailbox, &top, check);
     let limits = listener::limits(keys.limits, check);
+    let control = listener::control(keys.control.unwrap_or_default(), &top, &data_dir, check);
     let inbound = flow::inbound(keys.inbound.unwrap_or_default(), check);
     let store = store::Settings { dedupe: inbound.dedupe, ..store };
     let queue = flow::queue(keys.queue.unwrap_or_default(), check);
@@ -320,6 +328,7 @@ fn assemble(keys: Keys, others: Others, check: &mut Check<'_>) -> Option<Config>
         hostname: hostname?,
         zone,
         limits,
+        control,
         listeners: listeners.into_iter().map(|(listener, _)| listener).collect(),
         http: http.map(|(http, _)| http),
         inbound,
@@ -331,6 +340,7 @@ fn assemble(keys: Keys, others: Others, check: &mut Check<'_>) -> Option<Config>
         gateways: gateways.into_iter().map(|(gateway, _)| gateway).collect(),
         accounts: accounts.into_iter().map(|(account, _, _)| account).collect(),
         helpers,
+        prints: Prints::default(),
         warnings: Vec::new(),
     })
 }

@@ -14,7 +14,7 @@ use super::{
 use crate::mailbox::Url;
 
 /// The longest path of a Unix socket (`sun_path`, less its NUL).
-const SOCKET_PATH: usize = 107;
+pub const SOCKET_PATH: usize = 107;
 
 /// `bind` as written; the mode and the group of a socket stand in keys of their own.
 pub enum Written {

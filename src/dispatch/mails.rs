@@ -127,7 +127,7 @@ fn refused(settlement: &mut Settle, item: &Item, mail: &Mail, fault: Fault, now:
     settlement.fault = Some(fault);
 }
 
-fn dead(item: &Item, mail: &Mail, kind: &'static str, cause: &str) -> DeadLetter {
+pub(super) fn dead(item: &Item, mail: &Mail, kind: &'static str, cause: &str) -> DeadLetter {
     let about = match mail.about {
         About::Report(about) => about,
         About::Reply => Some(item.id),

@@ -5,6 +5,7 @@
 //! that never answers (bounded by its own time-outs; a dropped answer is unsure).
 
 pub mod events;
+pub mod hand;
 pub mod lane;
 pub mod mails;
 pub mod policy;

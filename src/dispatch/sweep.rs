@@ -138,7 +138,14 @@ pub async fn expire(shared: &Shared, item: &Item) {
     shared.store.settle(settlement).await;
 }
 
-fn closing(item: &Item, next: Next, fault: Option<Fault>, event: &'static str, told: crate::report::Told) -> Settle {
+/// Closes an item without an attempt.
+pub(super) fn closing(
+    item: &Item,
+    next: Next,
+    fault: Option<Fault>,
+    event: &'static str,
+    told: crate::report::Told,
+) -> Settle {
     Settle {
         id: item.id,
         attempt: 0,

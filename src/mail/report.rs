@@ -76,6 +76,7 @@ impl Report<'_> {
             Event::Delivered | Event::Relayed => Enhanced::new(2, 0, 0),
             Event::Delayed => given.filter(|c| c.class() == 4).unwrap_or(Enhanced::new(4, 0, 0)),
             Event::Expired => Enhanced::new(4, 4, 7),
+            Event::Cancelled => Enhanced::new(5, 7, 1),
             Event::Failed => given.filter(|c| c.class() != 2).unwrap_or(Enhanced::new(5, 0, 0)),
         }
     }
@@ -358,6 +359,7 @@ mod tests {
         for (event, code, want) in [
             (Event::Unsure, Some("5.1.1"), "4.4.2"),
             (Event::Expired, Some("4.4.1"), "4.4.7"),
+            (Event::Cancelled, Some("4.4.1"), "5.7.1"),
             (Event::Delayed, Some("4.4.5"), "4.4.5"),
             (Event::Delayed, Some("5.0.0"), "4.0.0"),
             (Event::Delivered, Some("5.0.0"), "2.0.0"),

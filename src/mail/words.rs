@@ -16,6 +16,8 @@ const MAX: usize = 16 * 1024;
 pub enum Event {
     Failed,
     Expired,
+    /// Taken out of the queue by hand.
+    Cancelled,
     /// The outcome is unknown and the text was not repeated.
     Unsure,
     Delayed,
@@ -27,14 +29,15 @@ pub enum Event {
 
 impl Event {
     /// All events.
-    pub const ALL: [Self; 6] =
-        [Self::Failed, Self::Expired, Self::Unsure, Self::Delayed, Self::Delivered, Self::Relayed];
+    pub const ALL: [Self; 7] =
+        [Self::Failed, Self::Expired, Self::Cancelled, Self::Unsure, Self::Delayed, Self::Delivered, Self::Relayed];
 
     /// The template's name: `failed`, `expired`, …
     pub fn name(self) -> &'static str {
         match self {
             Self::Failed => "failed",
             Self::Expired => "expired",
+            Self::Cancelled => "cancelled",
             Self::Unsure => "unsure",
             Self::Delayed => "delayed",
             Self::Delivered => "delivered",
@@ -45,7 +48,7 @@ impl Event {
     /// `Action:` (RFC 3464 2.3.3).
     pub fn action(self) -> &'static str {
         match self {
-            Self::Failed | Self::Expired | Self::Unsure => "failed",
+            Self::Failed | Self::Expired | Self::Cancelled | Self::Unsure => "failed",
             Self::Delayed => "delayed",
             Self::Delivered => "delivered",
             Self::Relayed => "relayed",
@@ -56,6 +59,7 @@ impl Event {
         match self {
             Self::Failed => include_str!("words/failed.txt"),
             Self::Expired => include_str!("words/expired.txt"),
+            Self::Cancelled => include_str!("words/cancelled.txt"),
             Self::Unsure => include_str!("words/unsure.txt"),
             Self::Delayed => include_str!("words/delayed.txt"),
             Self::Delivered => include_str!("words/delivered.txt"),

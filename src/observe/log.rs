@@ -90,6 +90,24 @@ pub fn phase(what: &str) {
     tracing::info!(what, "phase");
 }
 
+/// An administrator did something by the control socket.
+pub fn admin(who: &str, uid: u32, what: &str, id: Option<MessageId>, outcome: &str) {
+    match id {
+        Some(id) => tracing::info!(who, uid, what, %id, outcome, "admin"),
+        None => tracing::info!(who, uid, what, outcome, "admin"),
+    }
+}
+
+/// The configuration was read again; tables that hold from now on, and those that wait for a restart.
+pub fn reloaded(applied: &str, restart: &str) {
+    tracing::info!(applied, restart, "reloaded");
+}
+
+/// The configuration was read again and is wrong; the one before goes on.
+pub fn not_reloaded(why: &str) {
+    tracing::error!(why, "not reloaded");
+}
+
 /// Every socket listens.
 pub fn ready(bound: &str) {
     tracing::info!(bound, "ready");

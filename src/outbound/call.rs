@@ -9,9 +9,9 @@ use super::{
     rcpt::{Refusal, check, over_quota, refuse},
 };
 use crate::{
-    accounts::{Limit, Wish},
+    accounts::{self, Limit, Wish},
     address::{Credentials, Trace, uri::Call},
-    ground::{MessageId, Timestamp},
+    ground::{AccountName, MessageId, Timestamp},
     smtp::Notify,
     store::{Month, Origin},
 };
@@ -27,10 +27,26 @@ pub enum Called {
 /// The most numbers of one call.
 const MOST_NUMBERS: usize = 1_000;
 
+/// What the caller says of himself. Credentials among the parameters go before it.
+pub enum Claim {
+    /// Of basic authentication.
+    Credentials(Option<Credentials>),
+    /// An administrator sends as this account.
+    Account(AccountName),
+    /// An administrator, by his login on this machine: the account of that name, else the global one. Where there is
+    /// neither, what holds without any account: he could declare one.
+    Admin(String),
+}
+
 impl Outbound {
     /// Allows, shapes and queues one call. `basic`: credentials of basic authentication; those among the parameters
     /// go before them. `trace`: the Martlets that it went through before.
     pub async fn call(&self, call: Call, basic: Option<Credentials>, trace: Trace) -> Result<Called, Refusal> {
+        self.call_as(call, Claim::Credentials(basic), trace, "http").await
+    }
+
+    /// As [`Outbound::call`], by whoever the door knows.
+    pub async fn call_as(&self, call: Call, claim: Claim, trace: Trace, door: &str) -> Result<Called, Refusal> {
         let inner = &*self.0;
         if trace.loops_here(&inner.settings.node) {
             return Err(refuse(
@@ -46,15 +62,16 @@ impl Outbound {
         if target.to.is_empty() || target.to.len() > MOST_NUMBERS {
             return Err(refuse(550, (5, 5, 3), format!("give 1 to {MOST_NUMBERS} numbers"), "numbers"));
         }
-        let given = params.credentials.as_ref().or(basic.as_ref());
-        let given = given
-            .ok_or_else(|| refuse(550, (5, 7, 8), "give user and pass, or basic authentication", "no identity"))?;
-        let who = inner.log_in(given).await?;
+        let admin = matches!(claim, Claim::Admin(_)) && params.credentials.is_none();
+        let who = inner.claimed(params.credentials.as_ref(), claim).await?;
         // Strangers do not learn which gateways there are.
         inner.known_gateway(params)?;
-        let allowance = inner.allowance(&who)?;
+        let allowance = match inner.allowance(&who) {
+            Err(_) if admin && !inner.accounts.speaks_for(&who) => inner.accounts.undeclared(&who),
+            allowance => allowance?,
+        };
         if params.authenticated {
-            crate::observe::log::authenticated_ignored("http");
+            crate::observe::log::authenticated_ignored(door);
         }
         for to in &target.to {
             check(&allowance, Wish { to, params })?;
@@ -66,7 +83,10 @@ impl Outbound {
             inner.shape_call(&data, params, allowance.max_parts, inner.accounts.caps_parts(&who))?
         };
         let now = inner.clock.now();
-        let own = inner.addresses(&allowance, params.reply.as_ref(), params.reply.as_ref());
+        let mut own = inner.addresses(&allowance, params.reply.as_ref(), params.reply.as_ref());
+        if admin && own.report_to.is_none() {
+            own.report_to = Some(inner.settings.postmaster.clone());
+        }
         let mut entries = Vec::new();
         for to in &target.to {
             for (piece, shaped) in shaped.iter().cloned().enumerate() {
@@ -103,7 +123,7 @@ impl Outbound {
             let amount: u64 = entries.iter().filter_map(|e| e.charge.as_ref()).map(|c| c.amount).sum();
             return inner.would_fit(&allowance, amount, now).await;
         }
-        let placed = inner.put(vec![entries], "http").await.pop();
+        let placed = inner.put(vec![entries], door).await.pop();
         let placed = placed.unwrap_or_else(|| Err(refuse(451, (4, 3, 0), "not queued, try again later", "broken")))?;
         Ok(Called::Queued(placed.into_iter().map(id_of).collect()))
     }
@@ -113,6 +133,23 @@ impl Outbound {
 const MSGID_KEPT: std::time::Duration = std::time::Duration::from_secs(7 * 86_400);
 
 impl super::Inner {
+    async fn claimed(&self, credentials: Option<&Credentials>, claim: Claim) -> Result<AccountName, Refusal> {
+        let claim = match credentials {
+            Some(given) => return self.log_in(given).await,
+            None => claim,
+        };
+        match claim {
+            Claim::Credentials(Some(given)) => self.log_in(&given).await,
+            Claim::Credentials(None) => {
+                Err(refuse(550, (5, 7, 8), "give user and pass, or basic authentication", "no identity"))
+            }
+            Claim::Account(name) => Ok(name),
+            Claim::Admin(login) => {
+                Ok(accounts::name(&login).unwrap_or_else(|| "*".parse().expect("the global account's name")))
+            }
+        }
+    }
+
     async fn would_fit(
         &self,
         allowance: &crate::accounts::Allowance,

@@ -41,7 +41,7 @@ pub fn identify(
             Evidence::XClient => None,
             Evidence::XForward => {
                 if let Some(account) = client(&envelope.xforward).and_then(|addr| accounts.by_network(addr)) {
-                    return Some(account.clone());
+                    return Some(account);
                 }
                 None
             }

@@ -26,7 +26,7 @@ mod shape;
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, RwLock},
     time::Duration,
 };
 
@@ -36,7 +36,7 @@ pub use shape::Overflow;
 
 use crate::{
     accounts::{Accounts, Brakes},
-    address::{Domains, Mailbox, Node},
+    address::{Domains, Helper, Mailbox, Node},
     ground::{Clock, GatewayId},
     mail::Choices,
     report::Reporter,
@@ -85,7 +85,7 @@ pub struct Outbound(Arc<Inner>);
 struct Inner {
     store: Store,
     clock: Clock,
-    domains: Domains,
+    domains: RwLock<Arc<Domains>>,
     accounts: Accounts,
     gateways: HashSet<GatewayId>,
     reporter: Reporter,
@@ -106,8 +106,23 @@ impl Outbound {
         settings: Settings,
     ) -> Self {
         let (references, again) = (References::default(), again::Again::new(clock.now()));
-        let told = brakes::Told::default();
+        let (told, domains) = (brakes::Told::default(), RwLock::new(Arc::new(domains)));
         Self(Arc::new(Inner { store, clock, domains, accounts, gateways, reporter, settings, references, again, told }))
+    }
+}
+
+impl Outbound {
+    /// From now on these addresses stand for phones.
+    pub fn replace_helpers(&self, helpers: HashMap<String, Helper>) {
+        let mut domains = self.0.domains.write().unwrap_or_else(PoisonError::into_inner);
+        *domains = Arc::new(Domains { helpers, ..Domains::clone(&domains) });
+    }
+}
+
+impl Inner {
+    /// What addresses mean now.
+    fn domains(&self) -> Arc<Domains> {
+        self.domains.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

@@ -93,7 +93,8 @@ impl Inner {
 
     /// From an address to phones; unknown domains, bad numbers and parameters, unknown gateways end here.
     pub fn resolve(&self, recipient: &Recipient) -> Result<Resolved, Refusal> {
-        match self.domains.resolve(&recipient.path) {
+        let domains = self.domains();
+        match domains.resolve(&recipient.path) {
             Resolution::Foreign => {
                 Err(refuse(550, (5, 1, 2), "no such domain here: this server only sends texts", "domain"))
             }
@@ -103,7 +104,7 @@ impl Inner {
                 for target in &targets {
                     self.known_gateway(&target.params)?;
                 }
-                let helper = helper.and_then(|_| self.domains.helper(&recipient.path)).cloned();
+                let helper = helper.and_then(|_| domains.helper(&recipient.path)).cloned();
                 Ok(Resolved::Phones(Box::new(Phones { targets, helper })))
             }
         }

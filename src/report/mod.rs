@@ -33,6 +33,8 @@ pub struct Settings {
 pub enum Kind {
     Failed,
     Expired,
+    /// Taken out of the queue by hand.
+    Cancelled,
     /// It may have arrived.
     Unsure,
     Delayed,
@@ -47,6 +49,7 @@ impl Kind {
         match self {
             Self::Failed => "failure",
             Self::Expired => "expiry",
+            Self::Cancelled => "cancellation",
             Self::Unsure => "unsure",
             Self::Delayed => "delay",
             Self::Relayed | Self::Delivered => "success",
@@ -103,7 +106,7 @@ impl Reporter {
         let withheld =
             text.origin.report_to.is_none() || text.origin.auto_replied || notify == crate::smtp::Notify::NEVER;
         let asked = match kind {
-            Kind::Failed | Kind::Expired | Kind::Unsure => notify.failure,
+            Kind::Failed | Kind::Expired | Kind::Cancelled | Kind::Unsure => notify.failure,
             Kind::Delayed => notify.delay,
             Kind::Relayed | Kind::Delivered => notify.success,
         };
@@ -272,6 +275,7 @@ fn event(kind: Kind) -> Event {
     match kind {
         Kind::Failed => Event::Failed,
         Kind::Expired => Event::Expired,
+        Kind::Cancelled => Event::Cancelled,
         Kind::Unsure => Event::Unsure,
         Kind::Delayed => Event::Delayed,
         Kind::Relayed => Event::Relayed,

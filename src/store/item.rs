@@ -1,6 +1,6 @@
 //! What is queued: texts to phones, and mails on their way back.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -295,12 +295,13 @@ pub enum SegmentState {
 }
 
 /// An item with its history, for people (`martlet queue show`). No text in it.
-#[derive(Clone, Serialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Shown {
     pub id: MessageId,
     /// The phone or the mailbox; masked unless the reader asked for more.
     pub to: String,
-    pub kind: &'static str,
+    /// text, mail or segment.
+    pub kind: Cow<'static, str>,
     pub state: State,
     pub result: Option<Closed>,
     pub attempts: u32,

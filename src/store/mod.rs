@@ -127,6 +127,11 @@ impl Store {
     pub async fn settle(&self, settlement: Settle) -> bool {
         self.yes(Operation::Settle(settlement.into())).await.unwrap_or(false)
     }
+    /// An item that is not closed.
+    pub async fn item(&self, id: MessageId) -> Result<Option<Item>, Down> {
+        let mut conn = self.inner.reader().await?;
+        sqlite::item(&mut conn, id).await.map_err(|e| sqlite::down(&e))
+    }
     /// Items found `trying` of an older epoch of this node: each is unsure.
     pub async fn interrupted(&self, limit: usize) -> Result<Vec<Item>, Down> {
         let mut conn = self.inner.reader().await?;
@@ -169,9 +174,14 @@ impl Store {
             _ => Err(mixed_up()),
         }
     }
-    /// A person's hand: hold, release, retry now, cancel. `false` where the state does not allow it.
+    /// A person's hand: hold, release, retry now. `false` where the state does not allow it.
     pub async fn admin(&self, id: MessageId, hand: Hand) -> Result<bool, Down> {
         self.yes(Operation::Hand { id, hand }).await
+    }
+    /// Closes a waiting or held item by a person's hand, with what its sender is told, in one transaction. `seen` is
+    /// the item that the settlement was made from: `false` if it is not waiting or held any more, or was tried since.
+    pub async fn cancel(&self, seen: &Item, settlement: Settle) -> Result<bool, Down> {
+        self.yes(Operation::Cancel { settle: settlement.into(), attempts: seen.attempts }).await
     }
     /// When the next waiting item under `keys` falls due; what is over by its own expiry does not count.
     pub async fn next_due(&self, keys: &[Key]) -> Result<Option<Timestamp>, Down> {

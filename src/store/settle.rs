@@ -95,7 +95,6 @@ pub enum Hand {
     Hold,
     Release,
     Retry,
-    Cancel,
 }
 
 /// The network's word on a segment.

@@ -111,6 +111,13 @@ impl World {
         self.store.begin(vec![begin(&item)]).await.expect("a store")[0].expect("it begins")
     }
 
+    /// A person takes it out of the queue.
+    async fn cancel(&self, id: MessageId) -> bool {
+        let Some(item) = self.store.item(id).await.expect("a store") else { return false };
+        let settlement = settle(id, 0, Next::Closed(Closed::Cancelled), "cancelled");
+        self.store.cancel(&item, settlement).await.expect("a store")
+    }
+
     async fn lease(&self, id: MessageId) -> Item {
         let keys = [Key::Any, Key::Gateway(gateway()), Key::Mailbox];
         let items = self.store.lease(&keys, 1000, self.now()).await.expect("a store");

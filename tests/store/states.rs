@@ -78,7 +78,7 @@ async fn waiting_is_cancelled() {
     let w = World::new().await;
     let id = w.put(text()).await;
     let item = w.lease(id).await;
-    assert!(w.store.admin(id, Hand::Cancel).await.expect("store"), "leased is not begun");
+    assert!(w.cancel(id).await, "leased is not begun");
     assert_eq!(w.state(id).await, (State::Closed, Some(Closed::Cancelled)));
     assert_eq!(w.store.begin(vec![begin(&item)]).await.expect("store"), [None]);
     assert!(!w.store.admin(id, Hand::Retry).await.expect("store"));
@@ -106,7 +106,7 @@ async fn held_is_cancelled() {
     let w = World::new().await;
     let id = w.put(text()).await;
     assert!(w.store.admin(id, Hand::Hold).await.expect("store"));
-    assert!(w.store.admin(id, Hand::Cancel).await.expect("store"));
+    assert!(w.cancel(id).await);
     assert_eq!(w.state(id).await, (State::Closed, Some(Closed::Cancelled)));
 }
 
@@ -137,9 +137,10 @@ async fn trying_is_settled_each_way() {
 async fn trying_allows_no_hand() {
     let w = World::new().await;
     let (id, _) = w.tried().await;
-    for hand in [Hand::Hold, Hand::Release, Hand::Retry, Hand::Cancel] {
+    for hand in [Hand::Hold, Hand::Release, Hand::Retry] {
         assert!(!w.store.admin(id, hand).await.expect("store"), "{hand:?}");
     }
+    assert!(!w.cancel(id).await);
     w.hand.advance(6 * DAY);
     assert!(w.store.overdue(w.now(), 10).await.expect("store").is_empty(), "an attempt ends by its settlement");
     assert!(!w.store.settle(settle(id, 0, Next::Closed(Closed::Expired), "expired")).await);
@@ -221,7 +222,7 @@ async fn closed_stays_closed() {
     assert!(w.store.settle(settle(id, n, Next::Closed(Closed::Failed), "failed")).await);
     assert!(!w.store.settle(settle(id, 0, Next::Closed(Closed::Expired), "expired")).await);
     assert!(!w.store.settle(sent(id, n, "r1")).await);
-    assert!(!w.store.admin(id, Hand::Cancel).await.expect("store"));
+    assert!(!w.cancel(id).await);
     assert!(!w.store.warn(id, None, None).await.expect("store"));
     assert_eq!(w.state(id).await, (State::Closed, Some(Closed::Failed)));
 }

@@ -2,9 +2,9 @@
 
 use std::{
     fs,
-    io::{Read, Seek, SeekFrom},
+    io::{Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Output, Stdio},
 };
 
 use serde_json::Value;
@@ -113,11 +113,40 @@ impl Martlet {
         lines[lines.len().saturating_sub(40)..].join("\n")
     }
 
+    /// A signal to the daemon.
+    pub fn signal(&self, name: &str) {
+        let running = self.running.as_ref().expect("it runs");
+        super::process::signal(name, &running.pid().to_string());
+    }
+
+    /// A command of the same program on the same config, to be run.
+    pub fn prepared(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(program());
+        command.args(words).arg("--config").arg(&self.config);
+        command.envs(self.env.iter().map(|(k, v)| (k, v)));
+        command
+    }
+
+    /// Runs a command on the same config.
+    pub fn command(&self, words: &[&str]) -> Output {
+        self.prepared(words).output().expect("the program runs")
+    }
+
+    /// Runs a command on the same config with something to read.
+    pub fn command_with(&self, words: &[&str], input: &str) -> Output {
+        let mut command = self.prepared(words);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the program runs");
+        let mut stdin = child.stdin.take().expect("its input");
+        stdin.write_all(input.as_bytes()).expect("it reads");
+        drop(stdin);
+        child.wait_with_output().expect("it ends")
+    }
+
     /// A command of the same program on the same config, its `--json` output parsed.
     pub fn json(&self, words: &[&str]) -> Value {
-        let mut command = Command::new(program());
-        command.args(words).arg("--config").arg(&self.config).arg("--json");
-        command.envs(self.env.iter().map(|(k, v)| (k, v)));
+        let mut command = self.prepared(words);
+        command.arg("--json");
         let out = super::process::run(&mut command);
         serde_json::from_str(&out).unwrap_or_else(|e| panic!("{words:?} --json printed {out:?}: {e}"))
     }

@@ -27,6 +27,8 @@ pub enum Needs {
     Dovecot,
     /// Python 3 with `flufl.bounce`.
     FluflBounce,
+    /// The rights to play another user.
+    Root,
 }
 
 impl Needs {
@@ -36,6 +38,7 @@ impl Needs {
             // It starts as root and gives its rights away itself.
             Self::Postfix => on_path("postfix") && on_path("postconf") && nix::unistd::Uid::effective().is_root(),
             Self::Dovecot => on_path("dovecot"),
+            Self::Root => nix::unistd::Uid::effective().is_root(),
             Self::FluflBounce => std::process::Command::new(python())
                 .args(["-c", "import flufl.bounce"])
                 .output()

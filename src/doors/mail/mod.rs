@@ -8,7 +8,6 @@
 //! file that is open to all for a moment (it gets its mode and group under another name first); running out of file
 //! descriptors (accepting pauses, nothing is lost).
 
-mod bind;
 mod limits;
 mod serve;
 mod talk;
@@ -16,10 +15,11 @@ mod tls;
 
 use std::{io, net::IpAddr, sync::Arc, time::Duration};
 
-pub use bind::{Bind, BindError, Bound};
 pub use limits::Limits;
 pub use serve::serve;
 pub use tls::Tls;
+
+pub use super::bind::{Bind, BindError, Bound};
 
 use crate::{
     outbound::{Listener, Peer},

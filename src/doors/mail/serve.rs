@@ -19,7 +19,7 @@ use crate::{
     },
 };
 
-use super::{Bound, End, Settings, Voice, bind::Socket, limits::Limits, talk};
+use super::{super::bind::Socket, Bound, End, Settings, Voice, limits::Limits, talk};
 
 /// Connections beyond the limit that are told so at once; further ones wait in the socket's queue.
 const SPARE: usize = 16;

@@ -1,18 +1,18 @@
 //! A person's hand, and the delay warning.
 
-use super::{attempt::close, put, row::Stage, work::Work};
+use super::{attempt, put, row::Stage, work::Work};
 use crate::{
     ground::MessageId,
-    store::{Closed, DeadLetter, Hand, New, Why},
+    store::{DeadLetter, Hand, New, Settle, Why},
 };
 
-/// Hold, release, retry, cancel; `false` where the state does not allow it.
+/// Hold, release, retry; `false` where the state does not allow it.
 pub fn hand(work: &mut Work<'_>, id: MessageId, hand: Hand) -> bool {
     let Some(row) = work.row(id) else { return false };
     let allowed = match hand {
         Hand::Hold => row.is_waiting(),
         Hand::Release => row.stage == Stage::Held,
-        Hand::Retry | Hand::Cancel => row.is_open_for_hands(),
+        Hand::Retry => row.is_open_for_hands(),
     };
     if !allowed {
         return false;
@@ -24,15 +24,19 @@ pub fn hand(work: &mut Work<'_>, id: MessageId, hand: Hand) -> bool {
             row.why = Some(Why::Person);
         }
         Hand::Release | Hand::Retry => row.wait(now, now),
-        Hand::Cancel => close(row, Closed::Cancelled),
     });
     let what = match hand {
         Hand::Hold => "held",
         Hand::Release | Hand::Retry => "released",
-        Hand::Cancel => "cancelled",
     };
     work.event(id, what, None, None, Some("by hand"));
     true
+}
+
+/// Closes an item by hand, unless anything was tried since it was looked at: its report would not be true.
+pub fn cancel(work: &mut Work<'_>, settle: &Settle, attempts: u32) -> bool {
+    let as_seen = work.row(settle.id).is_some_and(|row| row.is_open_for_hands() && row.attempts == attempts);
+    as_seen && attempt::settle(work, settle)
 }
 
 /// Marks an item as warned, and queues the warning.

@@ -28,6 +28,11 @@ pub enum Op {
         id: MessageId,
         hand: Hand,
     },
+    /// A settlement by hand, from an item that had been tried so often.
+    Cancel {
+        settle: Box<Settle>,
+        attempts: u32,
+    },
     Bury(Box<DeadLetter>),
     Take(Vec<MoSegment>),
     Resolve(Box<InboundStep>),
@@ -64,7 +69,7 @@ impl Op {
             Self::Take(_) => 3,
             Self::Begin(_) => 4,
             Self::Receipt(_) => 5,
-            Self::Hand { .. } => 6,
+            Self::Hand { .. } | Self::Cancel { .. } => 6,
             Self::Warn { .. } => 7,
             Self::Bury(_) => 8,
             Self::Sweep(_) => 9,
@@ -88,7 +93,7 @@ impl Op {
         match self {
             Self::Put { batch, .. } => put::need(batch, need, careful),
             Self::Begin(batch) => need.rows.extend(batch.iter().map(|begin| begin.id)),
-            Self::Settle(settle) => attempt::need(settle, need, careful),
+            Self::Settle(settle) | Self::Cancel { settle, .. } => attempt::need(settle, need, careful),
             Self::Warn { id, warning, .. } => {
                 need.rows.insert(*id);
                 put::need(warning.as_deref(), need, careful);
@@ -114,6 +119,7 @@ impl Op {
             Self::Warn { id, warning, dead } => Answer::Yes(hand::warn(work, *id, warning.as_deref(), dead.as_deref())),
             Self::Receipt(receipt) => Answer::Items(receipt::receipt(work, receipt).into_iter().collect()),
             Self::Sweep(now) => Answer::Items(receipt::sweep(work, *now)),
+            Self::Cancel { settle, attempts } => Answer::Yes(hand::cancel(work, settle, *attempts)),
             Self::Hand { id, hand } => Answer::Yes(hand::hand(work, *id, *hand)),
             Self::Bury(letter) => {
                 work.bury(letter);

@@ -48,6 +48,12 @@ pub async fn interrupted(shared: &Shared, conn: &mut SqliteConnection, n: usize)
     items(&query.fetch_all(conn).await?)
 }
 
+pub async fn item(conn: &mut SqliteConnection, wanted: MessageId) -> Result<Option<Item>> {
+    let sql = format!("{ITEM} q.id = $1");
+    let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(wanted.to_string());
+    Ok(items(&query.fetch_all(conn).await?)?.pop())
+}
+
 pub async fn overdue(conn: &mut SqliteConnection, now: Timestamp, n: usize) -> Result<Vec<Item>> {
     due(conn, OVERDUE, now, n).await
 }
@@ -89,7 +95,7 @@ async fn segment(conn: &mut SqliteConnection, wanted: MessageId) -> Result<Optio
     Ok(Some(Shown {
         id,
         to: "***".to_owned(),
-        kind: "segment",
+        kind: "segment".into(),
         state: if parked { State::Held } else { State::Waiting },
         result: None,
         attempts: 0,
@@ -119,9 +125,9 @@ fn shown(row: Row) -> Shown {
     Shown {
         to: row.masked(),
         kind: match row.kind {
-            Kind::Text => "text",
-            Kind::Mail => "mail",
-            Kind::Segment => "segment",
+            Kind::Text => "text".into(),
+            Kind::Mail => "mail".into(),
+            Kind::Segment => "segment".into(),
         },
         state: row.state(),
         result: row.result,

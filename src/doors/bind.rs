@@ -1,4 +1,4 @@
-//! Taking the socket of a mail door, and giving a socket file back.
+//! Taking the socket of a door, and giving a socket file back.
 
 use std::{
     fmt, fs, io,
@@ -115,6 +115,7 @@ impl Bound {
         }
     }
 
+    /// The socket, and its file where it has one: that must outlive the serving.
     pub(super) fn into_parts(self) -> (Socket, Option<SocketFile>) {
         (self.socket, self.file)
     }

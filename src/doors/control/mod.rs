@@ -1,0 +1,183 @@
+//! The control socket: what `martlet queue`, `send` and `reload` say to the running daemon.
+//!
+//! A Unix socket with a mode and a group; the kernel tells who connects ([`peer`]). Requests are a closed set
+//! ([`words`]), one line each; every deed leaves a line in the log with who and what. What can go wrong: strangers
+//! (refused in words), lines without end, silence, half-open connections: each has its limit.
+
+pub mod peer;
+mod serve;
+pub mod words;
+
+use std::{sync::Arc, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio::sync::{mpsc, oneshot};
+
+pub use serve::serve;
+
+use self::{
+    peer::Admin,
+    words::{Answer, Request, Send, Trouble, Why},
+};
+use crate::{
+    address::{Numbering, Trace, uri},
+    dispatch::{
+        self,
+        hand::{Did, Wish},
+    },
+    ground::{Clock, MessageId},
+    observe,
+    outbound::{
+        Outbound, Refusal, bad_address,
+        call::{Called, Claim},
+    },
+    store::{Down, Filter, Shown},
+};
+
+/// The limits of the door.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// Connections at once; further ones wait in the socket's queue.
+    pub connections: usize,
+    /// For a line to come whole, and for an answer to be taken.
+    pub timeout: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { connections: 32, timeout: Duration::from_secs(30) }
+    }
+}
+
+/// The most messages of one list.
+const LONGEST_LIST: usize = 10_000;
+
+/// What handlers reach.
+pub struct Shared {
+    pub outbound: Outbound,
+    pub dispatch: Arc<dispatch::Shared>,
+    pub clock: Clock,
+    pub numbering: Numbering,
+    /// Whose members may, beside root and the daemon's own user.
+    pub group: Option<String>,
+    pub settings: Settings,
+    pub reload: mpsc::Sender<Reload>,
+}
+
+/// Wish for a new look at the configuration; whoever holds the receiver answers.
+pub struct Reload(pub oneshot::Sender<Result<Reloaded, String>>);
+
+/// What a new look at the configuration came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reloaded {
+    /// What holds from now on, in words of the file.
+    pub applied: Vec<String>,
+    /// What has changed and waits for a restart.
+    pub restart: Vec<String>,
+}
+
+impl Shared {
+    /// Does what is asked, and says so in the log where it is a deed.
+    async fn answer(&self, admin: &Admin, request: Request) -> Answer {
+        match request {
+            Request::Status => Ok(json!({ "version": env!("CARGO_PKG_VERSION"), "pid": std::process::id() })),
+            Request::Send(send) => self.send(admin, send).await,
+            Request::List { states, limit } => {
+                let limit = limit.unwrap_or(1_000).clamp(1, LONGEST_LIST);
+                let rows = self.dispatch.store.list(Filter { states, limit }).await.map_err(|why| down(&why))?;
+                Ok(value(&rows))
+            }
+            Request::Show { id } => {
+                let shown = self.dispatch.store.show(id).await.map_err(|why| down(&why))?;
+                shown.map(|shown| value(&shown)).ok_or_else(|| missing(id))
+            }
+            Request::Hold { id } => self.hand(admin, id, Wish::Hold).await,
+            Request::Release { id } => self.hand(admin, id, Wish::Release).await,
+            Request::Retry { id } => self.hand(admin, id, Wish::Retry).await,
+            Request::Cancel { id } => self.hand(admin, id, Wish::Cancel).await,
+            Request::Reload => self.reload(admin).await,
+        }
+    }
+
+    async fn send(&self, admin: &Admin, send: Send) -> Answer {
+        let Send { to, text, account, dry_run } = send;
+        let mut target = uri::parse(&to, &self.numbering).map_err(|error| refused(bad_address(&error)))?;
+        if target.params.body.take().is_some() {
+            return Err(Trouble::new(Why::Refused, "parameter body: the text stands behind the address already"));
+        }
+        let claim = match account {
+            Some(name) => Claim::Account(name),
+            None => Claim::Admin(admin.name.clone()),
+        };
+        let call = uri::Call { target, data: Some(text), dry_run };
+        match self.outbound.call_as(call, claim, Trace::default(), "control").await {
+            Ok(Called::Queued(ids)) => {
+                for id in &ids {
+                    observe::log::admin(&admin.name, admin.uid, "send", Some(*id), "queued");
+                }
+                Ok(json!({ "queued": ids }))
+            }
+            Ok(Called::WouldQueue) => Ok(json!({ "would_queue": true })),
+            Err(refusal) => Err(refused(refusal)),
+        }
+    }
+
+    async fn hand(&self, admin: &Admin, id: MessageId, wish: Wish) -> Answer {
+        let did = dispatch::hand::hand(&self.dispatch, id, wish).await.map_err(|why| down(&why))?;
+        let (outcome, answer) = match did {
+            Did::Done(shown) => ("done", Ok(value(&shown))),
+            Did::NotNow(shown) => ("not now", Err(not_now(&shown, wish))),
+            Did::NoSuch => ("no such message", Err(missing(id))),
+        };
+        observe::log::admin(&admin.name, admin.uid, wish.word(), Some(id), outcome);
+        answer
+    }
+
+    async fn reload(&self, admin: &Admin) -> Answer {
+        let (reply, answer) = oneshot::channel();
+        let gone = || Trouble::new(Why::Later, "the daemon is stopping");
+        self.reload.send(Reload(reply)).await.map_err(|_| gone())?;
+        let answer = answer.await.map_err(|_| gone())?;
+        let outcome = if answer.is_ok() { "done" } else { "the configuration is wrong" };
+        observe::log::admin(&admin.name, admin.uid, "reload", None, outcome);
+        answer.map(|reloaded| value(&reloaded)).map_err(|words| Trouble::new(Why::Config, words))
+    }
+}
+
+fn value(what: &impl Serialize) -> Value {
+    serde_json::to_value(what).expect("rows are plain data: strings and numbers")
+}
+
+fn down(why: &Down) -> Trouble {
+    Trouble::new(Why::Later, why.to_string())
+}
+
+fn missing(id: MessageId) -> Trouble {
+    Trouble::new(Why::Missing, format!("there is no message {id}: see `martlet queue list`"))
+}
+
+fn refused(refusal: Refusal) -> Trouble {
+    let reply = refusal.voiced("control");
+    let why = if reply.code() < 500 { Why::Later } else { Why::Refused };
+    Trouble::new(why, reply.words())
+}
+
+/// Why a hand does nothing now, and what would.
+fn not_now(shown: &Shown, wish: Wish) -> Trouble {
+    use crate::store::State;
+    let id = shown.id;
+    let words = match (shown.state, wish) {
+        _ if shown.kind == "segment" => format!("{id} is a part of a text from a phone: it can only be shown"),
+        (State::Trying, _) => format!("{id} is being sent at this moment: ask again when that is decided"),
+        (State::Sent, _) => format!("{id} was taken by the network: nothing can be done about it any more"),
+        (State::Closed, _) => {
+            let how = shown.result.map(|result| value(&result)).and_then(|v| v.as_str().map(str::to_owned));
+            format!("{id} is closed ({}): nothing can be done about it any more", how.unwrap_or_default())
+        }
+        (State::Held, Wish::Hold) => format!("{id} is held already"),
+        (State::Waiting, Wish::Release) => format!("{id} is not held"),
+        (State::Waiting | State::Held, _) => format!("{id} was tried at this moment: ask again"),
+    };
+    Trouble::new(Why::State, words)
+}
