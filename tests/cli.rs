@@ -20,6 +20,7 @@ pub fn trials() -> Vec<Trial> {
         trial("cli::numbers", numbers),
         trial("cli::addresses", addresses),
         trial("cli::texts", texts),
+        trial("cli::every_cut_is_explained", explained),
         trial("cli::encoding", encoding),
         trial("cli::queue_without_a_store", queue_without_a_store),
     ]
@@ -158,9 +159,67 @@ fn texts() {
     let (found, _) = value(&["text", path, "--json", "--config", QUICKSTART]);
     assert_eq!((&found["truncated"], &found["segments"]), (&json!(true), &json!(3)));
 
+    // And those of an account.
+    let file = dir.path().join("martlet.toml");
+    let own = fs::read_to_string(QUICKSTART).expect("a configuration")
+        + "\n[[account]]\nuser = \"carol@example.com\"\noverflow = \"separate\"\ntemplate = \"C: {body}\"\nmax_parts = 1\n";
+    fs::write(&file, own).expect("written");
+    let config = file.to_str().expect("UTF-8");
+    let (found, _) = value(&["text", path, "--json", "--config", config, "--account", "Carol@example.com"]);
+    assert_eq!((&found["truncated"], found["texts"].as_array().map(Vec::len)), (&json!(false), Some(7)), "{found}");
+    assert!(found["texts"][0].as_str().is_some_and(|text| text.starts_with("C: many words")), "{found}");
+    assert_eq!(martlet(&["text", path, "--account", "carol@example.com"]).status.code(), Some(64));
+    let stranger = martlet(&["text", path, "--config", config, "--account", "x@nowhere.test"]);
+    assert_eq!(stranger.status.code(), Some(65));
+    assert!(err(&stranger).contains("this sender has no account"), "{}", err(&stranger));
+
     fs::write(&mail, "").expect("written");
     assert_eq!(value(&["text", path, "--json"]).1, 65);
     assert_eq!(martlet(&["text", "no/such.eml"]).status.code(), Some(66));
+}
+
+/// Each kind of cut is shown with its words.
+fn explained() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mail = dir.path().join("mail.eml");
+    let path = mail.to_str().expect("UTF-8");
+    let file = dir.path().join("martlet.toml");
+    let own = fs::read_to_string(QUICKSTART).expect("a configuration")
+        + "\n[sms]\nmax_parts = 1\ndisclaimers = ['Confidential[.] Burn it[.]']\n";
+    fs::write(&file, own).expect("written");
+    let config = file.to_str().expect("UTF-8");
+    for (more, body, why, cut) in [
+        ("", "Yes.\r\n\r\n> No?", "quoted text", "No?"),
+        (
+            "",
+            "Yes.\r\n\r\nOn 20/11/2026 09:12, J <j@x> wrote:\r\n> q",
+            "attribution of a quote",
+            "On 20/11/2026 09:12, J <j@x> wrote:",
+        ),
+        ("", "Yes.\r\n\r\n-- \r\nJane", "signature", "-- \nJane"),
+        ("", "Yes.\r\n\r\nSent from my iPhone", "footer of a mail program", "Sent from my iPhone"),
+        ("", "Yes.\r\n\r\nConfidential. Burn it.", "disclaimer", "Confidential. Burn it."),
+        ("Content-Type: text/html\r\n", "<p style=\"display:none\">Preview</p><p>Yes.", "hidden text", "Preview"),
+        (
+            "Content-Type: multipart/mixed; boundary=b\r\n",
+            "--b\r\n\r\nYes.\r\n--b\r\nContent-Type: image/png; name=a.png\r\nContent-Disposition: attachment\r\n\r\nx\r\n--b--",
+            "attachment",
+            "a.png",
+        ),
+    ] {
+        fs::write(&mail, format!("Subject: s\r\n{more}\r\n{body}\r\n")).expect("written");
+        let shown = out(&martlet(&["text", path, "--explain", "--config", config]));
+        assert!(shown.starts_with("Yes.\n") && shown.contains(&format!("--- {why}\n{cut}\n")), "{why}: {shown}");
+        let (found, _) = value(&["text", path, "--explain", "--json", "--config", config]);
+        let removed = found["removed"].as_array().expect("a list");
+        assert!(removed.contains(&json!({ "why": why, "text": cut })), "{found}");
+    }
+    fs::write(&mail, format!("A: b\r\n\r\n{}the end", "word ".repeat(40))).expect("written");
+    let shown = out(&martlet(&["text", path, "--explain", "--config", config]));
+    assert!(
+        shown.contains("word...\n--- cut to the configured number of segments\nword") && shown.ends_with("the end\n"),
+        "{shown}"
+    );
 }
 
 fn encoding() {

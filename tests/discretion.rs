@@ -330,10 +330,12 @@ account = "alice@example.test"
 
 /// Types that derive `Debug` and hold words: what these are, since they are no number, text or password of a person.
 const MAY: &[(&str, &str)] = &[
+    ("accounts/wording.rs Wording", "a placeholder and templates"),
     ("address/helper.rs Helper", "mail addresses of who may use it"),
     ("address/resolve.rs Domains", "our domains"),
     ("address/uri.rs AddressError", "names of parameters"),
     ("app/mod.rs StartError", "the administrator's own words"),
+    ("cli/text.rs Args", "an account's name, as it was typed"),
     ("config/account.rs Account", "description"),
     ("config/error.rs Error", "the administrator's own words"),
     ("config/flow.rs Inbound", "domains, and templates"),
@@ -358,6 +360,7 @@ const MAY: &[(&str, &str)] = &[
     ("gateway/mod.rs StartError", "the administrator's own words"),
     ("ground/outcome.rs RemoteId", "the network's id of a text"),
     ("inbound/mod.rs Settings", "domains, and templates"),
+    ("outbound/shape.rs Style", "a placeholder and templates"),
     ("mail/received.rs Comment", "Received lines: hosts and logins; never leaves its file"),
     ("mail/received.rs Line", "Received lines: hosts and logins; never leaves its file"),
     ("mail/received.rs Rule", "hosts"),

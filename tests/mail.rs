@@ -11,10 +11,7 @@ use martlet::mail::{self, AutoSubmitted, Choices};
 use crate::support::{quoted, root, say, trial, vectors};
 
 pub fn trials() -> Vec<Trial> {
-    let mut all = vec![
-        trial("mail::own_cases", own_cases),
-        trial("mail::large_mails_are_read_in_time", large_mails_are_read_in_time),
-    ];
+    let mut all = vec![trial("mail::own_cases", own_cases), trial("mail::large_mails_are_read", large_mails_are_read)];
     match vectors().map(|v| v.join("mail")).filter(|v| v.is_dir()) {
         Some(dir) => all.push(trial("mail::vectors", move || score(&dir))),
         None => all.push(
@@ -62,9 +59,9 @@ fn own_cases() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Shapes that are known to be slow elsewhere, a megabyte each. The limit is wide (debug builds); a square would
-/// take minutes.
-fn large_mails_are_read_in_time() {
+/// Shapes that are known to be slow elsewhere, a megabyte each. What our own loops do is counted in `mail::work`; a
+/// square in a library would run into the deadline, all of it together takes a second or two.
+fn large_mails_are_read() {
     let head = "Content-Type: multipart/mixed; boundary=a\r\n\r\n";
     let never: String =
         (0..20_000).map(|n| format!("--a\r\nContent-Type: multipart/mixed; boundary=x{n}\r\n\r\n")).collect();
@@ -86,7 +83,7 @@ fn large_mails_are_read_in_time() {
         let start = std::time::Instant::now();
         let _ = words(raw.as_bytes());
         let took = start.elapsed();
-        assert!(took.as_secs() < 3, "shape {n} took {took:?}");
+        assert!(took.as_secs() < 60, "shape {n} took {took:?}");
     }
 }
 

@@ -14,12 +14,14 @@ pub fn mail_text(data: &[u8]) {
         Choices::default(),
         Choices { strip: Strip::NOTHING, html_links: true, ..Choices::default() },
         Choices { template: Some(template.parse().expect("a template")), ..Choices::default() },
+        Choices { attachment_notice: Some("[{attachments}]".parse().expect("a template")), ..Choices::default() },
     ];
     let got = choices.map(|c| mail::text(&mail, &c));
     for extract in got.iter().flatten() {
         assert!(!extract.text.trim().is_empty() && !extract.text.contains('\0'));
         assert!(extract.cuts.iter().all(|cut| !cut.text.trim().is_empty()));
     }
-    let [stripped, whole, _] = got;
+    let [stripped, whole, _, noticed] = got;
     assert_eq!(stripped.is_ok(), whole.is_ok(), "cutting never leaves nothing");
+    assert!(noticed.is_ok() >= stripped.is_ok(), "a notice takes nothing away");
 }

@@ -1,6 +1,6 @@
 //! What a sender may do: the allowance, and whether a wish is within it.
 
-use super::{Count, Limit, Pace, Row, Table};
+use super::{Count, Limit, Pace, Row, Table, Wording};
 use crate::{
     address::{Destination, Mailbox, Number, Params, Region, SenderId},
     ground::{AccountName, Enhanced, GatewayId, Timestamp},
@@ -28,6 +28,7 @@ pub struct Allowance {
     pub addresses: Vec<Mailbox>,
     pub gateway: Option<GatewayId>,
     pub value: bool,
+    pub wording: Wording,
 }
 
 /// What a message asks for.
@@ -120,6 +121,7 @@ impl Table {
             addresses: own_addresses(who, rows),
             gateway: field(rows, |r| r.gateway.clone()),
             value: field(rows, |r| r.value).unwrap_or(false),
+            wording: rows.iter().fold(Wording::default(), |wording, (_, row)| wording.or(&row.wording)),
         }
     }
 }

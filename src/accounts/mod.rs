@@ -8,10 +8,12 @@ pub mod allow;
 pub mod brakes;
 pub mod password;
 mod verified;
+mod wording;
 
 pub use allow::{Allowance, Denied, Wish};
 pub use brakes::{Brakes, Pace};
 pub use password::{Busy, Password};
+pub use wording::Wording;
 
 use std::{
     collections::HashMap,
@@ -93,6 +95,8 @@ pub struct Row {
     pub gateway: Option<GatewayId>,
     /// May pass `value=` on to the gateway.
     pub value: Option<bool>,
+    /// How its mails become texts.
+    pub wording: Wording,
 }
 
 /// The accounts as they are declared now; all clones see a new declaration at once.

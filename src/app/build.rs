@@ -60,20 +60,17 @@ fn row(declared: &config::Account) -> Result<Row, StartError> {
         networks: declared.networks.clone(),
         gateway: declared.gateway.clone(),
         value: declared.value,
+        wording: declared.wording.clone(),
     })
 }
 
 pub fn outbound(config: &Config, node: &Node) -> outbound::Settings {
-    let (sms, queue) = (&config.sms, &config.queue);
+    let queue = &config.queue;
     outbound::Settings {
         hostname: config.hostname.clone(),
         node: node.clone(),
         postmaster: config.mailbox.postmaster.clone(),
-        choices: sms.choices.clone(),
-        transliterate: sms.transliterate,
-        overflow: sms.overflow,
-        shift_tables: counted_tables(config),
-        placeholder: sms.placeholder.clone(),
+        style: style(config),
         expire: queue.expire,
         warn_after: queue.warn_after,
         dedupe_window: queue.dedupe_window,
@@ -84,6 +81,19 @@ pub fn outbound(config: &Config, node: &Node) -> outbound::Settings {
         send_auto_replied: false,
         send_auto_generated: true,
         send_lists: true,
+    }
+}
+
+/// How mails become texts where no account says otherwise.
+pub fn style(config: &Config) -> outbound::Style {
+    let sms = &config.sms;
+    outbound::Style {
+        choices: sms.choices.clone(),
+        transliterate: sms.transliterate,
+        shift_tables: counted_tables(config),
+        placeholder: sms.placeholder.clone(),
+        overflow: sms.overflow,
+        truncation_notice: sms.truncation_notice,
     }
 }
 

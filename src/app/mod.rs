@@ -4,7 +4,7 @@
 //! go wrong at start is told with what to do next, and nothing is left running.
 
 mod build;
-pub use build::counted_tables;
+pub use build::{accounts, counted_tables, style};
 mod reload;
 mod voice;
 

@@ -15,12 +15,15 @@ use super::{
     gateway::Gateway,
     net::Network,
     secret::Origin,
+    sms,
     value::{Read, Setting, Within, Wrong, domain, one_of, quoted, text},
 };
 use crate::{
-    accounts::{Count, Limit, Pace},
+    accounts::{Count, Limit, Pace, Wording},
     address::{Destination, Mailbox, Number, Numbering, Region, SenderId},
     ground::{AccountName, GatewayId, Secret, Timestamp},
+    mail::Template,
+    sms::fit::Overflow,
 };
 
 #[derive(Deserialize)]
@@ -45,6 +48,12 @@ pub struct Keys {
     value: Option<Setting<bool>>,
     description: Option<Setting<String>>,
     networks: Option<Vec<Setting<Network>>>,
+    template: Option<Setting<Template>>,
+    strip: Option<Vec<Setting<sms::Cut>>>,
+    placeholder: Option<Setting<String>>,
+    attachment_notice: Option<Setting<Template>>,
+    overflow: Option<Setting<Overflow>>,
+    truncation_notice: Option<Setting<bool>>,
 }
 
 /// One declared account. `None`: inherited from the domain's account, then from `*`.
@@ -78,6 +87,8 @@ pub struct Account {
     pub description: Option<String>,
     /// Networks whose programs send as this account, by the `xforward` of their mail server.
     pub networks: Vec<(IpAddr, u8)>,
+    /// How its mails become texts.
+    pub wording: Wording,
 }
 
 impl Read for Limit {
@@ -170,6 +181,14 @@ pub fn account(
     let value = check.take(keys.value);
     let description = check.take(keys.description);
     let networks = check.placed_list(keys.networks);
+    let wording = Wording {
+        template: check.take(keys.template),
+        strip: sms::strip(keys.strip, check),
+        placeholder: check.take(keys.placeholder).map(|words| words.trim().to_owned()),
+        attachment_notice: check.take(keys.attachment_notice),
+        overflow: check.take(keys.overflow),
+        truncation_notice: check.take(keys.truncation_notice),
+    };
     let (user, place) = user?;
     let whole = user.0.as_str().starts_with(['@', '*']);
     if let (Some((true, at)), false) = (&shared, whole) {
@@ -201,6 +220,7 @@ pub fn account(
         value,
         description,
         networks,
+        wording,
     };
     Some((account, place, gateway_place))
 }

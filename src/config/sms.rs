@@ -11,8 +11,8 @@ use super::{
 use crate::{
     address::{Accept, Numbering, Region},
     mail::{Choices, Strip, Template, TemplateError},
-    outbound::Overflow,
     sms::{
+        fit::Overflow,
         national::{Language, UnknownLanguage},
         tidy::Transliterate,
     },
@@ -31,7 +31,9 @@ pub struct Keys {
     disclaimers: Option<Vec<Setting<Regex>>>,
     template: Option<Setting<Template>>,
     placeholder: Option<Setting<String>>,
+    attachment_notice: Option<Setting<Template>>,
     overflow: Option<Setting<Overflow>>,
+    truncation_notice: Option<Setting<bool>>,
     html: Option<HtmlKeys>,
 }
 
@@ -56,6 +58,8 @@ pub struct Sms {
     /// Sent where a mail has nothing to say; `None`: such a mail is refused.
     pub placeholder: Option<String>,
     pub overflow: Overflow,
+    /// The sender is told when his text was cut.
+    pub truncation_notice: bool,
 }
 
 impl Read for Overflow {
@@ -92,8 +96,9 @@ impl Read for Language {
     }
 }
 
+/// One word of `strip`.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Cut {
+pub(super) enum Cut {
     Quotes,
     Signature,
     Footer,
@@ -135,6 +140,13 @@ impl Read for Template {
     }
 }
 
+/// What is cut; an empty list cuts nothing.
+pub(super) fn strip(given: Option<Vec<Setting<Cut>>>, check: &mut Check<'_>) -> Option<Strip> {
+    let cuts = check.list(Some(given?));
+    let cut = |what: Cut| cuts.contains(&what);
+    Some(Strip { quotes: cut(Cut::Quotes), signature: cut(Cut::Signature), footer: cut(Cut::Footer) })
+}
+
 /// `None` only if even the default region is unknown.
 pub fn sms(keys: Keys, check: &mut Check<'_>) -> Option<Sms> {
     let region = check.take(keys.region).or_else(|| "US".parse().ok());
@@ -148,9 +160,7 @@ pub fn sms(keys: Keys, check: &mut Check<'_>) -> Option<Sms> {
     let mut shift_tables = check.list(keys.shift_tables);
     shift_tables.sort_by_key(|language| language.id());
     shift_tables.dedup();
-    let cuts = keys.strip.map(|strip| check.list(Some(strip)));
-    let cut = |what: Cut| cuts.as_ref().is_none_or(|cuts| cuts.contains(&what));
-    let strip = Strip { quotes: cut(Cut::Quotes), signature: cut(Cut::Signature), footer: cut(Cut::Footer) };
+    let strip = strip(keys.strip, check).unwrap_or_default();
     Some(Sms {
         max_parts: check.take(keys.max_parts).map_or(3, |n| u8::try_from(n.0).unwrap_or(u8::MAX)),
         bare_numbers: check.take(keys.bare_numbers).unwrap_or(true),
@@ -162,9 +172,11 @@ pub fn sms(keys: Keys, check: &mut Check<'_>) -> Option<Sms> {
             template: check.take(keys.template),
             html_links: keys.html.and_then(|html| check.take(html.links)).unwrap_or(false),
             disclaimers: check.list(keys.disclaimers),
+            attachment_notice: check.take(keys.attachment_notice),
         },
         placeholder: check.take(keys.placeholder).filter(|words| !words.trim().is_empty()),
         overflow: check.take(keys.overflow).unwrap_or_default(),
+        truncation_notice: check.take(keys.truncation_notice).unwrap_or(false),
         numbering: Numbering { region: region?, accept },
     })
 }

@@ -2,6 +2,9 @@
 //!
 //! What goes wrong elsewhere: `-- ` is never flowed, a stuffed `>` is no quote, and DelSp removes the soft blank.
 
+/// Lines of a body that are looked at; each costs memory beside its words.
+pub(super) const MAX_LINES: usize = 65_536;
+
 /// One line of a body.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Line {
@@ -33,6 +36,7 @@ impl Line {
 /// Lines of a text that is not flowed.
 pub(super) fn fixed(text: &str) -> Vec<Line> {
     text.lines()
+        .take(MAX_LINES)
         .map(|line| {
             // `>From ` is how an mbox writer guards a line of the text itself.
             let marked = line.strip_prefix(' ').unwrap_or(line);
@@ -59,8 +63,10 @@ pub(super) fn unflow(text: &str, delsp: bool) -> Vec<Line> {
         let inside = inside.strip_prefix(' ').unwrap_or(inside);
         let soft = inside.ends_with(' ') && inside != "-- ";
         let kept = if soft && delsp { &inside[..inside.len() - 1] } else { inside };
+        let full = lines.len() == MAX_LINES;
         match lines.last_mut() {
             Some(last) if open == Some(depth) && inside != "-- " => last.text.push_str(kept),
+            _ if full => break,
             _ => lines.push(Line { text: kept.to_owned(), quoted: depth > 0, signature: false }),
         }
         open = soft.then_some(depth);

@@ -9,13 +9,18 @@ use html5gum::{StartTag, Token, Tokenizer};
 
 use super::{
     element::{Kind, attribute, breaks, is_void, kind},
-    flowed::Line,
+    flowed::{Line, MAX_LINES},
+    work::step,
 };
 
 /// Octets of HTML that are read.
-const MAX_INPUT: usize = 1024 * 1024;
+const MAX_INPUT: usize = 512 * 1024;
 /// Elements remembered at once for hiding, quoting and linking.
 const MAX_SCOPES: usize = 64;
+/// Names of elements whose depth is counted.
+const MAX_NAMES: usize = 512;
+/// Octets of a link's address that is shown.
+const MAX_ADDRESS: usize = 500;
 /// Octets of hidden words kept for explanation.
 const MAX_HIDDEN: usize = 4096;
 
@@ -96,9 +101,7 @@ impl Page {
         if is_void(name) || tag.self_closing && matches!(name, b"area" | b"path") {
             return;
         }
-        let depth = self.open.entry(name.to_vec()).or_default();
-        *depth = depth.saturating_add(1);
-        let depth = *depth;
+        let Some(depth) = self.opened(name) else { return };
         if let Some(kind) = kind(tag) {
             self.enter(tag, kind, depth);
         }
@@ -107,6 +110,19 @@ impl Page {
             self.flush();
             self.rest_quoted = true;
         }
+    }
+
+    /// How many of that name are open now; `None` for what no mail has: endless invented names.
+    fn opened(&mut self, name: &[u8]) -> Option<u32> {
+        if let Some(depth) = self.open.get_mut(name) {
+            *depth = depth.saturating_add(1);
+            return Some(*depth);
+        }
+        if self.open.len() >= MAX_NAMES || name.len() > 64 {
+            return None;
+        }
+        self.open.insert(name.to_vec(), 1);
+        Some(1)
     }
 
     fn enter(&mut self, tag: &StartTag<()>, kind: Kind, depth: u32) {
@@ -132,6 +148,7 @@ impl Page {
         let Some(depth) = self.open.get_mut(name) else { return };
         *depth = depth.saturating_sub(1);
         let depth = *depth;
+        step(self.scopes.len());
         let closing = self.scopes.iter().position(|s| s.name == name && s.depth > depth);
         if let Some(at) = closing {
             while self.scopes.len() > at {
@@ -168,7 +185,9 @@ impl Page {
         let words = self.line.get(scope.from.min(self.line.len())..).unwrap_or_default().trim();
         let href = scope.href.trim();
         let web = ["http://", "https://", "mailto:", "tel:"].iter().any(|s| href.starts_with(s));
-        if !words.is_empty() && web && href.len() <= 500 && bare(words) != bare(href) {
+        // Words longer than any address shown are none, and are not walked again for each link around them.
+        let differs = || words.len() > 2 * MAX_ADDRESS || bare(words) != bare(href);
+        if !words.is_empty() && web && href.len() <= MAX_ADDRESS && differs() {
             let shown = href.strip_prefix("mailto:").or_else(|| href.strip_prefix("tel:")).unwrap_or(href);
             let shown: String = shown.chars().filter(|c| !c.is_whitespace() && !c.is_control()).collect();
             self.line.push_str(&format!(" <{shown}>"));
@@ -280,6 +299,7 @@ impl Page {
 
     fn flush(&mut self) {
         let line = std::mem::take(&mut self.line);
+        step(self.scopes.len());
         for scope in &mut self.scopes {
             scope.from = 0;
         }
@@ -290,7 +310,9 @@ impl Page {
 
     fn push_line(&mut self, text: String) {
         let quoted = self.rest_quoted || self.is(Kind::Quote);
-        self.out.lines.push(Line { text, quoted, signature: self.is(Kind::Signature) });
+        if self.out.lines.len() < MAX_LINES {
+            self.out.lines.push(Line { text, quoted, signature: self.is(Kind::Signature) });
+        }
     }
 
     fn finish(mut self) -> Rendered {

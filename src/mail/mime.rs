@@ -4,7 +4,10 @@
 //! comes (20,000 of them in a megabyte stall it for minutes) and nests messages without limit. Here depth, parts and
 //! boundaries are bounded; what lies deeper or later is not read. Header fields still go through mail-parser.
 
-use super::header::{self, Structured, fields, line_at, trim_eol};
+use super::{
+    header::{self, Structured, fields, line_at, trim_eol},
+    work::step,
+};
 
 /// Nested multiparts that are opened.
 const MAX_DEPTH: usize = 64;
@@ -32,12 +35,14 @@ pub(super) struct Part<'a> {
 }
 
 impl Part<'_> {
-    /// The octets, transfer encoding undone; damage is skipped, never an error.
-    pub fn decoded(&self) -> Vec<u8> {
+    /// The first octets, about `most` of them, transfer encoding undone; damage is skipped, never an error.
+    pub fn decoded(&self, most: usize) -> Vec<u8> {
+        // No encoding makes more than four octets of one.
+        let raw = |times: usize| &self.raw[..self.raw.len().min(most.saturating_mul(times))];
         match self.encoding {
-            Encoding::Identity => self.raw.to_vec(),
-            Encoding::QuotedPrintable => quoted_printable(self.raw),
-            Encoding::Base64 => base64(self.raw),
+            Encoding::Identity => raw(1).to_vec(),
+            Encoding::QuotedPrintable => quoted_printable(raw(4)),
+            Encoding::Base64 => base64(raw(2)),
         }
     }
 
@@ -170,6 +175,7 @@ impl<'a> Walk<'a> {
     /// Whether a line delimits, at which level of the stack, and whether it is the last of its multipart.
     fn delimiter(&self, line: &[u8]) -> Option<(usize, bool)> {
         let line = trim_eol(line).strip_prefix(b"--")?.trim_ascii_end();
+        step(self.frames.len());
         self.frames.iter().enumerate().rev().find_map(|(level, frame)| {
             let rest = line.strip_prefix(frame.boundary.as_slice())?;
             match rest {
@@ -286,7 +292,7 @@ mod tests {
         parts
             .leaves
             .iter()
-            .map(|p| (p.content_type.value.clone(), String::from_utf8_lossy(&p.decoded()).into()))
+            .map(|p| (p.content_type.value.clone(), String::from_utf8_lossy(&p.decoded(usize::MAX)).into()))
             .collect()
     }
 

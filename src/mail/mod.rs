@@ -3,12 +3,15 @@
 //! Pure. Sources: RFC 5322, 2045–2047, 2231, 3676 (format=flowed), 3464 (DSN), 3834 (auto-replies), 8601
 //! (Authentication-Results).
 mod addresses;
+mod attribution;
 pub mod auth_results;
+mod body;
 mod calendar;
 mod charset;
 mod compose;
 mod element;
 mod flowed;
+mod footer;
 mod header;
 pub mod html;
 pub mod mask;
@@ -23,6 +26,7 @@ mod returned;
 pub mod template;
 pub mod text;
 pub mod words;
+mod work;
 pub mod write;
 
 pub use addresses::{Entry, addresses};

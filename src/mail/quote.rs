@@ -5,15 +5,12 @@
 //! a time and an addressee or subject, and when nothing is left the first paragraph is kept.
 
 use super::{
+    attribution::{Label, WRAP, attribution, divider, header_block, label},
     flowed::Line,
-    phrases::{self, Phrases},
+    footer::footers,
     text::{Strip, Why},
+    work::step,
 };
-
-/// Lines that one attribution may be wrapped over.
-const WRAP: usize = 5;
-/// Lines that are looked at for one header block.
-const BLOCK: usize = 12;
 
 /// For each line why it is cut, or `None` to keep it.
 pub fn marks(lines: &[Line], strip: Strip) -> Vec<Option<Why>> {
@@ -76,172 +73,13 @@ fn quotes(lines: &[Line], marks: &mut [Option<Why>]) {
 fn rules_above(above: &[Line], marks: &mut [Option<Why>]) {
     for (at, line) in above.iter().enumerate().rev() {
         let bare = line.text.trim();
-        let rule = bare.len() >= 5 && bare.chars().all(|c| matches!(c, '_' | '-' | '=' | '*'));
+        let rule = bare.len() >= 4 && bare.chars().all(|c| matches!(c, '_' | '-' | '=' | '*'));
         if rule {
             marks[at] = Some(Why::Attribution);
         } else if !bare.is_empty() {
             break;
         }
     }
-}
-
-/// A line in lower case with blanks of every kind as plain ones, without emphasis marks around it.
-fn plain(text: &str) -> String {
-    if text.is_ascii() && text.len() <= 400 && !text.contains(" :") {
-        return text.trim().trim_matches(['*', '_']).trim().replace('\t', " ").to_ascii_lowercase();
-    }
-    let text: String = text.chars().take(400).map(|c| if c.is_whitespace() { ' ' } else { c }).collect();
-    text.trim().trim_matches(['*', '_']).trim().to_lowercase().replace(" :", ":")
-}
-
-/// `On … wrote:` at the beginning of `lines`, perhaps wrapped: how many lines it takes.
-fn attribution(lines: &[Line]) -> Option<usize> {
-    let first = plain(&lines.first()?.text);
-    if first.is_empty() {
-        return None;
-    }
-    let dated = starts_with_date(&first);
-    if !dated && !phrases::ALL.iter().any(|p| begins(p, &first)) {
-        return None;
-    }
-    let mut joined = String::new();
-    for (n, line) in lines.iter().take(WRAP).enumerate() {
-        if line.is_blank() || (n > 0 && line.quoted) {
-            return None;
-        }
-        if n > 0 {
-            joined.push(' ');
-        }
-        joined.push_str(&plain(&line.text));
-        // Zoho writes `---- On … wrote ----`.
-        let ended = joined.ends_with([':', '：']) || (joined.starts_with("----") && joined.ends_with("----"));
-        if ended && (evident(&joined) || quote_follows(&lines[n + 1..])) {
-            let by_phrase = phrases::ALL.iter().any(|p| wrote(p, &joined));
-            // `2026-11-20 9:12 GMT+01:00 Jane Roe <jane@example.com>:`
-            let by_shape = dated && (joined.ends_with(">:") || joined.ends_with(">：")) && joined.contains('@');
-            if by_phrase || by_shape {
-                return Some(n + 1);
-            }
-        }
-        if ended {
-            return None;
-        }
-        // Phrases without a beginning of their own must stand on few lines, or any colon below would end them.
-        if !dated && n > 0 && !phrases::ALL.iter().any(|p| starts(p, &first)) {
-            return None;
-        }
-    }
-    None
-}
-
-/// A quoted line stands next: `On Monday she wrote:` needs no date then.
-fn quote_follows(lines: &[Line]) -> bool {
-    lines.iter().take(WRAP).find(|line| !line.is_blank()).is_some_and(|line| line.quoted)
-}
-
-fn begins(phrases: &Phrases, line: &str) -> bool {
-    phrases
-        .wrote
-        .iter()
-        .any(|(start, verb)| if start.is_empty() { line.contains(verb) } else { line.starts_with(start) })
-}
-
-fn starts(phrases: &Phrases, line: &str) -> bool {
-    phrases.wrote.iter().any(|(start, _)| !start.is_empty() && line.starts_with(start))
-}
-
-fn wrote(phrases: &Phrases, joined: &str) -> bool {
-    phrases.wrote.iter().any(|(start, verb)| {
-        joined.starts_with(start)
-            && if verb.ends_with([':', '-']) { joined.ends_with(verb) } else { joined.contains(verb) }
-    })
-}
-
-/// Four digits or a day before a separator: `2026-11-20`, `20.11.2026`, `2026年11月20日`, `20 nov`.
-fn starts_with_date(line: &str) -> bool {
-    let digits = line.bytes().take_while(u8::is_ascii_digit).count();
-    (1..=4).contains(&digits) && line[digits..].starts_with(['-', '/', '.', '年', ' '])
-}
-
-/// An address, or a time of day, or a year: what no ordinary sentence before a colon has together with the verb.
-fn evident(joined: &str) -> bool {
-    if joined.contains('@') {
-        return true;
-    }
-    let body = joined.trim_end_matches([':', '：']);
-    let bytes = body.as_bytes();
-    bytes.windows(3).any(|w| w[0].is_ascii_digit() && w[1] == b':' && w[2].is_ascii_digit())
-        || bytes.windows(4).any(|w| (w.starts_with(b"19") || w.starts_with(b"20")) && w.iter().all(u8::is_ascii_digit))
-}
-
-/// `-----Original Message-----`, `Begin forwarded message:`.
-fn divider(line: &Line) -> Option<usize> {
-    let bare = line.text.trim();
-    if !bare.ends_with([':', '-', '_', '>', '*']) && !bare.starts_with(['-', '_', '*']) {
-        return None;
-    }
-    let text = plain(&line.text);
-    let bare = text.trim_matches(['-', '_', '=', ' ', ':', '>']);
-    let marked = text.starts_with("--") || text.starts_with("__") || text.ends_with(':');
-    let hit = marked
-        && phrases::ALL
-            .iter()
-            .flat_map(|p| p.original)
-            .any(|o| bare == *o || (text.starts_with("---") && bare.starts_with(o) && bare.len() < o.len() + 40));
-    hit.then_some(1)
-}
-
-/// Which kind of header a line is.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Label {
-    From,
-    Sent,
-    To,
-    Subject,
-}
-
-fn label(line: &str) -> Option<Label> {
-    // Most lines are none: told before anything is copied.
-    line.find([':', '：']).filter(|at| *at <= 64)?;
-    let line = plain(line);
-    let (name, _) = line.split_once([':', '：'])?;
-    let name = name.trim_matches(['*', '_', ' ', '>']);
-    if name.is_empty() || name.len() > 30 {
-        return None;
-    }
-    phrases::ALL.iter().find_map(|p| {
-        let is = |names: &[&str]| names.contains(&name);
-        match () {
-            () if is(p.from) => Some(Label::From),
-            () if is(p.sent) => Some(Label::Sent),
-            () if is(p.to) => Some(Label::To),
-            () if is(p.subject) => Some(Label::Subject),
-            () => None,
-        }
-    })
-}
-
-/// Outlook's `From: … Sent: … To: … Subject: …` at the beginning of `lines`: how many lines it takes.
-fn header_block(lines: &[Line], labels: &[Option<Label>]) -> Option<usize> {
-    labels.first().copied()??;
-    let mut seen = [false; 4];
-    let mut height = 0;
-    for (n, line) in lines.iter().take(BLOCK).enumerate() {
-        if line.is_blank() {
-            // Some programs put a blank line between the fields.
-            let next = labels.get(n + 1).copied().flatten();
-            if next.is_some_and(|l| !seen[l as usize]) {
-                continue;
-            }
-            break;
-        }
-        if let Some(label) = labels.get(n).copied().flatten() {
-            seen[label as usize] = true;
-            height = n + 1;
-        }
-    }
-    let [from, sent, to, subject] = seen;
-    (from && sent && (to || subject)).then_some(height)
 }
 
 fn signature(lines: &[Line], marks: &mut [Option<Why>]) {
@@ -259,8 +97,10 @@ fn signature(lines: &[Line], marks: &mut [Option<Why>]) {
             // The blank is often lost on the way; then the rest must look like a signature.
             "--" | "—" => {
                 let above = at == 0 || lines[at - 1].is_blank();
-                let below = (at + 1..lines.len()).filter(|&i| marks[i].is_none() && !lines[i].is_blank()).count();
-                above && (1..=10).contains(&below)
+                // Eleven are too many, and no more are counted: many such lines would take their square.
+                let below =
+                    (at + 1..lines.len()).inspect(|_| step(1)).filter(|&i| marks[i].is_none() && !lines[i].is_blank());
+                above && (1..=10).contains(&below.take(11).count())
             }
             _ => false,
         }
@@ -268,55 +108,6 @@ fn signature(lines: &[Line], marks: &mut [Option<Why>]) {
     if let Some(start) = start {
         marks[start..].iter_mut().filter(|m| m.is_none()).for_each(|m| *m = Some(Why::Signature));
     }
-}
-
-/// `____…` with `… mailing list` below it: what a list adds to each mail.
-fn list_footer(lines: &[Line], marks: &mut [Option<Why>]) {
-    let is_rule = |l: &Line| l.text.trim().len() >= 2 && l.text.trim().bytes().all(|b| b == b'_');
-    let rule = (0..lines.len()).rev().take(8).find(|&at| is_rule(&lines[at]) && marks[at].is_none());
-    if let Some(at) = rule
-        && lines.get(at + 1).is_some_and(|l| l.text.trim_end().to_lowercase().ends_with("mailing list"))
-    {
-        marks[at..].iter_mut().filter(|m| m.is_none()).for_each(|m| *m = Some(Why::Footer));
-    }
-}
-
-fn footers(lines: &[Line], marks: &mut [Option<Why>]) {
-    list_footer(lines, marks);
-    for _ in 0..4 {
-        let last = (0..lines.len()).rev().find(|&at| marks[at].is_none() && !lines[at].is_blank());
-        let Some(last) = last else { return };
-        // A wrapped address of the program's page may stand below its line.
-        let address_only = lines[last].text.trim().starts_with("<http");
-        let at = if address_only && last > 0 && marks[last - 1].is_none() { last - 1 } else { last };
-        if !is_footer(&lines[at].text) {
-            return;
-        }
-        marks[at..=last].fill(Some(Why::Footer));
-    }
-}
-
-/// `Sent from my iPhone`, and nothing that goes on like a sentence.
-fn is_footer(text: &str) -> bool {
-    let line = plain(text);
-    let line = line.split(['<', '(', '[']).next().unwrap_or_default();
-    let line = line.split("http").next().unwrap_or_default().trim();
-    let bare = line.trim_end_matches('.').trim();
-    if bare.contains([',', '.', '!', '?', ';']) {
-        return false;
-    }
-    phrases::ALL.iter().flat_map(|p| p.footers).any(|start| {
-        let whole = bare == start.trim();
-        whole || bare.strip_prefix(start).is_some_and(|rest| rest.split(' ').count() <= 6)
-    }) || sent_from_a_name(text)
-}
-
-/// `Sent from TypeApp`: one or two names in capitals.
-fn sent_from_a_name(text: &str) -> bool {
-    let line = text.trim().split(['<', '(']).next().unwrap_or_default().trim();
-    let Some(rest) = line.strip_prefix("Sent from ") else { return false };
-    let words: Vec<&str> = rest.split_whitespace().collect();
-    (1..=3).contains(&words.len()) && words.iter().all(|w| w.chars().next().is_some_and(char::is_uppercase))
 }
 
 /// The first paragraph that is no attribution comes back; when all is attribution, the first paragraph of all.

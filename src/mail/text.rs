@@ -7,17 +7,15 @@
 use std::fmt;
 
 use super::{
-    calendar::invitation,
-    charset,
-    flowed::{self, Line},
-    html,
-    mime::Part,
+    body::body,
+    flowed::Line,
     quote,
-    read::Mail,
+    read::{Attachment, Mail},
     template::{Template, Variable},
 };
-/// Octets of a body that are looked at: far more than 128 segments hold.
-const MAX_BODY: usize = 512 * 1024;
+
+/// Attachments that are named.
+const MOST_NAMES: usize = 20;
 
 /// What is cut (`strip = ["quotes", "signature", "footer"]`); all by default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +46,8 @@ pub struct Choices {
     pub html_links: bool,
     /// What matches is cut, wherever it stands.
     pub disclaimers: Vec<regex::Regex>,
+    /// Stands on the last line of the text of a mail with attachments; `None`: they are not named.
+    pub attachment_notice: Option<Template>,
 }
 
 /// Why words were cut.
@@ -64,6 +64,8 @@ pub enum Why {
     Disclaimer,
     /// Words of an HTML mail that no reader sees.
     Hidden,
+    /// A file: never sent.
+    Attachment,
 }
 
 impl fmt::Display for Why {
@@ -75,6 +77,7 @@ impl fmt::Display for Why {
             Self::Footer => "footer of a mail program",
             Self::Disclaimer => "disclaimer",
             Self::Hidden => "hidden text",
+            Self::Attachment => "attachment",
         })
     }
 }
@@ -147,9 +150,15 @@ pub fn text(mail: &Mail<'_>, choices: &Choices) -> Result<Extract, NoText> {
     let text = match &choices.template {
         Some(template) => template.fill(|variable| value(mail, variable, &words)),
         None if words.is_empty() => mail.subject.clone(),
-        None => words,
+        None => words.clone(),
     };
-    let text = text.trim().to_owned();
+    let mut text = text.trim().to_owned();
+    if let Some(notice) = choices.attachment_notice.as_ref().filter(|_| !mail.attachments.is_empty()) {
+        text.push('\n');
+        text.push_str(&notice.fill(|variable| value(mail, variable, &words)));
+        text = text.trim().to_owned();
+    }
+    cuts.extend(mail.attachments.iter().take(MOST_NAMES).map(file));
     if text.is_empty() { Err(NoText::Empty) } else { Ok(Extract { text, cuts }) }
 }
 
@@ -199,89 +208,6 @@ fn without(words: &str, pattern: &regex::Regex, cuts: &mut Vec<Cut>) -> String {
     kept.trim_end().to_owned()
 }
 
-#[derive(Default)]
-struct Body {
-    lines: Vec<Line>,
-    hidden: String,
-}
-
-impl Body {
-    fn is_empty(&self) -> bool {
-        self.lines.iter().all(Line::is_blank)
-    }
-}
-
-/// The first plain text that is no attachment and not empty, else HTML, else an invitation.
-fn body(mail: &Mail<'_>, links: bool) -> Body {
-    let of = |wanted: fn(&str) -> bool, render: &dyn Fn(&Part<'_>) -> Body| {
-        let mut candidates = mail.parts.iter().filter(|p| wanted(&p.content_type.value) && readable(p)).take(20);
-        candidates.find_map(|p| Some(render(p)).filter(|b| !b.is_empty()))
-    };
-    of(is_plain, &|part| Body { lines: plain_lines(part), hidden: String::new() })
-        .or_else(|| {
-            of(|kind| kind == "text/html", &|part| {
-                let rendered = html::render(&decoded(part), links);
-                Body { lines: rendered.lines, hidden: rendered.hidden }
-            })
-        })
-        .or_else(|| {
-            of(|kind| kind == "text/calendar", &|part| Body {
-                lines: invitation(&decoded(part)),
-                hidden: String::new(),
-            })
-        })
-        .unwrap_or_default()
-}
-
-fn is_plain(kind: &str) -> bool {
-    matches!(kind, "text/plain" | "text" | "text/enriched" | "text/markdown")
-}
-
-/// Not to be saved, and not the machine's half of a report.
-fn readable(part: &Part<'_>) -> bool {
-    let report = part.around.last().is_some_and(|a| a == "multipart/report");
-    let machine = report && part.place > 0;
-    !part.is_attachment() && !machine
-}
-
-fn decoded(part: &Part<'_>) -> String {
-    let mut bytes = part.decoded();
-    let whole = bytes.len() <= MAX_BODY;
-    bytes.truncate(MAX_BODY);
-    let label = part.content_type.param("charset").map(str::to_owned);
-    let label = label.or_else(|| (part.content_type.value == "text/html").then(|| meta_charset(&bytes)).flatten());
-    let text = charset::decode(&bytes, label.as_deref());
-    let text = if whole { text } else { text.trim_end_matches(char::REPLACEMENT_CHARACTER).to_owned().into() };
-    text.replace("\r\n", "\n").replace('\r', "\n").replace('\0', "")
-}
-
-/// `charset=` in the first 1,024 octets of an HTML part whose header has none.
-fn meta_charset(bytes: &[u8]) -> Option<String> {
-    let start = String::from_utf8_lossy(&bytes[..bytes.len().min(1024)]).to_ascii_lowercase();
-    let (_, rest) = start.split_once("charset=")?;
-    let label: String = rest
-        .trim_start_matches(['"', '\''])
-        .chars()
-        .take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
-        .collect();
-    (!label.is_empty()).then_some(label)
-}
-
-fn plain_lines(part: &Part<'_>) -> Vec<Line> {
-    let is =
-        |name: &str, value: &str| part.content_type.param(name).is_some_and(|v| v.trim().eq_ignore_ascii_case(value));
-    let text = decoded(part);
-    let text = without_armor(&text);
-    if is("format", "flowed") { flowed::unflow(text, is("delsp", "yes")) } else { flowed::fixed(text) }
-}
-
-/// The inside of a clear-signed PGP message (RFC 9580 7), dash escapes left as they are.
-fn without_armor(text: &str) -> &str {
-    let Some(rest) = text.trim_start().strip_prefix("-----BEGIN PGP SIGNED MESSAGE-----") else { return text };
-    let inside = rest.split_once("\n\n").map_or(rest, |(_, inside)| inside);
-    inside.split_once("\n-----BEGIN PGP SIGNATURE-----").map_or(inside, |(words, _)| words)
-}
-
 fn value(mail: &Mail<'_>, variable: Variable, body: &str) -> String {
     let from = mail.from.clone().unwrap_or_default();
     match variable {
@@ -318,9 +244,16 @@ fn size(octets: usize) -> String {
     }
 }
 
+/// An attachment among what is not sent: its name, else its kind.
+fn file(attachment: &Attachment) -> Cut {
+    let name = attachment.name.as_deref().map(str::trim).filter(|name| !name.is_empty());
+    let kind = Some(attachment.kind.as_str()).filter(|kind| !kind.is_empty());
+    Cut { why: Why::Attachment, text: name.or(kind).unwrap_or("file").to_owned() }
+}
+
 /// `2 (a.pdf, b.png)`, or `0`.
 fn attachments(mail: &Mail<'_>) -> String {
-    let names: Vec<&str> = mail.attachments.iter().filter_map(|a| a.name.as_deref()).take(20).collect();
+    let names: Vec<&str> = mail.attachments.iter().filter_map(|a| a.name.as_deref()).take(MOST_NAMES).collect();
     let count = mail.attachments.len();
     if names.is_empty() { count.to_string() } else { format!("{count} ({})", names.join(", ")) }
 }

@@ -1,6 +1,6 @@
 //! DATA: the whole mail, one answer per recipient. 250 means that the store has it.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use super::{
     Accept, Handed, Inner, Listener, Outbound, Peer,
@@ -20,6 +20,9 @@ use crate::{
     smtp::{Envelope, LogIn, Recipient, Reply},
     store::{self, About, New, Origin, Original, OriginalId, Placed},
 };
+
+/// The words of a mail, by the account whose style they have and whether they are data.
+type Words = HashMap<(AccountName, bool), Result<String, Refusal>>;
 
 impl Accept for Outbound {
     async fn recipient(&self, listener: &Listener, peer: &Peer, envelope: &Envelope, recipient: &Recipient) -> Reply {
@@ -90,7 +93,7 @@ impl Inner {
         let handed = common.handed;
         let mut fates = Vec::with_capacity(handed.recipients.len());
         let mut groups = Vec::new();
-        let (mut words, mut buried) = (None, None);
+        let (mut words, mut buried) = (HashMap::new(), None);
         for (recipient, resolved) in handed.recipients.iter().zip(resolved) {
             fates.push(match resolved {
                 Err(refusal) => Fate::Refused(refusal, None),
@@ -184,7 +187,7 @@ impl Inner {
         common: &Common<'_>,
         recipient: &Recipient,
         phones: &Phones,
-        words: &mut Option<Result<String, Refusal>>,
+        words: &mut Words,
         known: &mut Option<AccountName>,
     ) -> Result<Vec<New>, Refusal> {
         self.automatic(common.mail)?;
@@ -202,7 +205,8 @@ impl Inner {
         *known = Some(who.clone());
         // A helper's account pays; whose words they are decides where reports and replies go.
         let author = if payer == who { allowance.clone() } else { self.author(&who, &allowance) };
-        let mut entries = Vec::new();
+        let style = self.settings.style.of(&allowance.wording);
+        let (mut entries, mut cut) = (Vec::new(), None);
         for target in &phones.targets {
             if let Limit::AtMost(_) = allowance.limit {
                 let Handed { peer, envelope, .. } = common.handed;
@@ -213,17 +217,25 @@ impl Inner {
             }
             for to in &target.to {
                 check(&allowance, Wish { to, params: &target.params })?;
-                let words = words.get_or_insert_with(|| self.words(common.mail)).clone()?;
+                let of = (payer.clone(), target.params.binary);
+                let words = words.entry(of).or_insert_with(|| {
+                    if target.params.binary { style.data(common.mail) } else { Ok(style.extract(common.mail)?.text) }
+                });
+                let words = words.as_deref().map_err(|refusal| (*refusal).clone())?;
                 let shaped = if target.params.binary {
-                    self.shape_binary(&words, &target.params, allowance.max_parts)?
+                    style.shape_binary(words, &target.params, allowance.max_parts)?
                 } else {
-                    self.shape_text(&words, &target.params, allowance.max_parts)?
+                    style.shape_text(words, &target.params, allowance.max_parts)?
                 };
+                if let Some(shaped) = shaped.iter().find(|shaped| shaped.cut && style.truncation_notice) {
+                    cut = cut.or_else(|| self.cut_notice(common, recipient, &author, words, shaped));
+                }
                 for (piece, shaped) in shaped.into_iter().enumerate() {
                     entries.push(self.made(common, recipient, &author, &allowance, to, &target.params, shaped, piece));
                 }
             }
         }
+        entries.extend(cut);
         Ok(entries)
     }
 

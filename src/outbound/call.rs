@@ -7,6 +7,7 @@ use super::{
     accept::id_of,
     entry::{Made, down, fingerprint},
     rcpt::{Refusal, check, over_quota, refuse},
+    shape::MOST,
 };
 use crate::{
     accounts::{self, Limit, Wish},
@@ -76,11 +77,14 @@ impl Outbound {
         for to in &target.to {
             check(&allowance, Wish { to, params })?;
         }
+        let style = inner.settings.style.of(&allowance.wording);
+        // `sms.max_parts` is for mails: a program is cut where it asks for it, or its account says so.
+        let most = if inner.accounts.caps_parts(&who) { allowance.max_parts } else { MOST };
         let shaped = if params.binary {
             let data = data.trim().to_owned();
-            inner.shape_binary(&url_safe(&data), params, allowance.max_parts)?
+            style.shape_binary(&url_safe(&data), params, most)?
         } else {
-            inner.shape_call(&data, params, allowance.max_parts, inner.accounts.caps_parts(&who))?
+            style.shape_call(&data, params, most)?
         };
         let now = inner.clock.now();
         let mut own = inner.addresses(&allowance, params.reply.as_ref(), params.reply.as_ref());

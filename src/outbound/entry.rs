@@ -99,8 +99,15 @@ impl Inner {
         }
         let mut results = Vec::with_capacity(groups.len());
         for group in groups {
+            let texts: Vec<bool> = group.iter().map(|new| new.payload.text().is_some()).collect();
             let placed = self.put_all(group, true, door).await;
-            results.push(placed.and_then(|all| all.into_iter().collect()));
+            // Notices go with their text and are not what the answer names.
+            results.push(placed.and_then(|all| {
+                let mut texts = texts.iter();
+                let mut all = all.into_iter().collect::<Result<Vec<_>, _>>()?;
+                all.retain(|_| *texts.next().unwrap_or(&true));
+                Ok(all)
+            }));
         }
         results
     }

@@ -8,6 +8,7 @@
 //! | mail → words → segments | `shape` |
 //! | DATA: all of it, one answer per recipient | `accept` |
 //! | SMTP: one answer for all of them | `one_answer` |
+//! | the sender is told that his text was cut | `told` |
 //! | the classic HTTP call | `call` |
 //!
 //! Nothing is promised before the store has it; every refusal has its code and changes nothing.
@@ -23,6 +24,7 @@ mod null;
 mod one_answer;
 mod rcpt;
 mod shape;
+mod told;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -32,15 +34,13 @@ use std::{
 
 pub use door::{Accept, Evidence, Handed, Listener, Peer};
 pub use rcpt::{Refusal, bad_address};
-pub use shape::Overflow;
+pub use shape::{Shaped, Style};
 
 use crate::{
     accounts::{Accounts, Brakes},
     address::{Domains, Helper, Mailbox, Node},
     ground::{Clock, GatewayId},
-    mail::Choices,
     report::Reporter,
-    sms::{national::Language, tidy::Transliterate},
     store::Store,
 };
 
@@ -52,13 +52,8 @@ pub struct Settings {
     pub node: Node,
     /// Where `postmaster@` and `abuse@` of the SMS domains go.
     pub postmaster: Mailbox,
-    pub choices: Choices,
-    pub transliterate: Transliterate,
-    pub overflow: Overflow,
-    /// National language tables to count with: those that every gateway will use.
-    pub shift_tables: Vec<Language>,
-    /// Sent when a mail has no words at all; `None`: refused.
-    pub placeholder: Option<String>,
+    /// `[sms]`: how mails become texts.
+    pub style: Style,
     /// `queue.expire`.
     pub expire: Duration,
     /// `queue.warn_after`.

@@ -3,8 +3,11 @@
 //! A report is a mail of ours in the same queue. Whom nobody may tell (null sender, NOTIFY=NEVER, an auto-reply)
 //! leaves a dead letter instead. Words and structure are made by `mail::report`; who is told is decided here.
 
+mod cut;
+
 use std::{sync::Arc, time::Duration};
 
+pub use cut::Cut;
 use sha2::{Digest, Sha256};
 
 use crate::{
@@ -186,6 +189,7 @@ impl Reporter {
             text,
             date: self.clock.now(),
             message_id: &message_id,
+            in_reply_to: None,
             host: &self.settings.hostname,
         });
         let bytes = match written {

@@ -14,6 +14,19 @@ use super::{
     udh::Concat,
 };
 
+/// What happens to words that take more segments than allowed (`sms.overflow`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Overflow {
+    /// Cut at a word border, with an ellipsis.
+    #[default]
+    Truncate,
+    Reject,
+    /// Several messages of one segment each.
+    Separate,
+    /// Sent whole.
+    Pass,
+}
+
 /// Words cut to fit.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Fitted {

@@ -4,11 +4,13 @@
 mod brakes;
 mod calls;
 mod discreet;
+mod header;
 mod ladder;
 mod loops;
 mod outbound;
 mod secure;
 mod smtp;
+mod wording;
 
 use libtest_mimic::Trial;
 
@@ -30,6 +32,8 @@ pub fn trials() -> Vec<Trial> {
         discreet::trials(),
         smtp::trials(),
         secure::trials(),
+        wording::trials(),
+        header::trials(),
     ]
     .into_iter()
     .flatten()
