@@ -14,6 +14,7 @@ pub mod sms;
 pub mod smtp;
 pub mod mail;
 pub mod routing;
+pub mod rules;
 
 // voice: one function per kind of log line, every metric, masking
 pub mod observe;

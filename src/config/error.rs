@@ -6,6 +6,7 @@
 use std::{fmt, ops::Range, path::PathBuf, sync::Arc};
 
 use crate::ground::outcome::one_line;
+pub(super) use crate::ground::written::suggestion;
 
 /// The longest cause, in octets.
 const CAUSE: usize = 500;
@@ -137,38 +138,6 @@ impl fmt::Display for Errors {
 
 impl std::error::Error for Errors {}
 
-/// `; did you mean …?` where one of `known` is close to `given`.
-pub(super) fn suggestion<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> String {
-    let given = given.to_lowercase();
-    known
-        .into_iter()
-        .map(|word| (distance(&given, word), word))
-        .filter(|(far, word)| *far <= (word.len() / 3).clamp(1, 3))
-        .min()
-        .map(|(_, word)| format!("; did you mean `{word}`?"))
-        .unwrap_or_default()
-}
-
-/// Optimal string alignment distance: insert, delete, replace, swap neighbours.
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().take(64).collect(), b.chars().take(64).collect());
-    let mut before: Vec<usize> = Vec::new();
-    let mut last: Vec<usize> = (0..=b.len()).collect();
-    for i in 1..=a.len() {
-        let mut row = vec![i];
-        for j in 1..=b.len() {
-            let replace = last[j - 1] + usize::from(a[i - 1] != b[j - 1]);
-            let mut best = replace.min(last[j] + 1).min(row[j - 1] + 1);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                best = best.min(before[j - 2] + 1);
-            }
-            row.push(best);
-        }
-        before = std::mem::replace(&mut last, row);
-    }
-    last.last().copied().unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -195,13 +164,5 @@ mod tests {
         assert_eq!(s.inside(&(4..19), "http://x/%no%", 9), 14);
         assert_eq!(s.inside(&(24..33), "ab", 1), 29);
         assert_eq!(s.inside(&(38..44), "a\tb", 2), 38, "escapes: the beginning of the value");
-    }
-
-    #[test]
-    fn suggestions_are_close_or_absent() {
-        assert_eq!(suggestion("doamins", ["domains", "hostname"]), "; did you mean `domains`?");
-        assert_eq!(suggestion("bindd", ["bind", "kind"]), "; did you mean `bind`?");
-        assert_eq!(suggestion("zzz", ["domains", "id"]), "");
-        assert_eq!(suggestion("", ["id"]), "");
     }
 }

@@ -9,10 +9,12 @@ use regex::Regex;
 use serde::{Deserialize, Deserializer};
 use toml::{Spanned, Value};
 
+pub use crate::ground::written::quoted;
+
 use super::{error::suggestion, schema::article};
 use crate::{
     address::{Mailbox, Region, SenderId},
-    ground::{AccountName, GatewayId, outcome::one_line},
+    ground::{AccountName, GatewayId, written::duration},
 };
 
 /// A value as written: where it stands, and what it was read as.
@@ -49,12 +51,6 @@ impl<'de, T: Read> Deserialize<'de> for Setting<T> {
 /// The string that `value` is, or what it is instead.
 pub fn text(value: &Value) -> Result<&str, Wrong> {
     value.as_str().ok_or_else(|| format!("expected a string, found {}", article(value.type_str())).into())
-}
-
-/// A value in backticks, one line, cut.
-pub fn quoted(given: &str) -> String {
-    let line = one_line(given, 80);
-    if line.len() < given.trim().len() { format!("`{line}…`") } else { format!("`{line}`") }
 }
 
 /// One of a closed set of words.
@@ -111,38 +107,12 @@ impl<const LO: u64, const HI: u64> Read for Within<LO, HI> {
     }
 }
 
-/// The longest duration: ten years.
-const LONGEST: Duration = Duration::from_secs(3650 * 86_400);
-
 impl Read for Duration {
     fn read(value: &Value) -> Result<Self, Wrong> {
         if let Some(n) = value.as_integer() {
             return Err(format!("a duration has a unit: \"{n}s\" for seconds, or ms, m, h, d").into());
         }
-        let given = text(value)?;
-        let end = given.find(|c: char| !c.is_ascii_digit()).unwrap_or(given.len());
-        let (digits, unit) = given.split_at(end);
-        let millis: u64 = match unit {
-            "ms" => 1,
-            "s" => 1_000,
-            "m" => 60_000,
-            "h" => 3_600_000,
-            "d" => 86_400_000,
-            "" => return Err(format!("{} has no unit: ms, s, m, h or d", quoted(given)).into()),
-            _ => {
-                let hint = if digits.is_empty() { "a duration is a number and a unit" } else { "the units are" };
-                return Err(
-                    format!("{} is no duration: {hint} ms, s, m, h or d, such as \"30s\"", quoted(given)).into()
-                );
-            }
-        };
-        let Ok(n) = digits.parse::<u64>() else {
-            return Err(format!("{} is no duration: such as \"30s\" or \"5d\"", quoted(given)).into());
-        };
-        match n.checked_mul(millis).map(Duration::from_millis) {
-            Some(duration) if duration <= LONGEST => Ok(duration),
-            _ => Err(format!("{} is longer than ten years", quoted(given)).into()),
-        }
+        duration(text(value)?).map_err(Wrong::from)
     }
 }
 

@@ -7,6 +7,7 @@ pub mod clock;
 pub mod id;
 pub mod outcome;
 pub mod secret;
+pub mod written;
 
 pub use backoff::Backoff;
 pub use clock::{Clock, Hand, Timestamp};

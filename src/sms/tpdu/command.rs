@@ -5,7 +5,7 @@
 use super::{Address, Reader, TpduError};
 
 /// What the service centre shall do (9.2.3.19).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Command {
     /// TP-SRR: report on the command itself.
     pub report: bool,
@@ -18,6 +18,13 @@ pub struct Command {
     pub number: u8,
     pub to: Address,
     pub data: Vec<u8>,
+}
+
+/// Without number and data.
+impl std::fmt::Debug for Command {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Command({}, {}, data[{}])", self.kind, self.reference, self.data.len())
+    }
 }
 
 impl Command {

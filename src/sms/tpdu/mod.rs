@@ -126,7 +126,6 @@ pub fn guess(octets: &[u8]) -> Result<(Option<Address>, Tpdu), TpduError> {
 const MOST_SMSC: usize = 16;
 
 /// Octets one after the other.
-#[derive(Debug)]
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {

@@ -1,0 +1,179 @@
+//! Actions: what a rule does to a message, and what is to be done after the commit.
+
+use std::{fmt, time::Duration};
+
+use super::{facts::Urgency, mask::Pii, pattern::Pattern, template::Template};
+
+/// What an edit changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    To,
+    Body,
+    Header(String),
+}
+
+/// One action as written.
+#[derive(Debug, Clone)]
+pub enum Action {
+    SetHeader {
+        name: String,
+        value: Template,
+    },
+    AddHeader {
+        name: String,
+        value: Template,
+    },
+    DeleteHeader(String),
+    /// `$1` replacement; skipped where the pattern does not match.
+    Edit {
+        place: Place,
+        pattern: Pattern,
+        by: Template,
+    },
+    /// Gateway or group.
+    Gateway(String),
+    SetSender(Template),
+    Priority(Urgency),
+    Body(Template),
+    /// To so many characters.
+    Truncate(usize),
+    /// Instead of where it goes: a mail address, or `sms:…`.
+    Forward {
+        to: Template,
+        account: Option<String>,
+    },
+    /// Beside where it goes: a mail address, `sms:…`, or a folder `alice/SMS`.
+    Copy {
+        to: Where,
+        account: Option<String>,
+    },
+    Move(Template),
+    ReplyMail {
+        subject: Template,
+        text: Template,
+    },
+    ReplySms {
+        text: Template,
+        /// Who is charged.
+        account: String,
+    },
+    Accept,
+    Reject(Template),
+    Discard,
+    Hold(Template),
+    Quarantine,
+    Run {
+        program: Vec<Template>,
+        timeout: Duration,
+        wait: Option<Duration>,
+    },
+    Call {
+        url: Template,
+        /// `Some`: POST with this body, a form.
+        body: Option<Template>,
+        timeout: Duration,
+        wait: Option<Duration>,
+    },
+    Sql {
+        statement: String,
+        values: Vec<Template>,
+    },
+    Log(Template),
+    Set {
+        name: String,
+        value: Template,
+    },
+    Mask(Pii),
+    Stop,
+}
+
+/// Where a copy goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Where {
+    /// A mail address, or `sms:…`.
+    Address(Template),
+    /// `mailbox/folder`.
+    Folder(Template),
+}
+
+impl Action {
+    /// Every kind, by the word of rule files: for the runner that wants a case of each.
+    pub const WORDS: [&str; 25] = [
+        "set_header",
+        "add_header",
+        "delete_header",
+        "edit",
+        "gateway",
+        "set_sender",
+        "priority",
+        "body",
+        "truncate",
+        "forward",
+        "copy",
+        "move",
+        "reply_mail",
+        "reply_sms",
+        "accept",
+        "reject",
+        "discard",
+        "hold",
+        "quarantine",
+        "run",
+        "call",
+        "sql",
+        "log",
+        "set",
+        "mask",
+    ];
+}
+
+/// May a program or a URL say what becomes of the message before it is committed? At most so long is waited for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wait(pub Option<Duration>);
+
+/// Something to be done after the commit, with its values. Written by rules, carried out from the queue.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Errand {
+    /// A mail of the message to this address.
+    Mail { to: String },
+    /// A text; the account is charged.
+    Sms { to: String, text: String, account: Option<String> },
+    /// An answer to whoever wrote, by mail.
+    ReplyMail { subject: String, text: String },
+    /// An answer to whoever wrote, by SMS.
+    ReplySms { text: String, account: String },
+    /// Into a folder by IMAP: `alice/SMS`.
+    Append { folder: String },
+    /// A program with its arguments.
+    Run { program: Vec<String>, timeout: Duration, wait: Wait },
+    /// An HTTP request.
+    Call { url: String, body: Option<String>, timeout: Duration, wait: Wait },
+    /// A named statement with bound values.
+    Sql { statement: String, values: Vec<String> },
+    /// A line for the log.
+    Log(String),
+}
+
+/// Without values: they hold words and numbers.
+impl fmt::Debug for Errand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+impl Errand {
+    /// What it is, in a word.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Mail { .. } => "mail",
+            Self::Sms { .. } => "sms",
+            Self::ReplyMail { .. } => "reply_mail",
+            Self::ReplySms { .. } => "reply_sms",
+            Self::Append { .. } => "append",
+            Self::Run { .. } => "run",
+            Self::Call { .. } => "call",
+            Self::Sql { .. } => "sql",
+            Self::Log(_) => "log",
+        }
+    }
+}

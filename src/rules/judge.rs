@@ -1,0 +1,319 @@
+//! Judging: rules in their order over one message. Cannot fail, always ends.
+//!
+//! A rule that matches does its actions in order; an edit whose pattern does not match is skipped and the rest runs. A
+//! stop, a reject, a discard and an accept end the looking. What was changed is seen by the rules that follow.
+
+use super::{
+    action::{Action, Errand, Place, Wait, Where},
+    condition::Sets,
+    facts::Facts,
+    read::{Rule, Ruleset},
+    to::To,
+    trace::{Looked, Trace},
+};
+
+/// What becomes of the message.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Fate {
+    Pass,
+    /// It waits for a person.
+    Hold(String),
+    /// Kept apart, and nothing is sent.
+    Quarantine,
+    /// With the words for the sender.
+    Reject(String),
+    /// Gone, with a line in the log.
+    Discard,
+    /// It went elsewhere: into a folder, or to the address that it was forwarded to.
+    Moved,
+}
+
+/// Without the words.
+impl std::fmt::Debug for Fate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Pass => "Pass",
+            Self::Hold(_) => "Hold",
+            Self::Quarantine => "Quarantine",
+            Self::Reject(_) => "Reject",
+            Self::Discard => "Discard",
+            Self::Moved => "Moved",
+        })
+    }
+}
+
+/// What follows.
+#[derive(Clone)]
+pub struct Judgement {
+    /// The message as the rules left it.
+    pub facts: Facts,
+    pub fate: Fate,
+    /// The number or name to show, where a rule set it.
+    pub sender: Option<String>,
+    pub then: Vec<Errand>,
+    /// The rule that decided the fate or changed `To:` last: reports name it.
+    pub by: Option<String>,
+    pub trace: Trace,
+}
+
+/// Without words, numbers and values that were looked at.
+impl std::fmt::Debug for Judgement {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Judgement({:?}, {:?}, by {:?})", self.fate, self.then, self.by)
+    }
+}
+
+/// Texts that rules make grow no larger than this, octets.
+const LONGEST: usize = 64 << 10;
+/// Errands of one message at most.
+const MOST_ERRANDS: usize = 100;
+
+struct Hand<'a> {
+    facts: Facts,
+    fate: Fate,
+    sender: Option<String>,
+    then: Vec<Errand>,
+    by: Option<String>,
+    sets: Sets<'a>,
+}
+
+/// Looks at every rule of the message's direction.
+pub fn judge(rules: &Ruleset, facts: Facts) -> Judgement {
+    let direction = facts.direction;
+    let mut hand =
+        Hand { facts, fate: Fate::Pass, sender: None, then: Vec::new(), by: None, sets: Sets::new(rules.sets()) };
+    let mut trace = Trace::default();
+    for rule in rules.rules().iter().filter(|rule| rule.active && rule.direction == direction) {
+        let mut conditions = Vec::new();
+        let matched = rule.when.holds(&hand.facts, &hand.sets, &mut conditions);
+        let mut changes = Vec::new();
+        let ends = matched && hand.follow(rule, &mut changes);
+        trace.0.push(Looked { rule: rule.title.clone(), place: rule.place.clone(), matched, conditions, changes });
+        if ends {
+            break;
+        }
+    }
+    let Hand { facts, fate, sender, then, by, .. } = hand;
+    Judgement { facts, fate, sender, then, by, trace }
+}
+
+impl Hand<'_> {
+    /// Does what the rule says; `true` when nothing more is looked at.
+    fn follow(&mut self, rule: &Rule, changes: &mut Vec<String>) -> bool {
+        for action in &rule.then {
+            let (done, ends) = self.act(action, rule);
+            changes.push(done);
+            if ends {
+                return true;
+            }
+        }
+        rule.stop
+    }
+
+    fn act(&mut self, action: &Action, rule: &Rule) -> (String, bool) {
+        // Before anything is read anew: what was found in the old values holds no more.
+        self.sets.forget();
+        let facts = &self.facts;
+        let then = |hand: &mut Self, errand: Errand| {
+            let word = errand.word();
+            if hand.then.len() >= MOST_ERRANDS {
+                return (format!("{word}: left out, there are {MOST_ERRANDS} already"), false);
+            }
+            hand.then.push(errand);
+            (format!("then: {word}"), false)
+        };
+        match action {
+            Action::SetHeader { name, value } => {
+                let value = one_line(&value.expand(facts));
+                (self.set_header(name, value, rule), false)
+            }
+            Action::AddHeader { name, value } => {
+                let value = one_line(&value.expand(facts));
+                self.facts.headers.push((name.clone(), value));
+                (format!("added header {name}"), false)
+            }
+            Action::DeleteHeader(name) => {
+                let before = self.facts.headers.len();
+                self.facts.headers.retain(|(n, _)| !n.eq_ignore_ascii_case(name));
+                (format!("deleted {} of header {name}", before - self.facts.headers.len()), false)
+            }
+            Action::Edit { place, pattern, by } => {
+                let by = by.expand(facts);
+                (self.edit(place, pattern, &by, rule), false)
+            }
+            Action::Gateway(id) => {
+                self.facts.to.at = Some(id.clone());
+                self.by = Some(rule.title.clone());
+                (format!("gateway {id}"), false)
+            }
+            Action::SetSender(value) => {
+                self.sender = Some(one_line(&value.expand(facts))).filter(|sender| !sender.is_empty());
+                ("set the sender to show".to_owned(), false)
+            }
+            Action::Priority(urgency) => {
+                self.facts.urgency = *urgency;
+                (format!("priority {}", urgency.word()), false)
+            }
+            Action::Body(value) => {
+                self.facts.body = bounded(value.expand(facts));
+                ("set the body".to_owned(), false)
+            }
+            Action::Truncate(most) => {
+                self.facts.body = truncated(facts.body.as_str(), *most);
+                (format!("truncated to {most} characters"), false)
+            }
+            Action::Mask(set) => {
+                self.facts.body = set.masked(&facts.body);
+                for (_, value) in &mut self.facts.headers {
+                    *value = set.masked(value);
+                }
+                (format!("masked {}", set.word()), false)
+            }
+            Action::Set { name, value } => {
+                let value = bounded(value.expand(facts));
+                self.facts.variables.insert(name.clone(), value);
+                (format!("set variable {name}"), false)
+            }
+            Action::Forward { to, account } => {
+                let to = to.expand(facts);
+                self.fate(Fate::Moved, rule);
+                then(self, sent(to, &self.facts, account))
+            }
+            Action::Copy { to: Where::Address(to), account } => {
+                let to = to.expand(facts);
+                then(self, sent(to, &self.facts, account))
+            }
+            Action::Copy { to: Where::Folder(folder), .. } => {
+                let folder = folder.expand(facts);
+                then(self, Errand::Append { folder })
+            }
+            Action::Move(folder) => {
+                let folder = folder.expand(facts);
+                self.fate(Fate::Moved, rule);
+                then(self, Errand::Append { folder })
+            }
+            Action::ReplyMail { subject, text } => {
+                let (subject, text) = (one_line(&subject.expand(facts)), bounded(text.expand(facts)));
+                then(self, Errand::ReplyMail { subject, text })
+            }
+            Action::ReplySms { text, account } => {
+                let text = bounded(text.expand(facts));
+                then(self, Errand::ReplySms { text, account: account.clone() })
+            }
+            Action::Run { program, timeout, wait } => {
+                let program = program.iter().map(|word| word.expand(facts).replace('\0', "")).collect();
+                then(self, Errand::Run { program, timeout: *timeout, wait: Wait(*wait) })
+            }
+            Action::Call { url, body, timeout, wait } => {
+                let (url, body) = (url.expand_url(facts), body.as_ref().map(|body| body.expand_url(facts)));
+                then(self, Errand::Call { url, body, timeout: *timeout, wait: Wait(*wait) })
+            }
+            Action::Sql { statement, values } => {
+                let values = values.iter().map(|value| value.expand(facts)).collect();
+                then(self, Errand::Sql { statement: statement.clone(), values })
+            }
+            Action::Log(line) => {
+                let line = one_line(&line.expand(facts));
+                then(self, Errand::Log(line))
+            }
+            Action::Hold(why) => {
+                let why = one_line(&why.expand(facts));
+                (self.fate(Fate::Hold(why), rule), false)
+            }
+            Action::Quarantine => (self.fate(Fate::Quarantine, rule), false),
+            Action::Reject(words) => {
+                let words = one_line(&words.expand(facts));
+                (self.fate(Fate::Reject(words), rule), true)
+            }
+            Action::Discard => (self.fate(Fate::Discard, rule), true),
+            Action::Accept => (self.fate(Fate::Pass, rule), true),
+            Action::Stop => ("stop".to_owned(), true),
+        }
+    }
+
+    fn fate(&mut self, fate: Fate, rule: &Rule) -> String {
+        let words = format!("{fate:?}").to_lowercase();
+        self.fate = fate;
+        self.by = Some(rule.title.clone());
+        words
+    }
+
+    fn set_header(&mut self, name: &str, value: String, rule: &Rule) -> String {
+        if name.eq_ignore_ascii_case("To") {
+            self.facts.to = To::read(&value);
+            self.by = Some(rule.title.clone());
+            return "set To:".to_owned();
+        }
+        match self.facts.headers.iter_mut().find(|(n, _)| n.eq_ignore_ascii_case(name)) {
+            Some((_, old)) => *old = value,
+            None => self.facts.headers.push((name.to_owned(), value)),
+        }
+        format!("set header {name}")
+    }
+
+    fn edit(&mut self, place: &Place, pattern: &super::pattern::Pattern, by: &str, rule: &Rule) -> String {
+        let done = |yes: bool, what: &str| match yes {
+            true => format!("edited {what}"),
+            false => format!("{what}: the pattern does not match, skipped"),
+        };
+        match place {
+            Place::To => match pattern.replace(&self.facts.to.to_string(), by) {
+                Some(new) => {
+                    self.facts.to = To::read(&one_line(&new));
+                    self.by = Some(rule.title.clone());
+                    done(true, "To:")
+                }
+                None => done(false, "To:"),
+            },
+            Place::Body => match pattern.replace(&self.facts.body, by) {
+                Some(new) => {
+                    self.facts.body = bounded(new);
+                    done(true, "the body")
+                }
+                None => done(false, "the body"),
+            },
+            Place::Header(name) => {
+                let mut any = false;
+                for (n, value) in &mut self.facts.headers {
+                    if n.eq_ignore_ascii_case(name)
+                        && let Some(new) = pattern.replace(value, by)
+                    {
+                        *value = one_line(&new);
+                        any = true;
+                    }
+                }
+                done(any, &format!("header {name}"))
+            }
+        }
+    }
+}
+
+/// To a mail address, or to a phone with the words as they are now.
+fn sent(to: String, facts: &Facts, account: &Option<String>) -> Errand {
+    let is_sms = to.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("sms:"));
+    match is_sms {
+        true => Errand::Sms { to, text: facts.body.clone(), account: account.clone() },
+        false => Errand::Mail { to },
+    }
+}
+
+/// Nothing that rules make breaks a line of a header or a log.
+fn one_line(value: &str) -> String {
+    crate::ground::outcome::one_line(value, 2_000)
+}
+
+fn bounded(mut value: String) -> String {
+    if value.len() > LONGEST {
+        let mut end = LONGEST;
+        while !value.is_char_boundary(end) {
+            end -= 1;
+        }
+        value.truncate(end);
+    }
+    value
+}
+
+fn truncated(text: &str, most: usize) -> String {
+    use unicode_segmentation::UnicodeSegmentation as _;
+    text.graphemes(true).take(most).collect()
+}

@@ -1,0 +1,34 @@
+//! Rules: content filters for both directions. Files become a [`Ruleset`]; [`judge`] says what follows for a message.
+//!
+//! | step | file |
+//! |---|---|
+//! | TOML or XML → a tree with places | `tree`, `xml` |
+//! | tree → rules, every error with file, line, column and rule | `read`, `condition`, `action` |
+//! | what is known of a message, and what rules change of it | `facts`, `to` |
+//! | facts → what follows, with a trace | `judge` |
+//!
+//! Pure: no file, socket or clock. Lists, results of SQL statements and rates are gathered by the caller before
+//! [`judge`], which cannot fail and always ends: patterns are linear, or bounded in their steps.
+
+pub mod action;
+mod build;
+pub mod calendar;
+pub mod condition;
+pub mod facts;
+pub mod judge;
+pub mod mask;
+pub mod pattern;
+pub mod read;
+pub mod template;
+pub mod to;
+pub mod trace;
+pub mod tree;
+pub mod xml;
+
+pub use action::{Action, Errand, Wait};
+pub use calendar::Calendar;
+pub use condition::{Condition, Field, Items, Op, Test};
+pub use facts::{Direction, Facts};
+pub use judge::{Fate, Judgement, judge};
+pub use read::{Known, Rule, RuleError, Ruleset, Source};
+pub use trace::Trace;
