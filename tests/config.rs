@@ -173,7 +173,7 @@ fn examples_of_the_docs() {
             .split("\n\n")
             .filter(|table| {
                 let header = table.lines().next().unwrap_or_default().split(']').next().unwrap_or_default();
-                !(header.starts_with("[[") && part.contains(header))
+                !(header.starts_with('[') && part.contains(header))
             })
             .collect();
         let text = format!("{}\n\n{part}", tables.join("\n\n"));

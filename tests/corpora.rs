@@ -35,6 +35,7 @@ checks! {
     report = "../fuzz/checks/report.rs",
     segments = "../fuzz/checks/segments.rs",
     session = "../fuzz/checks/session.rs",
+    seven_bit = "../fuzz/checks/seven_bit.rs",
     template = "../fuzz/checks/template.rs",
     tpdu = "../fuzz/checks/tpdu.rs",
     udh = "../fuzz/checks/udh.rs",

@@ -1,5 +1,7 @@
 //! HTTP gateways against a provider that misbehaves, and the handset.
 
+mod peers;
+
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
@@ -28,7 +30,7 @@ use crate::support::{
 
 pub fn trials() -> Vec<Trial> {
     let t = |name: &str, test: fn()| trial(&format!("gateway::{name}"), test);
-    vec![
+    let own = vec![
         t("a_text_goes_out_by_get", || run_async(a_text_goes_out_by_get())),
         t("a_text_goes_out_by_post", || run_async(a_text_goes_out_by_post())),
         t("answers_become_outcomes", || run_async(answers_become_outcomes())),
@@ -48,7 +50,8 @@ pub fn trials() -> Vec<Trial> {
         t("a_proxy_is_used_with_its_login", || run_async(a_proxy_is_used_with_its_login())),
         t("settings_that_cannot_start", || run_async(settings_that_cannot_start())),
         t("the_handset_keeps_what_it_was_sent", || run_async(the_handset_keeps_what_it_was_sent())),
-    ]
+    ];
+    own.into_iter().chain(peers::trials()).collect()
 }
 
 const URL: &str = "/send?user=me&pass=hunter2&to=%number%&text=%data%&udh=%udh;hex%";

@@ -5,8 +5,8 @@ use std::time::Duration;
 use libtest_mimic::Trial;
 use martlet::{
     address::Mailbox,
-    ground::{Fault, Outcome, Scope},
-    mailbox::{Client, Settings, Url},
+    ground::{Fault, Outcome, Scope, Secret},
+    mailbox::{Client, Login, Settings, Tls, Url},
 };
 
 use crate::support::{
@@ -29,7 +29,9 @@ pub fn trials() -> Vec<Trial> {
         add("a_broken_line_behind_the_dot_is_later", |l| run_async(a_broken_line_behind_the_dot_is_later(l)));
         add("a_silent_server_is_given_up", |l| run_async(a_silent_server_is_given_up(l)));
         add("nonsense_is_later", |l| run_async(nonsense_is_later(l)));
-        add("eight_bits_are_told_or_refused", |l| run_async(eight_bits_are_told_or_refused(l)));
+        add("eight_bits_are_told_or_encoded", |l| run_async(eight_bits_are_told_or_encoded(l)));
+        add("a_login_goes_first", |l| run_async(a_login_goes_first(l)));
+        add("starttls_or_nothing", |l| run_async(starttls_or_nothing(l)));
         add("no_server_is_later", |l| run_async(no_server_is_later(l)));
     }
     trials
@@ -38,10 +40,18 @@ pub fn trials() -> Vec<Trial> {
 const MAIL: &[u8] = b"Subject: x\r\n\r\nhello\r\n";
 
 fn client(lmtp: bool, mta: &Mta, timeout: Duration) -> Client {
+    made(settings(lmtp, mta, timeout))
+}
+
+fn settings(lmtp: bool, mta: &Mta, timeout: Duration) -> Settings {
     let addr = mta.addr.expect("on TCP");
     let (host, port) = (addr.ip().to_string(), addr.port());
     let url = if lmtp { Url::LmtpTcp { host, port } } else { Url::Smtp { host, port } };
-    Client::new(Settings { url, hostname: "sms.test".to_owned(), timeout })
+    Settings::new(url, "sms.test".to_owned(), timeout)
+}
+
+fn made(settings: Settings) -> Client {
+    Client::new(settings).expect("sound settings")
 }
 
 async fn pair(lmtp: bool, scripts: Vec<Script>) -> (Client, Mta) {
@@ -88,7 +98,7 @@ async fn lmtp_over_a_unix_socket() {
     let path = dir.path().join("lmtp.sock");
     let mut mta = Mta::unix(&path);
     let url = Url::LmtpUnix(path);
-    let client = Client::new(Settings { url, hostname: "sms.test".to_owned(), timeout: Duration::from_secs(20) });
+    let client = made(Settings::new(url, "sms.test".to_owned(), Duration::from_secs(20)));
     assert!(matches!(deliver(&client, MAIL).await, Outcome::Sent(_)));
     assert_eq!(mta.data().await.1, [MAIL, b".\r\n"].concat());
 }
@@ -213,15 +223,94 @@ async fn nonsense_is_later(lmtp: bool) {
     }
 }
 
-async fn eight_bits_are_told_or_refused(lmtp: bool) {
+async fn eight_bits_are_told_or_encoded(lmtp: bool) {
     let plain: Script = &[("LHLO", Deed::Say(b"250 mta.test\r\n")), ("EHLO", Deed::Say(b"250 mta.test\r\n"))];
     let (client, mut mta) = pair(lmtp, vec![]).await;
     assert!(matches!(deliver(&client, "é\r\n".as_bytes()).await, Outcome::Sent(_)));
     assert!(mta.rest().contains(&line(1, "MAIL FROM:<bounce@sms.test> BODY=8BITMIME")));
     let (client, mut mta) = pair(lmtp, vec![plain]).await;
-    let outcome = deliver(&client, "é\r\n".as_bytes()).await;
-    assert!(matches!(outcome, Outcome::Never(fault) if fault.code.to_string() == "5.6.3"));
-    assert!(!mta.rest().iter().any(|came| matches!(came, Came::Line(_, l) if l.starts_with("MAIL"))));
+    let mail = "Content-Type: text/plain; charset=utf-8\n\nein Café, später\n.\nQUIT\n";
+    assert!(matches!(deliver(&client, mail.as_bytes()).await, Outcome::Sent(_)));
+    let (_, data) = mta.data().await;
+    let wanted = "Content-Type: text/plain; charset=utf-8\r\nMIME-Version: 1.0\r\n\
+                  Content-Transfer-Encoding: quoted-printable\r\n\r\nein Caf=C3=A9, sp=C3=A4ter\r\n=2E\r\nQUIT\r\n.\r\n";
+    assert_eq!(String::from_utf8_lossy(&data), wanted);
+}
+
+/// Over a line without TLS to a server of this machine; every answer to it but 235 is ours to mend.
+async fn a_login_goes_first(lmtp: bool) {
+    const PLAIN: &[u8] = b"250-mta.test\r\n250 AUTH LOGIN PLAIN\r\n";
+    const LOGIN: &[u8] = b"250-mta.test\r\n250 AUTH CRAM-MD5 LOGIN\r\n";
+    const NONE: &[u8] = b"250-mta.test\r\n250 AUTH CRAM-MD5\r\n";
+    let hello = if lmtp { "LHLO" } else { "EHLO" };
+    type Case = (&'static [u8], &'static [u8], &'static [&'static str], Option<&'static str>);
+    let cases: [Case; 6] = [
+        (PLAIN, b"235 2.7.0 welcome\r\n", &["AUTH PLAIN AG1lAHB3"], None),
+        (PLAIN, b"535 5.7.8 who?\r\n", &["AUTH PLAIN AG1lAHB3"], Some("4.7.8")),
+        (PLAIN, b"454 4.7.0 later\r\n", &["AUTH PLAIN AG1lAHB3"], Some("4.7.0")),
+        (PLAIN, b"334 \r\n", &["AUTH PLAIN AG1lAHB3"], Some("4.5.0")),
+        (LOGIN, b"334 VXNlcm5hbWU6\r\n", &["AUTH LOGIN", "bWU=", "cHc="], None),
+        (NONE, b"", &[], Some("4.7.4")),
+    ];
+    for (offer, answer, said, fails) in cases {
+        let mut script = vec![(hello, Deed::Say(offer)), ("AUTH", Deed::Say(answer))];
+        script.push(("bWU=", Deed::Say(b"334 UGFzc3dvcmQ6\r\n")));
+        script.push(("cHc=", Deed::Say(b"235 2.7.0 welcome\r\n")));
+        let mut mta = Mta::tcp(vec![Box::leak(script.into_boxed_slice())]).await;
+        let mut settings = settings(lmtp, &mta, Duration::from_secs(20));
+        settings.login = Some(Login { user: "me".to_owned(), password: Secret::new("pw".to_owned()) });
+        let client = made(settings);
+        match (deliver(&client, MAIL).await, fails) {
+            (Outcome::Sent(_), None) => {
+                assert!(matches!(deliver(&client, MAIL).await, Outcome::Sent(_)), "on the kept connection");
+            }
+            (Outcome::Later(fault), Some(code)) => {
+                assert_eq!((fault.scope, fault.code.to_string().as_str()), (Scope::Gateway, code), "{}", fault.text);
+                assert!(!fault.text.contains("AG1l"), "{}", fault.text);
+            }
+            (outcome, _) => panic!("{}: {outcome:?}", String::from_utf8_lossy(answer)),
+        }
+        let came = mta.rest();
+        let lines: Vec<_> =
+            came.iter().filter_map(|c| if let Came::Line(1, l) = c { Some(l.as_str()) } else { None }).collect();
+        assert_eq!(lines[1..=said.len()], *said, "once, behind the greeting");
+        let mails = lines.iter().filter(|l| l.starts_with("MAIL")).count();
+        assert_eq!(mails, if fails.is_some() { 0 } else { 2 }, "{lines:?}");
+    }
+}
+
+/// STARTTLS asked of servers that do not give it, or whose answer somebody has lengthened on the way.
+async fn starttls_or_nothing(lmtp: bool) {
+    let nobody = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(nobody.path(), crate::support::talk::Identity::new("nobody", &["localhost"]).cert_pem)
+        .expect("write");
+    let hello = if lmtp { "LHLO" } else { "EHLO" };
+    let offered: &'static [u8] = b"250-mta.test\r\n250 STARTTLS\r\n";
+    for (offer, answer, code) in [
+        (&b"250-mta.test\r\n250 SIZE 1\r\n"[..], &b""[..], "4.7.4"),
+        (offered, b"454 4.7.0 no certificate\r\n", "4.7.4"),
+        (offered, b"220 go\r\n250-injected\r\n250 AUTH PLAIN\r\n", "4.4.2"),
+        (offered, b"220 go\r\nHTTP/1.1 this is no TLS\r\n", "4.4.2"),
+    ] {
+        let script: Script =
+            Box::leak(vec![(hello, Deed::Say(offer)), ("STARTTLS", Deed::Say(answer))].into_boxed_slice());
+        let mut mta = Mta::tcp(vec![script, script]).await;
+        let mut settings = settings(lmtp, &mta, Duration::from_secs(20));
+        settings.tls = Tls::Required;
+        settings.ca = Some(nobody.path().to_owned());
+        settings.login = Some(Login { user: "me".to_owned(), password: Secret::new("pw".to_owned()) });
+        let fault = later(deliver(&made(settings.clone()), MAIL).await);
+        assert_eq!((fault.scope, fault.code.to_string().as_str()), (Scope::Gateway, code), "{}", fault.text);
+        let said =
+            |came: &[Came], word: &str| came.iter().any(|c| matches!(c, Came::Line(_, l) if l.starts_with(word)));
+        let came = mta.rest();
+        assert!(!said(&came, "MAIL") && !said(&came, "AUTH"), "{came:?}");
+        if code == "4.7.4" {
+            // Where it is only welcome, the mail goes in clear.
+            (settings.tls, settings.login) = (Tls::Offered, None);
+            assert!(matches!(deliver(&made(settings), MAIL).await, Outcome::Sent(_)));
+        }
+    }
 }
 
 async fn no_server_is_later(lmtp: bool) {

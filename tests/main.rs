@@ -3,6 +3,7 @@
 //!
 //! Every module has `pub fn trials() -> Vec<Trial>` (see [`support::trial`]); `#[test]` does nothing here.
 
+mod back;
 mod cli;
 mod config;
 mod control;
@@ -26,6 +27,7 @@ mod words;
 fn main() -> std::process::ExitCode {
     let args = libtest_mimic::Arguments::from_args();
     let trials = [
+        back::trials(),
         cli::trials(),
         config::trials(),
         control::trials(),

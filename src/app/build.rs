@@ -173,11 +173,36 @@ pub fn numbers(config: &Config) -> HashMap<GatewayId, String> {
     config.gateways.iter().filter_map(|g| Some((g.id.clone(), g.number.as_ref()?.as_str().to_owned()))).collect()
 }
 
-pub fn mailbox(config: &Config) -> mailbox::Client {
-    mailbox::Client::new(mailbox::Settings {
-        url: config.mailbox.url.clone(),
+/// The way back; an error names the place in the file.
+pub fn mailbox(config: &Config) -> Result<mailbox::Client, StartError> {
+    let given = &config.mailbox;
+    let settings = mailbox::Settings {
+        url: given.url.clone(),
         hostname: config.hostname.clone(),
-        timeout: config.mailbox.timeout,
+        timeout: given.timeout,
+        tls: given.tls,
+        ca: given.ca.as_ref().map(|file| file.path.clone()),
+        login: given.login.clone(),
+    };
+    mailbox::Client::new(settings).map_err(|why| {
+        let words = given.ca.as_ref().map_or_else(|| format!("[mailbox]: {why}"), |ca| ca.error(&why).to_string());
+        StartError::new(78, words)
+    })
+}
+
+/// Files and proxy of a gateway; an error names the place in the file.
+pub fn files(declared: &config::Gateway, kind: &gateway::Kind) -> Result<(), StartError> {
+    use gateway::http::Part;
+    let (config::Kind::Http(http), gateway::Kind::Http(settings)) = (&declared.kind, kind) else { return Ok(()) };
+    gateway::http::check(settings).map_err(|unusable| {
+        let why = &unusable.why;
+        let error = match unusable.part {
+            Part::Ca => http.ca.as_ref().map(|file| file.error(why)),
+            Part::Identity => http.client_cert.as_ref().map(|(cert, _)| cert.error(why)),
+            Part::Proxy => http.proxy.as_ref().map(|written| Config::error_at(written, 0, why)),
+            Part::Client => None,
+        };
+        StartError::new(78, error.map_or_else(|| format!("gateway {}: {why}", declared.id), |error| error.to_string()))
     })
 }
 
@@ -319,8 +344,13 @@ pub fn http_gateway(declared: &config::HttpGateway) -> Result<gateway::http::Set
         throttled: answer.throttled.clone(),
         id: answer.id.clone(),
     };
-    settings.ca.clone_from(&declared.ca);
-    settings.identity = declared.client_cert.clone().map(|(cert, key)| (cert.clone(), key.unwrap_or(cert)));
+    settings.ca = declared.ca.as_ref().map(|file| file.path.clone());
+    settings.identity = declared.client_cert.as_ref().map(|(cert, key)| {
+        let key = key.as_ref().unwrap_or(cert);
+        (cert.path.clone(), key.path.clone())
+    });
+    settings.keep_alive = declared.keep_alive;
+    settings.log_payload = declared.log_payload;
     settings.proxy = declared.proxy.as_ref().map(|written| written.text.clone());
     Ok(settings)
 }

@@ -94,8 +94,10 @@ pub async fn run(config: Config) -> ExitCode {
 /// What only building shows: templates of gateways, hashes of passwords. For `martlet check` and before sockets.
 pub fn check(config: &Config) -> Result<(), StartError> {
     for gateway in &config.gateways {
-        build::kind(gateway)?;
+        let kind = build::kind(gateway)?;
+        build::files(gateway, &kind)?;
     }
+    build::mailbox(config)?;
     for listener in &config.listeners {
         build::tls(listener)?;
     }
@@ -139,7 +141,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         settings: build::dispatch(&config, &node),
         lanes: build::lanes(&config, &gateways),
         reporter,
-        mailbox: build::mailbox(&config),
+        mailbox: build::mailbox(&config)?,
         freed: tokio::sync::Notify::new(),
         tasks: tasks.clone(),
         stop: stop.lanes.clone(),

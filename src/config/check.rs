@@ -131,9 +131,33 @@ impl Check<'_> {
         self.take(setting).map(|path| absolute(&self.folder, &path))
     }
 
+    /// A PEM file with its place.
+    pub fn pem(&mut self, setting: Option<Setting<PathBuf>>) -> Option<PemFile> {
+        let (path, place) = self.placed(setting)?;
+        Some(PemFile { path: absolute(&self.folder, &path), place })
+    }
+
     /// Says that `key` is missing in the table at `place`.
     pub fn missing(&mut self, place: &Place, key: &str, why: &str) {
         self.wrong(place, format!("`{key}` is missing: {why}"));
+    }
+}
+
+/// A PEM file as the configuration names it; whoever reads it says where what is wrong with it was written.
+#[derive(Debug, Clone)]
+pub struct PemFile {
+    pub path: PathBuf,
+    place: Place,
+}
+
+impl PemFile {
+    pub(super) fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// An error about this file.
+    pub fn error(&self, cause: impl AsRef<str>) -> Error {
+        self.place.error(cause)
     }
 }
 

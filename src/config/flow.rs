@@ -1,18 +1,17 @@
-//! `[store]`, `[log]`, `[mailbox]`, `[inbound]` and `[queue]`: what the journeys go by.
+//! `[store]`, `[log]`, `[inbound]` and `[queue]`: what the journeys go by.
 
 use std::time::Duration;
 
 use serde::Deserialize;
-use toml::{Spanned, Value};
+use toml::Value;
 
 use super::{
     brakes::Paced,
     check::{Check, absolute, days, hours, seconds},
-    error::Place,
     later::not_available,
-    value::{Domain, Read, Setting, Size, Within, Wrong, one_of, quoted, text},
+    value::{Domain, Read, Setting, Size, Wrong, one_of, quoted, text},
 };
-use crate::{accounts::Pace, address::Mailbox, ground::Backoff, mailbox::Url, store};
+use crate::{accounts::Pace, address::Mailbox, ground::Backoff, store};
 
 #[derive(Deserialize, Default)]
 pub struct StoreKeys {
@@ -122,44 +121,6 @@ pub fn log(keys: LogKeys, check: &mut Check<'_>) -> Log {
         level: check.take(keys.level).unwrap_or(Level::Info),
         format: check.take(keys.format).unwrap_or(Format::Text),
     }
-}
-
-#[derive(Deserialize)]
-pub struct MailboxKeys {
-    url: Option<Setting<Url>>,
-    postmaster: Option<Setting<Mailbox>>,
-    timeout: Option<Setting<Duration>>,
-    window: Option<Setting<Within<1, 100>>>,
-}
-
-/// The way back into mailboxes.
-#[derive(Debug, Clone)]
-pub struct WayBack {
-    pub url: Url,
-    /// Who gets what nobody else can be told.
-    pub postmaster: Mailbox,
-    /// For one step of the dialogue.
-    pub timeout: Duration,
-    /// Mails in flight at once.
-    pub window: usize,
-}
-
-/// `None` with an error noted: there is no good guess at a postmaster.
-pub fn mailbox(keys: Option<Spanned<MailboxKeys>>, top: &Place, check: &mut Check<'_>) -> Option<WayBack> {
-    const WHO: &str = "who gets what nobody else can be told, such as \"postmaster@example.com\"";
-    let Some(keys) = keys else {
-        check.missing(top, "mailbox.postmaster", WHO);
-        return None;
-    };
-    let header = check.place(&keys.span());
-    let keys = keys.into_inner();
-    if keys.postmaster.is_none() {
-        check.missing(&header, "postmaster", WHO);
-    }
-    let url = check.take(keys.url).unwrap_or(Url::Smtp { host: "127.0.0.1".into(), port: 25 });
-    let timeout = check.time(keys.timeout, seconds(60));
-    let window = check.take(keys.window).map_or(4, |n| usize::try_from(n.0).unwrap_or(1));
-    Some(WayBack { url, postmaster: check.take(keys.postmaster)?, timeout, window })
 }
 
 #[derive(Deserialize, Default)]

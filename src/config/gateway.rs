@@ -53,6 +53,8 @@ pub struct Keys {
     client_cert: Option<Setting<PathBuf>>,
     client_key: Option<Setting<PathBuf>>,
     proxy: Option<Setting<Origin>>,
+    keep_alive: Option<Setting<Duration>>,
+    log_payload: Option<Setting<Duration>>,
 }
 
 /// One gateway as declared.

@@ -4,10 +4,6 @@
 const KEYS: &[&str] = &[
     "http.tls",
     "http.trusted_proxies",
-    "mailbox.user",
-    "mailbox.password",
-    "mailbox.tls",
-    "mailbox.ca",
     "inbound.prefer",
     "inbound.route",
     "inbound.stop_text",
@@ -33,7 +29,6 @@ const KEYS: &[&str] = &[
     "gateway.sender",
     "gateway.group",
     "gateway.hook",
-    "gateway.log_payload",
     "account.daily_max",
     "account.rate",
     "account.prefixes",

@@ -15,6 +15,7 @@ mod flow;
 mod gateway;
 mod later;
 mod listener;
+mod mailbox;
 mod net;
 mod prints;
 mod schema;
@@ -33,10 +34,12 @@ use serde::{Deserialize, de::DeserializeOwned};
 use toml::{Spanned, de::DeTable};
 
 pub use account::Account;
+pub use check::PemFile;
 pub use error::{Error, Errors, Place, Source};
-pub use flow::{Format, Inbound, Level, Log, Queue, WayBack};
+pub use flow::{Format, Inbound, Level, Log, Queue};
 pub use gateway::{Answer, Gateway, Http as HttpGateway, Kind, Method, PhoneFrom};
 pub use listener::{Control, Http, Limits, Listener, Protocol, Tls};
+pub use mailbox::WayBack;
 pub use prints::Prints;
 pub use schema::Node;
 pub use secret::{Machine, World, Written};
@@ -65,7 +68,7 @@ struct Keys {
     limits: Option<listener::LimitKeys>,
     http: Option<Spanned<listener::HttpKeys>>,
     control: Option<listener::ControlKeys>,
-    mailbox: Option<Spanned<flow::MailboxKeys>>,
+    mailbox: Option<Spanned<mailbox::Keys>>,
     inbound: Option<flow::InboundKeys>,
     sms: Option<sms::Keys>,
     queue: Option<flow::QueueKeys>,
@@ -312,7 +315,7 @@ fn assemble(keys: Keys, others: Others, check: &mut Check<'_>) -> Option<Config>
     }
 
     let store = flow::store(keys.store.unwrap_or_default(), &data_dir, check);
-    let mailbox = flow::mailbox(keys.mailbox, &top, check);
+    let mailbox = mailbox::mailbox(keys.mailbox, &top, check);
     let limits = listener::limits(keys.limits, check);
     let control = listener::control(keys.control.unwrap_or_default(), &top, &data_dir, check);
     let inbound = flow::inbound(keys.inbound.unwrap_or_default(), check);

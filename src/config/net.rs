@@ -128,32 +128,38 @@ fn masked(addr: IpAddr, length: u8) -> IpAddr {
     }
 }
 
-impl Read for Url {
+/// `mailbox.url`: where to, and whether by TLS from the first octet on.
+#[derive(Debug, PartialEq, Eq)]
+pub struct MailServer {
+    pub url: Url,
+    pub tls_at_once: bool,
+}
+
+impl Read for MailServer {
     fn read(value: &Value) -> Result<Self, Wrong> {
-        const SHAPES: &str = "smtp://host:port, lmtp://host:port or lmtp:/path";
+        const SHAPES: &str = "smtp://host:port, smtps://host:port, lmtp://host:port or lmtp:/path";
         let given = text(value)?;
         let Some((scheme, rest)) = given.split_once(':') else {
             return Err(format!("{} is no way to a mailbox: {SHAPES}", quoted(given)).into());
         };
+        let in_clear = |url| Ok(Self { url, tls_at_once: false });
         if let Some(host) = rest.strip_prefix("//") {
             if host.contains('@') {
-                return Err(
-                    "no user in this URL: logging in to the mail server is not available in this version of Martlet"
-                        .into(),
-                );
+                return Err("no user in this URL: `user` and `password` are keys of their own".into());
             }
             let (host, port) = host_port(host.strip_suffix('/').unwrap_or(host))
                 .ok_or_else(|| format!("{} has no host, or a bad port: {SHAPES}", quoted(given)))?;
             return match scheme {
-                "smtp" => Ok(Self::Smtp { host, port: port.unwrap_or(25) }),
-                "lmtp" => Ok(Self::LmtpTcp { host, port: port.unwrap_or(24) }),
-                "smtps" | "imap" | "imaps" => Err(not_available(&format!("{scheme}://")).into()),
+                "smtp" => in_clear(Url::Smtp { host, port: port.unwrap_or(25) }),
+                "smtps" => Ok(Self { url: Url::Smtp { host, port: port.unwrap_or(465) }, tls_at_once: true }),
+                "lmtp" => in_clear(Url::LmtpTcp { host, port: port.unwrap_or(24) }),
+                "imap" | "imaps" => Err(not_available(&format!("{scheme}://")).into()),
                 _ => Err(format!("{} is no way to a mailbox: {SHAPES}", quoted(given)).into()),
             };
         }
         match (scheme, rest) {
             ("lmtp", path) if path.starts_with('/') && path.len() <= SOCKET_PATH && !path.contains('\0') => {
-                Ok(Self::LmtpUnix(path.into()))
+                in_clear(Url::LmtpUnix(path.into()))
             }
             ("lmtp+unix" | "unix", path) if path.starts_with('/') => {
                 Err(format!("write \"lmtp:{}\" for a Unix socket", quoted(path).trim_matches('`')).into())
@@ -197,15 +203,18 @@ mod tests {
 
     #[test]
     fn ways_to_a_mailbox() {
+        let smtp = |host: &str, port| Url::Smtp { host: host.into(), port };
         let cases = [
-            ("smtp://127.0.0.1:2525", Url::Smtp { host: "127.0.0.1".into(), port: 2525 }),
-            ("smtp://mx.example.test", Url::Smtp { host: "mx.example.test".into(), port: 25 }),
-            ("lmtp://[::1]:2424", Url::LmtpTcp { host: "::1".into(), port: 2424 }),
-            ("lmtp://dovecot/", Url::LmtpTcp { host: "dovecot".into(), port: 24 }),
-            ("lmtp:/run/dovecot/lmtp", Url::LmtpUnix("/run/dovecot/lmtp".into())),
+            ("smtp://127.0.0.1:2525", smtp("127.0.0.1", 2525), false),
+            ("smtp://mx.example.test", smtp("mx.example.test", 25), false),
+            ("smtps://mx.example.test", smtp("mx.example.test", 465), true),
+            ("smtps://[::1]:4650/", smtp("::1", 4650), true),
+            ("lmtp://[::1]:2424", Url::LmtpTcp { host: "::1".into(), port: 2424 }, false),
+            ("lmtp://dovecot/", Url::LmtpTcp { host: "dovecot".into(), port: 24 }, false),
+            ("lmtp:/run/dovecot/lmtp", Url::LmtpUnix("/run/dovecot/lmtp".into()), false),
         ];
-        for (given, url) in cases {
-            assert_eq!(read::<Url>(given), Ok(url), "{given}");
+        for (given, url, tls_at_once) in cases {
+            assert_eq!(read::<MailServer>(given), Ok(MailServer { url, tls_at_once }), "{given}");
         }
         for bad in [
             "",
@@ -215,15 +224,17 @@ mod tests {
             "smtp://a:",
             "smtp://a:99999",
             "smtp://[::1",
-            "smtps://a",
+            "smtps://",
+            "lmtps://a",
+            "imap://a",
             "http://a",
             "lmtp:run/x",
             "smtp:/run/x",
             "smtp://u:p@a",
         ] {
-            assert!(read::<Url>(bad).is_err(), "{bad}");
+            assert!(read::<MailServer>(bad).is_err(), "{bad}");
         }
-        assert!(read::<Url>("lmtp+unix:/run/x").is_err_and(|e| e.contains("\"lmtp:/run/x\"")));
+        assert!(read::<MailServer>("lmtp+unix:/run/x").is_err_and(|e| e.contains("\"lmtp:/run/x\"")));
     }
 
     #[test]

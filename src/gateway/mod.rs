@@ -151,7 +151,7 @@ pub fn start(id: GatewayId, kind: Kind, inbox: Inbox) -> Result<Gateway, StartEr
     Ok(match kind {
         Kind::Http(settings) => {
             let traits = settings.traits.clone();
-            let shell = Arc::new(http::Shell::new(settings)?);
+            let shell = Arc::new(http::Shell::new(id.clone(), settings)?);
             spawn(id, traits, move |job| Arc::clone(&shell).run(job))
         }
         Kind::Handset(settings) => {

@@ -107,7 +107,7 @@ fn fold(value: &str, indent: usize) -> String {
 }
 
 /// RFC 2047 words in base64, each whole characters and at most 75 octets, one a line.
-fn encoded(value: &str) -> String {
+pub(super) fn encoded(value: &str) -> String {
     let mut words: Vec<String> = Vec::new();
     let mut chunk = String::new();
     for c in value.chars() {

@@ -3,19 +3,16 @@
 //! The dialogue is a sans-IO machine: replies in, octets to write out. What can go wrong: the connection breaks at any
 //! point (always `Later`; a kept one that was dead already is replaced once), or the server says no.
 
-use std::time::Duration;
-
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpStream, UnixStream},
-};
+use std::{borrow::Cow, time::Duration};
 
 use super::{
-    Broken, Mail, Url, data,
+    Broken, Mail, data,
+    login::{Login, Mechanisms},
     pool::Pool,
-    reply::{Reader, Reply, Step},
+    reply::{Reply, Step},
+    wire::{Line, Opened, Opener},
 };
-use crate::ground::{Enhanced, Fault, Outcome, Scope};
+use crate::ground::{Outcome, Secret};
 
 /// What the machine wants next. `Debug` shows no octets: they are the mail.
 #[derive(PartialEq, Eq)]
@@ -40,25 +37,39 @@ impl std::fmt::Debug for Next {
 pub struct Offers {
     pub eight_bit: bool,
     pub utf8: bool,
+    pub login: Mechanisms,
 }
 
 /// One mail's way through the dialogue.
 pub struct Dialogue<'a> {
     hostname: &'a str,
     mail: &'a Mail<'a>,
+    login: Option<&'a Login>,
     step: Step,
     offers: Offers,
+    /// Lines of the login that are still to be said, the last one first.
+    to_say: Vec<Secret<String>>,
+    /// As the server takes it.
+    data: Cow<'a, [u8]>,
 }
 
 impl<'a> Dialogue<'a> {
     /// On a new connection: the greeting is awaited.
-    pub fn open(hostname: &'a str, mail: &'a Mail<'a>) -> Self {
-        Self { hostname, mail, step: Step::Greeting, offers: Offers::default() }
+    pub fn open(hostname: &'a str, mail: &'a Mail<'a>, login: Option<&'a Login>) -> Self {
+        let (offers, data) = (Offers::default(), Cow::Borrowed(mail.data));
+        Self { hostname, mail, login, step: Step::Greeting, offers, to_say: Vec::new(), data }
+    }
+
+    /// On a new connection whose greeting has come already: what is to be done first.
+    pub fn greeted(hostname: &'a str, mail: &'a Mail<'a>, login: Option<&'a Login>) -> (Self, Next) {
+        let mut dialogue = Self::open(hostname, mail, login);
+        let next = dialogue.hello();
+        (dialogue, next)
     }
 
     /// On a kept connection: what is to be done first.
     pub fn resume(hostname: &'a str, mail: &'a Mail<'a>, offers: Offers) -> (Self, Next) {
-        let mut dialogue = Self { hostname, mail, step: Step::Hello, offers };
+        let mut dialogue = Self { offers, ..Self::open(hostname, mail, None) };
         let next = dialogue.mail();
         (dialogue, next)
     }
@@ -75,19 +86,24 @@ impl<'a> Dialogue<'a> {
 
     /// Takes the reply to what was written last.
     pub fn take(&mut self, reply: &Reply) -> Next {
-        let wanted = if self.step == Step::Data { 300..400 } else { 200..300 };
+        let more = self.step == Step::Data || self.step == Step::Auth && !self.to_say.is_empty();
+        let wanted = if more { 300..400 } else { 200..300 };
         if !wanted.contains(&reply.code) {
             return Next::Done { outcome: reply.judge(self.step), reusable: false };
         }
         match self.step {
-            Step::Greeting => self.go(Step::Hello, format!("LHLO {}\r\n", self.hostname).into_bytes()),
+            Step::Greeting => self.hello(),
             Step::Hello => {
-                self.offers = offers(&reply.words);
-                self.mail()
+                self.offers = offers(reply);
+                self.log_in()
             }
+            Step::Auth => match self.to_say.pop() {
+                Some(line) => self.go(Step::Auth, line.expose().clone().into_bytes()),
+                None => self.mail(),
+            },
             Step::Mail => self.go(Step::Rcpt, format!("RCPT TO:<{}>\r\n", self.mail.to).into_bytes()),
             Step::Rcpt => self.go(Step::Data, b"DATA\r\n".to_vec()),
-            Step::Data => self.go(Step::Dot { per_recipient: true }, data::stuffed(self.mail.data)),
+            Step::Data => self.go(Step::Dot { per_recipient: true }, data::stuffed(&self.data)),
             Step::Dot { .. } => Next::Done { outcome: reply.judge(self.step), reusable: true },
         }
     }
@@ -97,11 +113,30 @@ impl<'a> Dialogue<'a> {
         Next::Write(octets)
     }
 
+    fn hello(&mut self) -> Next {
+        self.go(Step::Hello, format!("LHLO {}\r\n", self.hostname).into_bytes())
+    }
+
+    fn log_in(&mut self) -> Next {
+        let Some(login) = self.login else { return self.mail() };
+        match login.lines(self.offers.login) {
+            Err(fault) => Next::Done { outcome: Outcome::Later(fault), reusable: false },
+            Ok(mut lines) => {
+                lines.reverse();
+                let first = lines.pop().map_or_else(Vec::new, |line| line.expose().clone().into_bytes());
+                self.to_say = lines;
+                self.go(Step::Auth, first)
+            }
+        }
+    }
+
     fn mail(&mut self) -> Next {
-        let parameters = match self.mail.parameters(self.offers.eight_bit, self.offers.utf8) {
-            Ok(parameters) => parameters,
+        let mail = self.mail;
+        let (parameters, data) = match mail.prepare(self.offers.eight_bit, self.offers.utf8) {
+            Ok(prepared) => prepared,
             Err(fault) => return Next::Done { outcome: Outcome::Never(fault), reusable: true },
         };
+        self.data = data;
         let mut command = format!("MAIL FROM:<{}>", self.mail.from.unwrap_or_default());
         if parameters.eight_bit {
             command.push_str(" BODY=8BITMIME");
@@ -114,125 +149,87 @@ impl<'a> Dialogue<'a> {
     }
 }
 
-fn offers(words: &str) -> Offers {
-    let offered = |keyword: &str| {
-        words.lines().skip(1).any(|l| l.split_whitespace().next().is_some_and(|w| w.eq_ignore_ascii_case(keyword)))
-    };
-    Offers { eight_bit: offered("8BITMIME"), utf8: offered("SMTPUTF8") }
+fn offers(reply: &Reply) -> Offers {
+    let mechanisms = reply.offer("AUTH").unwrap_or_default();
+    let offered = |name: &str| mechanisms.split_whitespace().any(|word| word.eq_ignore_ascii_case(name));
+    let login = Mechanisms { plain: offered("PLAIN"), login: offered("LOGIN") };
+    Offers { eight_bit: reply.offers("8BITMIME"), utf8: reply.offers("SMTPUTF8"), login }
 }
 
-trait Stream: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin {}
-impl<T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin> Stream for T {}
-
 struct Connection {
-    stream: Box<dyn Stream>,
-    reader: Reader,
+    line: Line,
     offers: Offers,
-    /// Octets came that nobody asked for: no further reply can be matched.
-    surplus: bool,
 }
 
 /// Delivers over LMTP.
 pub(super) struct Sender {
-    url: Url,
+    opener: Opener,
     hostname: String,
+    login: Option<Login>,
     idle: Pool<Connection>,
 }
 
 impl Sender {
-    pub(super) fn new(url: Url, hostname: String, keep: Duration) -> Self {
-        Self { url, hostname, idle: Pool::new(keep) }
+    pub(super) fn new(opener: Opener, hostname: String, login: Option<Login>, keep: Duration) -> Self {
+        Self { opener, hostname, login, idle: Pool::new(keep) }
     }
 
     /// One mail; a kept connection that is dead is replaced once, as long as the text was not sent.
     pub(super) async fn deliver(&self, mail: &Mail<'_>) -> Outcome {
         if let Some(kept) = self.idle.take() {
             let (dialogue, next) = Dialogue::resume(&self.hostname, mail, kept.offers);
-            match self.converse(kept, dialogue, Some(next)).await {
+            match self.converse(kept, dialogue, Some(next), true).await {
                 Ok(outcome) => return outcome,
                 Err(broken) if broken.data_sent => return broken.outcome(),
                 Err(_) => {}
             }
         }
-        let stream = match self.connect().await {
-            Ok(stream) => stream,
-            Err(e) => {
-                let text = format!("no connection to the mail server: {e}");
-                return Outcome::Later(Fault::new(Scope::Gateway, Enhanced::new(4, 4, 1), text));
-            }
+        let Opened { line, greeted } = match self.opener.open().await {
+            Ok(opened) => opened,
+            Err(outcome) => return outcome,
         };
-        let fresh = Connection { stream, reader: Reader::default(), offers: Offers::default(), surplus: false };
-        let dialogue = Dialogue::open(&self.hostname, mail);
-        self.converse(fresh, dialogue, None).await.unwrap_or_else(|broken| broken.outcome())
-    }
-
-    async fn connect(&self) -> std::io::Result<Box<dyn Stream>> {
-        Ok(match &self.url {
-            Url::LmtpUnix(path) => Box::new(UnixStream::connect(path).await?),
-            Url::LmtpTcp { host, port } | Url::Smtp { host, port } => {
-                let stream = TcpStream::connect((host.as_str(), *port)).await?;
-                stream.set_nodelay(true)?;
-                Box::new(stream)
-            }
-        })
+        let fresh = Connection { line, offers: Offers::default() };
+        let (dialogue, next) = if greeted {
+            let (dialogue, next) = Dialogue::greeted(&self.hostname, mail, self.login.as_ref());
+            (dialogue, Some(next))
+        } else {
+            (Dialogue::open(&self.hostname, mail, self.login.as_ref()), None)
+        };
+        self.converse(fresh, dialogue, next, false).await.unwrap_or_else(|broken| broken.outcome())
     }
 
     async fn converse(
         &self,
         mut connection: Connection,
         mut dialogue: Dialogue<'_>,
-        first: Option<Next>,
+        mut next: Option<Next>,
+        kept: bool,
     ) -> Result<Outcome, Broken> {
-        let kept = first.is_some();
-        let mut next = first;
+        let line = &mut connection.line;
         loop {
+            let broken = |why: String| Broken { data_sent: dialogue.data_sent(), why };
             match next {
-                Some(Next::Write(_)) if connection.surplus => {
-                    let why = "the mail server answered more than it was asked".to_owned();
-                    return Err(Broken { data_sent: dialogue.data_sent(), why });
+                Some(Next::Write(_)) if line.surplus => {
+                    return Err(broken("the mail server answered more than it was asked".to_owned()));
                 }
-                Some(Next::Write(octets)) => {
-                    let written = connection.stream.write_all(&octets).await;
-                    written.map_err(|e| Broken { data_sent: dialogue.data_sent(), why: e.to_string() })?;
-                }
+                Some(Next::Write(octets)) => line.write(&octets).await.map_err(broken)?,
                 Some(Next::Done { outcome, reusable }) => {
-                    connection.offers = dialogue.offers();
-                    if reusable && !connection.surplus {
+                    if reusable && !line.surplus {
+                        connection.offers = dialogue.offers();
                         self.idle.put(connection);
                     } else {
                         // Courtesy; nobody waits for the answer.
-                        let _ = connection.stream.write_all(b"QUIT\r\n").await;
+                        let _ = line.write(b"QUIT\r\n").await;
                     }
                     return Ok(outcome);
                 }
                 None => {}
             }
-            let reply = connection.reply().await.map_err(|why| Broken { data_sent: dialogue.data_sent(), why })?;
+            let reply = line.reply().await.map_err(broken)?;
             if kept && reply.code == 421 && !dialogue.data_sent() {
                 return Err(Broken { data_sent: false, why: "the kept connection was closed".to_owned() });
             }
             next = Some(dialogue.take(&reply));
-        }
-    }
-}
-
-impl Connection {
-    /// One reply.
-    async fn reply(&mut self) -> Result<Reply, String> {
-        let mut buffer = [0; 1024];
-        loop {
-            let n = self.stream.read(&mut buffer).await.map_err(|e| e.to_string())?;
-            if n == 0 {
-                return Err("the mail server closed the connection".to_owned());
-            }
-            match self.reader.feed(&buffer[..n]) {
-                Ok((used, Some(reply))) => {
-                    self.surplus = used < n;
-                    return Ok(reply);
-                }
-                Ok((_, None)) => {}
-                Err(_) => return Err("the mail server's answer is no reply".to_owned()),
-            }
         }
     }
 }
@@ -255,7 +252,7 @@ mod tests {
     #[test]
     fn a_mail_goes_its_way() {
         let mail = Mail { from: Some("\"sms:+15551234567\"@sms.test"), to: "alice@example.test", data: b".\n.\nx" };
-        let mut d = Dialogue::open("mx.test", &mail);
+        let mut d = Dialogue::open("mx.test", &mail, None);
         assert_eq!(written(&d.take(&reply(220, "hello"))), "LHLO mx.test\r\n");
         let next = d.take(&reply(250, "mx\n8BITMIME\nPIPELINING"));
         assert_eq!(written(&next), "MAIL FROM:<\"sms:+15551234567\"@sms.test>\r\n");
@@ -270,22 +267,50 @@ mod tests {
     #[test]
     fn the_null_sender_and_eight_bits() {
         let mail = Mail { from: None, to: "alice@example.test", data: "é".as_bytes() };
-        let mut d = Dialogue::open("mx.test", &mail);
+        let mut d = Dialogue::open("mx.test", &mail, None);
         d.take(&reply(220, "hello"));
         assert_eq!(written(&d.take(&reply(250, "mx\n8bitmime"))), "MAIL FROM:<> BODY=8BITMIME\r\n");
-        let mut d = Dialogue::open("mx.test", &mail);
+        let mut d = Dialogue::open("mx.test", &mail, None);
         d.take(&reply(220, "hello"));
-        let Next::Done { outcome: Outcome::Never(fault), .. } = d.take(&reply(250, "8BITMIME")) else {
-            panic!("a name in the first line is no offer")
+        assert_eq!(
+            written(&d.take(&reply(250, "8BITMIME"))),
+            "MAIL FROM:<>\r\n",
+            "a name in the first line is no offer"
+        );
+        for code in [250, 250] {
+            d.take(&reply(code, "ok"));
+        }
+        assert!(written(&d.take(&reply(354, "go"))).is_ascii(), "it was encoded");
+    }
+
+    #[test]
+    fn a_login_comes_before_the_mail() {
+        let mail = Mail { from: None, to: "alice@example.test", data: b"x" };
+        let login = Login { user: "me".to_owned(), password: Secret::new("pw".to_owned()) };
+        let (mut d, first) = Dialogue::greeted("mx.test", &mail, Some(&login));
+        assert_eq!(written(&first), "LHLO mx.test\r\n");
+        assert_eq!(written(&d.take(&reply(250, "mx\nAUTH CRAM-MD5 PLAIN"))), "AUTH PLAIN AG1lAHB3\r\n");
+        assert_eq!(written(&d.take(&reply(235, "ok"))), "MAIL FROM:<>\r\n");
+        let (mut d, _) = Dialogue::greeted("mx.test", &mail, Some(&login));
+        assert_eq!(written(&d.take(&reply(250, "mx\nAUTH=LOGIN"))), "AUTH LOGIN\r\n");
+        assert_eq!(written(&d.take(&reply(334, "VXNlcm5hbWU6"))), "bWU=\r\n");
+        assert_eq!(written(&d.take(&reply(334, "UGFzc3dvcmQ6"))), "cHc=\r\n");
+        let Next::Done { outcome: Outcome::Later(fault), reusable: false } = d.take(&reply(535, "wrong")) else {
+            panic!("a wrong password can be mended")
         };
-        assert_eq!(fault.code.to_string(), "5.6.3");
+        assert_eq!(fault.code.to_string(), "4.7.8");
+        for offered in ["mx", "mx\nAUTH GSSAPI"] {
+            let (mut d, _) = Dialogue::greeted("mx.test", &mail, Some(&login));
+            let next = d.take(&reply(250, offered));
+            assert!(matches!(next, Next::Done { outcome: Outcome::Later(_), reusable: false }), "{offered}");
+        }
     }
 
     #[test]
     fn a_refusal_ends_it_at_every_step() {
         let mail = Mail { from: None, to: "alice@example.test", data: b"x" };
         for fails in 0..6 {
-            let mut d = Dialogue::open("mx.test", &mail);
+            let mut d = Dialogue::open("mx.test", &mail, None);
             for step in 0..fails {
                 let code = [220, 250, 250, 250, 354][step];
                 assert!(matches!(d.take(&reply(code, "ok")), Next::Write(_)));
@@ -294,7 +319,7 @@ mod tests {
             assert!(matches!(outcome, Outcome::Later(_)), "{outcome:?}");
         }
         // DATA answered like any other command must not be taken for leave to send.
-        let mut d = Dialogue::open("mx.test", &mail);
+        let mut d = Dialogue::open("mx.test", &mail, None);
         for code in [220, 250, 250, 250] {
             d.take(&reply(code, "ok"));
         }

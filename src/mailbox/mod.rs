@@ -1,21 +1,30 @@
-//! Ways back into mailboxes: SMTP (lettre) or LMTP (our client) to the MTA.
+//! Ways back into mailboxes: SMTP (lettre) or LMTP (our client) to the MTA, in clear or by TLS, with a login or without.
 //!
 //! One attempt at one mail to one recipient, answered with a typed outcome. A broken line behind the final dot is
-//! `Later`: mails carry a stable Message-ID, so a second copy is recognisable, and none is lost.
-//! The mails that Martlet makes are 7-bit safe; one that is not goes as 8BITMIME, or is refused where the server does
-//! not take that (RFC 6152 3: no stripping). Line ends and dots are put right here, whatever the data holds.
+//! `Later`: mails carry a stable Message-ID, so a second copy is recognisable, and none is lost. So is everything that
+//! an administrator can mend: a certificate that does not fit, a refused login.
+//! A mail with octets over 127 goes as 8BITMIME; where the server does not take that, it is encoded (RFC 6152 3). Line
+//! ends and dots are put right here, whatever the data holds.
 
 pub mod data;
 pub mod lmtp;
+pub mod login;
 mod pool;
 pub mod reply;
 pub mod smtp;
+pub mod starttls;
+pub mod tls;
+mod wire;
 
-use std::{fmt, path::PathBuf, str::FromStr, sync::Arc, time::Duration};
+use std::{borrow::Cow, path::PathBuf, sync::Arc, time::Duration};
 
+pub use self::{login::Login, tls::Tls};
+
+use self::wire::Opener;
 use crate::{
     address::Mailbox,
     ground::{Enhanced, Fault, Outcome, Scope},
+    mail::seven_bit,
 };
 
 /// `[mailbox]`, as far as delivery needs it.
@@ -26,6 +35,17 @@ pub struct Settings {
     pub hostname: String,
     /// One attempt, from the connection to the last reply.
     pub timeout: Duration,
+    pub tls: Tls,
+    /// PEM file of the only authorities to trust, instead of the system's.
+    pub ca: Option<PathBuf>,
+    pub login: Option<Login>,
+}
+
+impl Settings {
+    /// In clear and without a login.
+    pub fn new(url: Url, hostname: String, timeout: Duration) -> Self {
+        Self { url, hostname, timeout, tls: Tls::Never, ca: None, login: None }
+    }
 }
 
 /// Where mails go.
@@ -36,50 +56,15 @@ pub enum Url {
     LmtpUnix(PathBuf),
 }
 
-/// Why a text names no MTA.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BadUrl(pub &'static str);
-
-impl fmt::Display for BadUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
-    }
-}
-
-impl std::error::Error for BadUrl {}
-
-impl FromStr for Url {
-    type Err = BadUrl;
-    /// `smtp://host[:25]`, `lmtp://host[:24]`, `lmtp:///path` or `lmtp+unix:/path`.
-    fn from_str(text: &str) -> Result<Self, BadUrl> {
-        const WHAT: &str = "the mail server is smtp://host:port, lmtp://host:port or lmtp:///path";
-        if let Some(path) = text.strip_prefix("lmtp+unix:").or_else(|| text.strip_prefix("lmtp://")) {
-            let path = path.strip_prefix("//").unwrap_or(path);
-            if path.starts_with('/') && path.len() > 1 {
-                return Ok(Self::LmtpUnix(path.into()));
+impl Url {
+    /// Nothing on the way there leaves this machine.
+    pub fn is_local(&self) -> bool {
+        match self {
+            Self::LmtpUnix(_) => true,
+            Self::Smtp { host, .. } | Self::LmtpTcp { host, .. } => {
+                host == "localhost" || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
             }
         }
-        let (scheme, rest) = text.split_once("://").ok_or(BadUrl(WHAT))?;
-        let rest = rest.strip_suffix('/').unwrap_or(rest);
-        let usual = match scheme {
-            "smtp" => 25,
-            "lmtp" => 24,
-            _ => return Err(BadUrl(WHAT)),
-        };
-        let (host, port) = match rest.strip_prefix('[') {
-            Some(literal) => literal.split_once(']').ok_or(BadUrl(WHAT))?,
-            None => rest.split_at(rest.find(':').unwrap_or(rest.len())),
-        };
-        let port = match port.strip_prefix(':') {
-            Some(port) => port.parse().ok().filter(|p| *p != 0).ok_or(BadUrl("the port is a number up to 65535"))?,
-            None if port.is_empty() => usual,
-            None => return Err(BadUrl(WHAT)),
-        };
-        if host.is_empty() || !host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._:".contains(&b)) {
-            return Err(BadUrl(WHAT));
-        }
-        let host = host.to_owned();
-        Ok(if scheme == "smtp" { Self::Smtp { host, port } } else { Self::LmtpTcp { host, port } })
     }
 }
 
@@ -112,21 +97,19 @@ impl Mail<'_> {
         Ok(())
     }
 
-    /// The parameters that this mail needs of a server with these offers.
-    fn parameters(&self, eight_bit: bool, utf8: bool) -> Result<Parameters, Fault> {
+    /// What has to be said of this mail to a server with these offers, and the data in the form that it takes.
+    fn prepare(&self, eight_bit: bool, utf8: bool) -> Result<(Parameters, Cow<'_, [u8]>), Fault> {
         let needed = Parameters {
-            eight_bit: !self.data.is_ascii(),
+            eight_bit: eight_bit && !self.data.is_ascii(),
             utf8: !self.to.is_ascii() || !self.from.unwrap_or("").is_ascii(),
         };
-        if needed.eight_bit && !eight_bit {
-            let text = "the mail server takes no 8-bit mail";
-            return Err(Fault::new(Scope::Message, Enhanced::new(5, 6, 3), text));
-        }
         if needed.utf8 && !utf8 {
             let text = "the mail server takes no internationalised addresses";
             return Err(Fault::new(Scope::Message, Enhanced::new(5, 6, 7), text));
         }
-        Ok(needed)
+        let fits = eight_bit || self.data.is_ascii();
+        let data = if fits { Cow::Borrowed(self.data) } else { Cow::Owned(seven_bit(&data::lines(self.data))) };
+        Ok((needed, data))
     }
 }
 
@@ -163,16 +146,30 @@ const KEEP: Duration = Duration::from_secs(15);
 
 impl Client {
     /// A client; connects when the first mail comes.
-    pub fn new(settings: Settings) -> Self {
-        let Settings { url, hostname, timeout } = settings;
+    ///
+    /// # Errors
+    /// One line: authorities that cannot be read, or a login that would go over a foreign network unprotected.
+    pub fn new(settings: Settings) -> Result<Self, String> {
+        let Settings { url, hostname, timeout, tls, ca, login } = settings;
+        if login.is_some() && !url.is_local() && !tls.is_verified() {
+            return Err("the password of the mail server would go over the network unprotected".to_owned());
+        }
         let sound = |c: char| c.is_ascii_graphic();
         let hostname =
             if !hostname.is_empty() && hostname.chars().all(sound) { hostname } else { "localhost".to_owned() };
+        let config = tls::config(tls, ca.as_deref())?;
         let way = match url {
-            Url::Smtp { host, port } => Way::Smtp(smtp::Sender::new(host, port, &hostname, KEEP)),
-            lmtp => Way::Lmtp(lmtp::Sender::new(lmtp, hostname, KEEP)),
+            Url::Smtp { .. } => {
+                let hello = smtp::hello(&hostname);
+                let opener = Opener::new(url, format!("EHLO {hello}"), tls, config);
+                Way::Smtp(smtp::Sender::new(opener, hello, login, KEEP))
+            }
+            lmtp => {
+                let opener = Opener::new(lmtp, format!("LHLO {hostname}"), tls, config);
+                Way::Lmtp(lmtp::Sender::new(opener, hostname, login, KEEP))
+            }
         };
-        Self(Arc::new(Inner { way, timeout }))
+        Ok(Self(Arc::new(Inner { way, timeout })))
     }
 
     /// One attempt. `from` is `None` for the null sender; `data` is not dot-stuffed, its line ends are put right.
@@ -197,28 +194,28 @@ impl Client {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ground::Secret;
+
+    fn settings(host: &str, tls: Tls) -> Settings {
+        let url = Url::Smtp { host: host.to_owned(), port: 25 };
+        let login = Login { user: "me".to_owned(), password: Secret::new("hunter2".to_owned()) };
+        let plain = Settings::new(url, "sms.test".to_owned(), Duration::from_secs(1));
+        Settings { tls, login: Some(login), ..plain }
+    }
 
     #[test]
-    fn urls_of_mail_servers() {
-        let tcp = |host: &str, port| (host.to_owned(), port);
-        for (text, wanted) in [
-            ("smtp://127.0.0.1:2525", tcp("127.0.0.1", 2525)),
-            ("smtp://mx.example.test", tcp("mx.example.test", 25)),
-            ("lmtp://localhost", tcp("localhost", 24)),
-            ("lmtp://[::1]:24/", tcp("::1", 24)),
+    fn no_password_in_clear_leaves_the_machine() {
+        for (host, tls, allowed) in [
+            ("127.0.0.1", Tls::Never, true),
+            ("::1", Tls::Never, true),
+            ("localhost", Tls::Offered, true),
+            ("mx.example.test", Tls::Never, false),
+            ("192.0.2.1", Tls::Offered, false),
+            ("localhost.example.test", Tls::Offered, false),
         ] {
-            let (Url::Smtp { host, port } | Url::LmtpTcp { host, port }) = text.parse().expect(text) else {
-                panic!("{text}")
-            };
-            assert_eq!((host, port), wanted);
+            assert_eq!(Client::new(settings(host, tls)).is_ok(), allowed, "{host} {tls:?}");
         }
-        for text in ["lmtp:///run/x", "lmtp+unix:/run/x", "lmtp+unix:///run/x"] {
-            assert_eq!(text.parse(), Ok(Url::LmtpUnix("/run/x".into())), "{text}");
-        }
-        for bad in
-            ["", "smtp", "smtp://", "http://x", "smtp://h:0", "smtp://h:x", "smtp://a b", "smtp://[::1", "lmtp:///"]
-        {
-            assert!(bad.parse::<Url>().is_err(), "{bad}");
-        }
+        let lost = Settings { ca: Some("/nowhere.pem".into()), ..settings("mx.example.test", Tls::Required) };
+        assert!(Client::new(lost).is_err_and(|why| why.contains("/nowhere.pem")));
     }
 }

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | 2xx behind the data | sent |
 //! | 4xx | later |
-//! | 421 anywhere, any refusal before MAIL, 530, 535, 538 | later, for all mails: the MTA or our login there is in trouble |
+//! | 421 anywhere, any refusal before MAIL (our login too), 530, 535, 538 | later, for all mails: the MTA or our login there is in trouble |
 //! | other 5xx | never |
 
 use smtp_proto::response::parser::ResponseReceiver;
@@ -72,6 +72,8 @@ impl Reader {
 pub enum Step {
     Greeting,
     Hello,
+    /// Our login.
+    Auth,
     Mail,
     Rcpt,
     Data,
@@ -84,7 +86,7 @@ pub enum Step {
 impl Step {
     fn scope(self) -> Scope {
         match self {
-            Self::Greeting | Self::Hello => Scope::Gateway,
+            Self::Greeting | Self::Hello | Self::Auth => Scope::Gateway,
             Self::Mail | Self::Data | Self::Dot { per_recipient: false } => Scope::Message,
             Self::Rcpt | Self::Dot { per_recipient: true } => Scope::Recipient,
         }
@@ -98,6 +100,7 @@ impl Reply {
         match self.code {
             200..300 if matches!(step, Step::Dot { .. }) => Outcome::Sent(RemoteId::new(&self.words)),
             421 => Outcome::Later(fault(Scope::Gateway, self.or(4, Enhanced::new(4, 3, 2)))),
+            400..600 if step == Step::Auth => Outcome::Later(self.login_refused()),
             530 | 535 | 538 => Outcome::Later(fault(Scope::Gateway, Enhanced::new(4, 7, 0))),
             400..500 => Outcome::Later(fault(step.scope(), self.or(4, self.usual(step).in_class(4)))),
             500..600 if step.scope() == Scope::Gateway => Outcome::Later(fault(Scope::Gateway, Enhanced::new(4, 3, 2))),
@@ -105,6 +108,25 @@ impl Reply {
             // 2xx or 3xx where it answers nothing.
             _ => Outcome::Later(fault(Scope::Gateway, Enhanced::new(4, 5, 0))),
         }
+    }
+
+    /// Somebody can mend it: nothing is given up for a wrong password.
+    fn login_refused(&self) -> Fault {
+        let text = format!("the mail server refuses our login: {} {}", self.code, self.words);
+        Fault::new(Scope::Gateway, self.or(4, Enhanced::new(4, 7, 8)), text)
+    }
+
+    /// Whether this is an answer to EHLO or LHLO that offers an extension.
+    pub fn offers(&self, keyword: &str) -> bool {
+        self.offer(keyword).is_some()
+    }
+
+    /// What stands behind the keyword of an offered extension; the first line names the server.
+    pub fn offer(&self, keyword: &str) -> Option<&str> {
+        self.words.lines().skip(1).find_map(|line| {
+            let (word, rest) = line.trim().split_once([' ', '=']).unwrap_or((line.trim(), ""));
+            word.eq_ignore_ascii_case(keyword).then_some(rest)
+        })
     }
 
     fn or(&self, class: u8, usual: Enhanced) -> Enhanced {
@@ -153,6 +175,10 @@ mod tests {
             ("421 bye", ALL, "later", Scope::Gateway, "4.3.2"),
             ("554 5.3.2 no service", Step::Greeting, "later", Scope::Gateway, "4.3.2"),
             ("502 what", Step::Hello, "later", Scope::Gateway, "4.3.2"),
+            ("535 5.7.8 wrong", Step::Auth, "later", Scope::Gateway, "4.7.8"),
+            ("454 4.7.0 ask again", Step::Auth, "later", Scope::Gateway, "4.7.0"),
+            ("504 no such mechanism", Step::Auth, "later", Scope::Gateway, "4.7.8"),
+            ("421 4.3.2 bye", Step::Auth, "later", Scope::Gateway, "4.3.2"),
             ("530 5.7.0 log in first", Step::Mail, "later", Scope::Gateway, "4.7.0"),
             ("550 5.1.1 no such user", Step::Rcpt, "never", Scope::Recipient, "5.1.1"),
             ("550 no such user", Step::Rcpt, "never", Scope::Recipient, "5.1.1"),
@@ -173,7 +199,7 @@ mod tests {
                 other => panic!("{said}: {other:?}"),
             };
             assert_eq!((kind, fault.scope, fault.code.to_string().as_str()), (wanted, scope, code), "{said}");
-            assert!(fault.text.starts_with(&said[..3]), "{}", fault.text);
+            assert!(fault.text.contains(&said[..3]), "{}", fault.text);
         }
         let sent = read("250 2.0.0 <a@b> saved\r\n").judge(DOT);
         assert!(matches!(sent, Outcome::Sent(Some(id)) if id.as_str() == "<a@b> saved"));

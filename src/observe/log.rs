@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use crate::ground::{AccountName, Fault, GatewayId, MessageId};
+use crate::ground::{AccountName, Fault, GatewayId, MessageId, outcome::one_line};
 
 /// A text was queued.
 pub fn accepted(id: MessageId, to_masked: &str, account: &AccountName, parts: u8, door: &str) {
@@ -24,6 +24,54 @@ pub fn outcome(id: MessageId, gateway: &GatewayId, attempt: u32, outcome: &str, 
     match fault {
         None => tracing::info!(%id, %gateway, attempt, outcome, "attempt"),
         Some(fault) => tracing::info!(%id, %gateway, attempt, outcome, code = %fault.code, "attempt"),
+    }
+}
+
+/// One HTTP request of a gateway, as far as the log may know it.
+#[derive(Debug)]
+pub struct Request {
+    pub method: &'static str,
+    /// With the port, where it is not the usual one.
+    pub host: String,
+    /// `None`: no answer came.
+    pub status: Option<u16>,
+    /// Octets of the request from its path on, body included.
+    pub asked: usize,
+    /// Octets of the answer's body.
+    pub answered: usize,
+    /// Only while `log_payload` says so.
+    pub payload: Option<Payload>,
+}
+
+/// What was said both ways, secrets taken out. No `Debug` of the words: they are for the log alone.
+pub struct Payload {
+    pub request: String,
+    pub answer: String,
+}
+
+impl std::fmt::Debug for Payload {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Payload([{}], [{}])", self.request.len(), self.answer.len())
+    }
+}
+
+/// Octets of each way that are logged.
+const PAYLOAD: usize = 4 * 1024;
+
+/// A request and its answer: their lengths, and what they said where that is wished.
+pub fn request(id: MessageId, gateway: &GatewayId, request: &Request) {
+    let Request { method, host, status, asked, answered, payload } = request;
+    let status = status.map_or_else(|| "none".to_owned(), |status| status.to_string());
+    let (asked, answered) = (format_args!("[{asked}]"), format_args!("[{answered}]"));
+    match payload {
+        None => tracing::info!(%id, %gateway, method, host, %status, request = %asked, answer = %answered, "request"),
+        Some(payload) => {
+            let (said, heard) = (one_line(&payload.request, PAYLOAD), one_line(&payload.answer, PAYLOAD));
+            tracing::warn!(
+                %id, %gateway, method, host, %status, request = %asked, answer = %answered, said, heard,
+                "request (log_payload is on)"
+            );
+        }
     }
 }
 

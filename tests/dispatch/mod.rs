@@ -120,11 +120,8 @@ impl World {
             report_text: true,
             expire: 5 * DAY,
         };
-        let nowhere = mailbox::Settings {
-            url: "smtp://127.0.0.1:1".parse().expect("an address"),
-            hostname: "sms.example.test".into(),
-            timeout: SECOND,
-        };
+        let url = mailbox::Url::Smtp { host: "127.0.0.1".to_owned(), port: 1 };
+        let nowhere = mailbox::Settings::new(url, "sms.example.test".into(), SECOND);
         let shared = Arc::new(Shared {
             store: store.clone(),
             clock: clock.clone(),
@@ -139,7 +136,7 @@ impl World {
             },
             lanes,
             reporter: report::Reporter::new(store.clone(), clock.clone(), reports, martlet::mail::Words::default()),
-            mailbox: mailbox::Client::new(nowhere),
+            mailbox: mailbox::Client::new(nowhere).expect("sound settings"),
             freed: tokio::sync::Notify::new(),
             tasks: tokio_util::task::TaskTracker::new(),
             stop: tokio_util::sync::CancellationToken::new(),

@@ -1,7 +1,11 @@
 //! A Dovecot of the test's own: logins for Postfix and mailboxes behind LMTP, by the block of `docs/mta-postfix.md`.
 //! Mails are read from its Maildirs, which it writes atomically.
 
-use std::{fs, path::PathBuf, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use super::{
     docs,
@@ -14,14 +18,20 @@ use super::{
 pub const PASSWORD: &str = "mailbox-pass-7Q";
 
 pub struct Dovecot {
-    /// Ends it when this value goes.
-    _running: Running,
+    running: Option<Running>,
+    config: PathBuf,
+    sockets: [Place; 2],
     mail: PathBuf,
 }
 
 impl Dovecot {
     /// Starts it with these users of `example.test`. `queue` is Postfix's.
     pub fn start(scratch: &Scratch, queue: &std::path::Path, users: &[&str]) -> Self {
+        Self::start_with(scratch, queue, users, "")
+    }
+
+    /// The same; `extra` lines stand behind all others.
+    pub fn start_with(scratch: &Scratch, queue: &std::path::Path, users: &[&str], extra: &str) -> Self {
         let (dir, mail) = (scratch.dir("dovecot"), scratch.dir("mail"));
         fs::create_dir_all(queue.join("private")).expect("Postfix's folder");
         super::process::run(Command::new("chown").arg("postfix").arg(queue.join("private")));
@@ -44,15 +54,22 @@ impl Dovecot {
              passdb {{\n  driver = passwd-file\n  args = {base}/passwd\n}}\n\
              userdb {{\n  driver = static\n  args = uid=mail gid=mail home={mails}/%n\n}}\n"
         );
-        fs::write(dir.join("dovecot.conf"), format!("{blocks}\n{own}")).expect("write");
-        let mut command = Command::new("dovecot");
-        command.args(["-F", "-c"]).arg(dir.join("dovecot.conf"));
-        let mut running = Running::start("dovecot", &mut command, &dir.join("dovecot.log"));
-        for socket in ["private/auth", "private/dovecot-lmtp"] {
-            let place = Place::Unix(queue.join(socket));
-            running.wait_for("its sockets", || super::talk::reachable(&place));
+        fs::write(dir.join("dovecot.conf"), format!("{blocks}\n{own}\n{extra}")).expect("write");
+        let config = dir.join("dovecot.conf");
+        let sockets = ["private/auth", "private/dovecot-lmtp"].map(|socket| Place::Unix(queue.join(socket)));
+        Self { running: Some(run(&config, &sockets)), config, sockets, mail }
+    }
+
+    /// Replaces words of its configuration and starts it again: nothing of before goes on.
+    pub fn change(&mut self, changes: &[(&str, &str)]) {
+        self.running.take().expect("it runs").terminate();
+        let mut text = fs::read_to_string(&self.config).expect("its configuration");
+        for (from, to) in changes {
+            assert!(text.contains(from), "{from:?} is not there to be replaced");
+            text = text.replace(from, to);
         }
-        Self { _running: running, mail }
+        fs::write(&self.config, text).expect("write");
+        self.running = Some(run(&self.config, &self.sockets));
     }
 
     /// The mails of `user`, in no order.
@@ -75,4 +92,15 @@ impl Dovecot {
     pub fn wait_count(&self, user: &str, n: usize) -> Vec<String> {
         until(&format!("{n} mails of {user}"), || Some(self.mails(user)).filter(|m| m.len() >= n))
     }
+}
+
+/// Starts it; returns when its sockets take connections.
+fn run(config: &Path, sockets: &[Place]) -> Running {
+    let mut command = Command::new("dovecot");
+    command.args(["-F", "-c"]).arg(config);
+    let mut running = Running::start("dovecot", &mut command, &config.with_file_name("dovecot.log"));
+    for place in sockets {
+        running.wait_for("its sockets", || super::talk::reachable(place));
+    }
+    running
 }

@@ -29,6 +29,11 @@ pub enum Needs {
     FluflBounce,
     /// The rights to play another user.
     Root,
+    /// An HTTP proxy.
+    Tinyproxy,
+    /// A SOCKS5 proxy.
+    Microsocks,
+    Nginx,
 }
 
 impl Needs {
@@ -39,6 +44,9 @@ impl Needs {
             Self::Postfix => on_path("postfix") && on_path("postconf") && nix::unistd::Uid::effective().is_root(),
             Self::Dovecot => on_path("dovecot"),
             Self::Root => nix::unistd::Uid::effective().is_root(),
+            Self::Tinyproxy => on_path("tinyproxy"),
+            Self::Microsocks => on_path("microsocks"),
+            Self::Nginx => on_path("nginx"),
             Self::FluflBounce => std::process::Command::new(python())
                 .args(["-c", "import flufl.bounce"])
                 .output()

@@ -32,6 +32,8 @@ pub struct Postfix {
     pub mx: u16,
     pub submission: u16,
     pub helper: u16,
+    /// The way back from another machine: TLS at once, and a login.
+    pub smtps: u16,
     pub identity: Identity,
 }
 
@@ -46,12 +48,12 @@ impl Postfix {
         let (config, data) = (scratch.dir("postfix"), scratch.dir("postfix-data"));
         let queue = Self::queue(scratch);
         fs::create_dir_all(queue.join("martlet")).expect("a folder for the socket");
-        let identity = Identity::new("mx.example.test", &["mx.example.test"]);
+        let identity = Identity::new("mx.example.test", &["mx.example.test", "localhost"]);
         fs::write(config.join("cert.pem"), &identity.cert_pem).expect("write");
         fs::write(config.join("key.pem"), &identity.key_pem).expect("write");
-        let [mx, submission, helper] = [free_port(), free_port(), free_port()];
+        let [mx, submission, helper, smtps] = [free_port(), free_port(), free_port(), free_port()];
         fs::write(config.join("main.cf"), main_cf(&config, &queue, &data, way, extra)).expect("write");
-        fs::write(config.join("master.cf"), master_cf(mx, submission, helper)).expect("write");
+        fs::write(config.join("master.cf"), master_cf(mx, submission, helper, smtps)).expect("write");
         let log = data.join("mail.log");
         let conf = config.to_str().expect("UTF-8");
         run(Command::new("chown").args(["-R", "postfix"]).arg(&data));
@@ -60,10 +62,10 @@ impl Postfix {
         command.args(["-c", conf, "start-fg"]);
         let mut running = Running::start("postfix", &mut command, &scratch.path().join("postfix.out"));
         running.also(&log);
-        for port in [mx, submission, helper] {
+        for port in [mx, submission, helper, smtps] {
             running.wait_for("its ports", || reachable(&Place::Tcp(port)));
         }
-        Self { config, running, queue, log, mx, submission, helper, identity }
+        Self { config, running, queue, log, mx, submission, helper, smtps, identity }
     }
 
     /// A session on the submission port, TLS and logged in.
@@ -149,12 +151,13 @@ fn last_of_each(text: &str) -> String {
     parameters.iter().map(|(name, value)| format!("{name} ={value}\n")).collect()
 }
 
-fn master_cf(mx: u16, submission: u16, helper: u16) -> String {
+fn master_cf(mx: u16, submission: u16, helper: u16, smtps: u16) -> String {
     let stock = fs::read_to_string("/usr/share/postfix/master.cf.dist").expect("Debian's master.cf");
     let stock = stock.replace("\nsmtp      inet", &format!("\n127.0.0.1:{mx} inet"));
     let places = [
         ("submission inet", &*format!("127.0.0.1:{submission} inet")),
         ("127.0.0.1:2525", &*format!("127.0.0.1:{helper}")),
     ];
-    stock + "\n" + &docs::block_with(PAGE, "master.cf", &places)
+    let remote = [("smtps     inet", &*format!("127.0.0.1:{smtps} inet"))];
+    stock + "\n" + &docs::block_with(PAGE, "master.cf", &places) + &docs::block_with(PAGE, "master.cf smtps", &remote)
 }

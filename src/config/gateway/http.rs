@@ -3,7 +3,7 @@
 //! URL templates, bodies, header values and proxies are kept as written with their place; the gateway's own parser reads
 //! them. What can go wrong beyond bad values: keys that do not fit together, and these keys at a gateway of another type.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use regex::Regex;
 use serde::Deserialize;
@@ -12,7 +12,7 @@ use toml::Value;
 use super::Keys;
 use crate::{
     config::{
-        check::{Check, seconds},
+        check::{Check, PemFile, hours, seconds},
         error::Place,
         secret::{Origin, Written},
         value::{Read, Setting, Wrong, one_of, quoted},
@@ -44,11 +44,15 @@ pub struct Http {
     pub split: Split,
     pub answer: Answer,
     /// PEM files.
-    pub ca: Option<PathBuf>,
+    pub ca: Option<PemFile>,
     /// Certificate and key, PEM; the key may stand in the certificate's file.
-    pub client_cert: Option<(PathBuf, Option<PathBuf>)>,
-    /// `http://user:password@host:port`.
+    pub client_cert: Option<(PemFile, Option<PemFile>)>,
+    /// `http://user:password@host:port`, or `socks5://` or `socks5h://`.
     pub proxy: Option<Written>,
+    /// How long a connection may wait for its next request.
+    pub keep_alive: Duration,
+    /// How long after the start requests and answers are logged whole.
+    pub log_payload: Option<Duration>,
 }
 
 /// How answers are told apart; `None`: by the HTTP status alone.
@@ -100,6 +104,8 @@ pub fn only_http(keys: &Keys, check: &mut Check<'_>) {
         ("client_cert", keys.client_cert.as_ref().map(|s| &s.span)),
         ("client_key", keys.client_key.as_ref().map(|s| &s.span)),
         ("proxy", keys.proxy.as_ref().map(|s| &s.span)),
+        ("keep_alive", keys.keep_alive.as_ref().map(|s| &s.span)),
+        ("log_payload", keys.log_payload.as_ref().map(|s| &s.span)),
     ];
     for (name, span) in spans {
         if let Some(span) = span {
@@ -131,22 +137,47 @@ pub fn http(keys: &mut Keys, header: &Place, check: &mut Check<'_>) -> Option<Ht
     let connect_timeout = check.time(keys.connect_timeout.take(), seconds(10));
     let split = check.take(keys.split.take()).map_or(Split::Provider, |word| word.0);
     let answer = answer(keys.answer.take().unwrap_or_default(), check);
-    let ca = check.path(keys.ca.take());
-    let cert = check.path(keys.client_cert.take());
+    let ca = check.pem(keys.ca.take());
+    let cert = check.pem(keys.client_cert.take());
     let key_place = keys.client_key.as_ref().map(|setting| check.place(&setting.span));
-    let key = check.path(keys.client_key.take());
+    let key = check.pem(keys.client_key.take());
     if let (None, Some(place)) = (&cert, key_place) {
         check.wrong(&place, "`client_key` needs `client_cert`");
     }
     let proxy = check.written(keys.proxy.take()).filter(|proxy| {
-        let sound = proxy.text.expose().starts_with("http://");
+        let sound = ["http://", "socks5://", "socks5h://"].iter().any(|s| proxy.text.expose().starts_with(s));
         if !sound {
-            check.wrong(&proxy.place, "a proxy is written http://host:port or http://user:password@host:port");
+            let shapes = "a proxy is written http://user:password@host:port (or without the login), or with socks5:// \
+                          (names are looked up here) or socks5h:// (by the proxy)";
+            check.wrong(&proxy.place, shapes);
         }
         sound
     });
+    let keep_alive = check.take(keys.keep_alive.take()).unwrap_or(seconds(3));
+    let log_payload = check.placed(keys.log_payload.take()).and_then(|(time, place)| {
+        if time > hours(24) {
+            check.wrong(&place, "at most \"24h\": whole texts and numbers go into the log");
+        } else if !time.is_zero() {
+            check.warn(&place, "whole texts and numbers go into the log for this time after each start");
+        }
+        (!time.is_zero()).then_some(time)
+    });
     let client_cert = cert.map(|cert| (cert, key));
-    Some(Http { url: url?, method, body, headers, timeout, connect_timeout, split, answer, ca, client_cert, proxy })
+    Some(Http {
+        url: url?,
+        method,
+        body,
+        headers,
+        timeout,
+        connect_timeout,
+        split,
+        answer,
+        ca,
+        client_cert,
+        proxy,
+        keep_alive,
+        log_payload,
+    })
 }
 
 /// Header fields (RFC 9110 5.1: names are tokens).

@@ -3,7 +3,8 @@
 //! The pure parts are [`template`] (read at load), [`expand`] and [`request`] (written per message) and [`answer`]
 //! (judged); this file is the shell around them. What can go wrong is the line: until a connection stands, nothing was
 //! sent and the attempt is `Later`; from then on a request without a whole answer is `Unsure`. Errors of the client
-//! print the whole URL with its secrets: they are stripped of it before they become words.
+//! print the whole URL with its secrets: they are stripped of it before they become words. Each gateway has a client of
+//! its own, so that a slow provider takes no connection from another.
 
 pub mod answer;
 mod draft;
@@ -25,7 +26,10 @@ pub use request::{Method, Templates};
 pub use template::{Format, Template, TemplateError};
 
 use super::{Attempt, Job, Split, StartError, Traits, tls};
-use crate::ground::{Clock, Enhanced, Fault, Outcome, Scope, Secret};
+use crate::{
+    ground::{Clock, Enhanced, Fault, GatewayId, Outcome, Scope, Secret},
+    observe,
+};
 
 /// Octets of an answer that are read; the rest of a longer one is left where it is.
 const ANSWER_CAP: usize = 64 * 1024;
@@ -47,8 +51,35 @@ pub struct Settings {
     pub ca: Option<PathBuf>,
     /// PEM files of our certificate chain and its key.
     pub identity: Option<(PathBuf, PathBuf)>,
-    /// `http://user:password@host:port`; without it none is used, whatever the environment says.
+    /// `http://user:password@host:port`, or `socks5://` or `socks5h://`; without it none is used, whatever the
+    /// environment says.
     pub proxy: Option<Secret<String>>,
+    /// How long a connection may wait for its next request; with zero each request has its own.
+    pub keep_alive: Duration,
+    /// How long after the start requests and answers are logged whole, secrets aside.
+    pub log_payload: Option<Duration>,
+    pub clock: Clock,
+}
+
+/// What of the settings cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    Ca,
+    Identity,
+    Proxy,
+    Client,
+}
+
+/// Why no client can be made of some settings. One line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unusable {
+    pub part: Part,
+    pub why: String,
+}
+
+/// Whether files and proxy can be used, before anything starts.
+pub fn check(settings: &Settings) -> Result<(), Unusable> {
+    client(settings).map(drop)
 }
 
 impl Settings {
@@ -73,6 +104,9 @@ impl Settings {
             ca: None,
             identity: None,
             proxy: None,
+            keep_alive: Duration::from_secs(3),
+            log_payload: None,
+            clock: Clock::system(),
         }
     }
 }
@@ -80,17 +114,20 @@ impl Settings {
 /// What the attempts of one gateway share.
 #[derive(Debug)]
 pub(super) struct Shell {
+    id: GatewayId,
     client: Client,
     settings: Settings,
     hidden: redact::Redactions,
-    clock: Clock,
+    /// Until when, by the monotonic clock, payloads are logged.
+    payload_until: Option<Duration>,
 }
 
 impl Shell {
-    pub(super) fn new(settings: Settings) -> Result<Self, StartError> {
-        let client = client(&settings)?;
+    pub(super) fn new(id: GatewayId, settings: Settings) -> Result<Self, StartError> {
+        let client = client(&settings).map_err(|unusable| StartError(unusable.why))?;
         let hidden = settings.templates.secrets(settings.password.as_ref());
-        Ok(Self { client, settings, hidden, clock: Clock::system() })
+        let payload_until = settings.log_payload.map(|time| settings.clock.monotonic() + time);
+        Ok(Self { id, client, settings, hidden, payload_until })
     }
 
     /// Makes the requests of a job in order. Behind a segment that was not sent the others are not tried and share
@@ -123,6 +160,7 @@ impl Shell {
             Err(why) => return Outcome::Never(Fault::new(Scope::Message, Enhanced::new(5, 6, 0), why.0)),
         };
         let clean = |words: &str| self.clean(attempt, words);
+        let mut log = self.log(&request);
         let method = if request.post { reqwest::Method::POST } else { reqwest::Method::GET };
         let mut builder = self.client.request(method, request.url);
         for (name, value) in request.headers {
@@ -132,9 +170,34 @@ impl Shell {
         if !request.body.is_empty() {
             builder = builder.body(request.body);
         }
-        match builder.send().await {
-            Ok(response) => self.read(response, &clean).await,
+        let outcome = match builder.send().await {
+            Ok(response) => self.read(response, &clean, &mut log).await,
             Err(error) => broken(error, &clean),
+        };
+        observe::log::request(attempt.id, &self.id, &log);
+        outcome
+    }
+
+    /// What the log says of a request: its payload only while that is wished.
+    fn log(&self, request: &request::Request) -> observe::log::Request {
+        let url = &request.url;
+        let target = match url.query() {
+            Some(query) => format!("{}?{query}", url.path()),
+            None => url.path().to_owned(),
+        };
+        let port = url.port().map_or_else(String::new, |port| format!(":{port}"));
+        let whole = self.payload_until.is_some_and(|until| self.settings.clock.monotonic() < until);
+        let said = || {
+            let words = format!("{target} {}", String::from_utf8_lossy(&request.body));
+            observe::log::Payload { request: self.hidden.clean(&words), answer: String::new() }
+        };
+        observe::log::Request {
+            method: if request.post { "POST" } else { "GET" },
+            host: format!("{}{port}", url.host_str().unwrap_or_default()),
+            status: None,
+            asked: target.len() + request.body.len(),
+            answered: 0,
+            payload: whole.then(said),
         }
     }
 
@@ -149,7 +212,12 @@ impl Shell {
         hidden.clean(words)
     }
 
-    async fn read(&self, mut response: Response, clean: &(dyn Fn(&str) -> String + Sync)) -> Outcome {
+    async fn read(
+        &self,
+        mut response: Response,
+        clean: &(dyn Fn(&str) -> String + Sync),
+        log: &mut observe::log::Request,
+    ) -> Outcome {
         let status = response.status().as_u16();
         let headers = std::mem::take(response.headers_mut());
         let header = |name| headers.get(name).and_then(|v: &reqwest::header::HeaderValue| v.to_str().ok());
@@ -165,6 +233,11 @@ impl Shell {
                 break true;
             }
         };
+        log.status = Some(status);
+        log.answered = body.len();
+        if let Some(payload) = &mut log.payload {
+            payload.answer = self.hidden.clean(&String::from_utf8_lossy(&body));
+        }
         let answer = Answer {
             status,
             retry_after: header(reqwest::header::RETRY_AFTER),
@@ -172,7 +245,7 @@ impl Shell {
             body: &body,
             whole,
         };
-        answer::judge(&answer, &self.settings.answer, clean, self.clock.now())
+        answer::judge(&answer, &self.settings.answer, clean, self.settings.clock.now())
     }
 }
 
@@ -203,8 +276,9 @@ fn chain(error: &reqwest::Error) -> String {
     cause.to_string()
 }
 
-fn client(settings: &Settings) -> Result<Client, StartError> {
+fn client(settings: &Settings) -> Result<Client, Unusable> {
     tls::install();
+    let unusable = |part, why: String| Unusable { part, why };
     let connect = settings.connect_timeout.min(settings.timeout / 2);
     let mut builder = Client::builder()
         .user_agent(concat!("martlet/", env!("CARGO_PKG_VERSION")))
@@ -214,32 +288,39 @@ fn client(settings: &Settings) -> Result<Client, StartError> {
         .connect_timeout(connect)
         .timeout(settings.timeout)
         // Below every server's keep-alive limit: a connection that dies as it is used again makes a false unsure.
-        .pool_idle_timeout(Duration::from_secs(3));
+        .pool_idle_timeout(settings.keep_alive);
+    if settings.keep_alive.is_zero() {
+        builder = builder.pool_max_idle_per_host(0);
+    }
     if let Some(path) = &settings.ca {
-        let pem = read(path)?;
+        let pem = read(path).map_err(|why| unusable(Part::Ca, why))?;
         let roots = reqwest::Certificate::from_pem_bundle(&pem)
             .ok()
             .filter(|roots| !roots.is_empty())
-            .ok_or_else(|| StartError(format!("{}: no certificate in it", path.display())))?;
+            .ok_or_else(|| unusable(Part::Ca, format!("{}: no certificate in PEM", path.display())))?;
         builder = builder.tls_certs_only(roots);
     } else if !settings.templates.url.is_https() {
         // The system's store is not needed, and may be missing in a small container.
         builder = builder.tls_certs_only([]);
     }
     if let Some((cert, key)) = &settings.identity {
-        let pem = [read(key)?, b"\n".to_vec(), read(cert)?].concat();
+        let failed = |why| unusable(Part::Identity, why);
+        let pem = [read(key).map_err(failed)?, b"\n".to_vec(), read(cert).map_err(failed)?].concat();
         let identity = reqwest::Identity::from_pem(&pem)
-            .map_err(|_| StartError(format!("{}: no certificate with its key", cert.display())))?;
+            .map_err(|_| failed(format!("{}: no certificate in PEM with its key", cert.display())))?;
         builder = builder.identity(identity);
     }
     if let Some(url) = &settings.proxy {
         let proxy = reqwest::Proxy::all(url.expose().as_str())
-            .map_err(|_| StartError("proxy: is no http:// URL".to_owned()))?;
+            .map_err(|_| unusable(Part::Proxy, "the proxy is no http://, socks5:// or socks5h:// URL".to_owned()))?;
         builder = builder.proxy(proxy);
     }
-    builder.build().map_err(|error| StartError(format!("no HTTP client: {}", chain(&error.without_url()))))
+    builder.build().map_err(|error| {
+        let part = if settings.identity.is_some() { Part::Identity } else { Part::Client };
+        unusable(part, format!("no HTTP client can be made: {}", chain(&error.without_url())))
+    })
 }
 
-fn read(path: &std::path::Path) -> Result<Vec<u8>, StartError> {
-    std::fs::read(path).map_err(|e| StartError(format!("{}: {e}", path.display())))
+fn read(path: &std::path::Path) -> Result<Vec<u8>, String> {
+    std::fs::read(path).map_err(|e| format!("{}: {e}", path.display()))
 }
