@@ -1,14 +1,14 @@
 //! How long a megabyte of anything takes to become a text, and how much memory: `cargo bench --bench mail [NAME]`.
 //!
 //! Each shape is read in a process of its own, so that its peak (`VmHWM` of /proc/self/status) is its own; time is the
-//! median of several readings: mail → words → tidied → transliterated → cut to three segments, as the mail door does it.
+//! processor time of the process, the median of several readings: mail → words → tidied → transliterated → cut to three segments, as the mail door does it.
 #![expect(clippy::print_stdout, reason = "a bench tells what it measured")]
 
 use std::{
     fmt::Write as _,
     io::{Read as _, Write as _},
     process::{Command, Stdio},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use martlet::{
@@ -55,17 +55,24 @@ fn read_apart(mail: &[u8]) -> (Duration, u64) {
     (Duration::from_micros(figures.next().expect("time")), figures.next().expect("memory"))
 }
 
+/// Processor time of this process so far.
+fn cpu() -> Duration {
+    let usage = nix::sys::resource::getrusage(nix::sys::resource::UsageWho::RUSAGE_SELF).expect("getrusage");
+    let micros = |t: nix::sys::time::TimeVal| t.tv_sec() as u64 * 1_000_000 + t.tv_usec() as u64;
+    Duration::from_micros(micros(usage.user_time()) + micros(usage.system_time()))
+}
+
 fn child() {
     let mut mail = Vec::with_capacity(SIZE + 4096);
     std::io::stdin().read_to_end(&mut mail).expect("the mail");
     let style = Style { choices: Choices { html_links: true, ..Choices::default() }, ..Style::default() };
     let mut times: Vec<Duration> = (0..READINGS)
         .map(|_| {
-            let began = Instant::now();
+            let began = cpu();
             let words = mail::read(&mail).ok().and_then(|mail| style.extract(&mail).ok());
             let shaped = words.map(|words| style.shape_text(&words.text, &Params::default(), 3));
             std::hint::black_box(&shaped);
-            began.elapsed()
+            cpu() - began
         })
         .collect();
     times.sort();

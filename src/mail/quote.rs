@@ -110,11 +110,17 @@ fn signature(lines: &[Line], marks: &mut [Option<Why>]) {
     }
 }
 
+/// Lines among which the first paragraph is looked for: endless attributions would cost more than their cut.
+const FIRST: usize = 1_000;
+
 /// The first paragraph that is no attribution comes back; when all is attribution, the first paragraph of all.
 fn keep_first_paragraph(lines: &[Line], marks: &mut [Option<Why>]) {
     let content =
         |at: usize| !lines[at].is_blank() && marks[at] != Some(Why::Attribution) && attribution_at(lines, at).is_none();
-    let start = (0..lines.len()).find(|&at| content(at)).or_else(|| (0..lines.len()).find(|&at| !lines[at].is_blank()));
+    let start = (0..lines.len())
+        .take(FIRST)
+        .find(|&at| content(at))
+        .or_else(|| (0..lines.len()).find(|&at| !lines[at].is_blank()));
     let Some(start) = start else { return };
     let height = lines[start..].iter().take_while(|l| !l.is_blank()).count();
     marks[start..start + height].fill(None);

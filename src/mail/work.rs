@@ -42,6 +42,7 @@ mod tests {
             ("quotes", plain("> a\r\n")),
             ("attributions", plain("On Fri, Nov 20, 2026 at 9:12 x\r\n")),
             ("attributions with their end", plain("On Fri, Nov 20, 2026 a@b wrote:\r\n> q\r\n")),
+            ("nothing but attributions", plain("20 a <b@c>:\r\n")),
             ("labels", plain("From: x\r\nSent: y\r\n")),
             ("signatures", plain("\r\n--\r\n")),
             ("rules", plain("________\r\n")),
