@@ -13,6 +13,7 @@ mod dialogues;
 mod discretion;
 mod dispatch;
 mod e2e;
+mod faults;
 mod gateway;
 mod journeys;
 mod layers;
@@ -37,6 +38,7 @@ fn main() -> std::process::ExitCode {
         discretion::trials(),
         dispatch::trials(),
         e2e::trials(),
+        faults::trials(),
         gateway::trials(),
         journeys::trials(),
         layers::trials(),

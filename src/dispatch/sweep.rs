@@ -1,7 +1,8 @@
 //! The sweeper: what an earlier run left behind, delay warnings, expiry, receipts that never came, old rows.
 //!
 //! Expiry and warnings go by the wall clock, checked against the monotonic one: after a step of more than ten minutes
-//! they rest for ten minutes, so that a clock set wrongly for a moment expires nothing.
+//! they rest for ten minutes, so that a clock set wrongly for a moment expires nothing. When the clock is set back, what
+//! waits for a moment of the old time is moved with it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -41,9 +42,17 @@ pub async fn recover(shared: &Shared) -> Result<usize, crate::store::Down> {
 pub async fn run(shared: Arc<Shared>) {
     let mut watch = StepWatch::new(shared.clock.now(), shared.clock.monotonic());
     let mut purge_at = shared.clock.monotonic() + PURGE_EVERY;
+    let mut back = Duration::ZERO;
     while !shared.stop.is_cancelled() {
         let (now, monotonic) = (shared.clock.now(), shared.clock.monotonic());
         let trusted = watch.trusts(now, monotonic);
+        back += std::mem::take(&mut watch.back);
+        if !back.is_zero() {
+            match shared.store.set_back(now, back).await {
+                Ok(_) => back = Duration::ZERO,
+                Err(down) => observe::log::store_down("set back", down),
+            }
+        }
         if let Err(down) = sweep(&shared, now, trusted).await {
             observe::log::store_down("sweep", down);
         }
@@ -166,11 +175,13 @@ struct StepWatch {
     wall: Timestamp,
     monotonic: Duration,
     rests_until: Option<Duration>,
+    /// How far it was set back since somebody asked.
+    back: Duration,
 }
 
 impl StepWatch {
     fn new(wall: Timestamp, monotonic: Duration) -> Self {
-        Self { wall, monotonic, rests_until: None }
+        Self { wall, monotonic, rests_until: None, back: Duration::ZERO }
     }
 
     /// May expiry go by the wall clock now?
@@ -182,6 +193,7 @@ impl StepWatch {
         if jump > STEP {
             observe::log::oddity("clock", format_args!("the wall clock jumped by {} s; expiry rests", jump.as_secs()));
             self.rests_until = Some(monotonic + STEP);
+            self.back += expected.since(wall);
         }
         self.rests_until.is_none_or(|until| monotonic >= until)
     }
@@ -200,6 +212,8 @@ mod tests {
         assert!(!watch.trusts(Timestamp(9_000_000), second(401)));
         assert!(!watch.trusts(Timestamp(9_500_000), second(901)));
         assert!(watch.trusts(Timestamp(9_601_000), second(1_002)));
+        assert_eq!(watch.back, Duration::ZERO);
         assert!(!watch.trusts(Timestamp(0), second(1_003)), "backwards too");
+        assert_eq!(watch.back, second(9_602), "and by how far");
     }
 }

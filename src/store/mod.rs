@@ -183,6 +183,14 @@ impl Store {
     pub async fn cancel(&self, seen: &Item, settlement: Settle) -> Result<bool, Down> {
         self.yes(Operation::Cancel { settle: settlement.into(), attempts: seen.attempts }).await
     }
+    /// The wall clock was set back by `by` and shows `now`: what waits for a moment of the old time would wait too long.
+    /// How many items are moved to the same moment of the new time, or to `now`.
+    pub async fn set_back(&self, now: Timestamp, by: Duration) -> Result<u64, Down> {
+        match self.inner.write(Operation::SetBack { now, by }).await? {
+            Answered::Gone(rows) => Ok(rows),
+            _ => Err(mixed_up()),
+        }
+    }
     /// When the next waiting item under `keys` falls due; what is over by its own expiry does not count.
     pub async fn next_due(&self, keys: &[Key]) -> Result<Option<Timestamp>, Down> {
         let mut conn = self.inner.reader().await?;

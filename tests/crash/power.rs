@@ -7,12 +7,10 @@ use std::{
     fs,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
-    process::Command,
-    sync::OnceLock,
 };
 
 use super::dice::Dice;
-use crate::support::root;
+use crate::support::preload::library;
 
 /// What of the unsynced outlives the cut.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -71,7 +69,7 @@ impl Disk {
         };
         let path = |path: &Path| path.to_str().expect("a path of the test's own").to_owned();
         [
-            ("LD_PRELOAD", path(library())),
+            ("LD_PRELOAD", path(&library("crash/powercut.c"))),
             ("POWERCUT_DATA", path(&self.data)),
             ("POWERCUT_STATE", path(&self.state)),
             ("POWERCUT_AT", at.to_string()),
@@ -172,20 +170,4 @@ fn mixed(mut durable: Vec<u8>, real: &[u8], piece: usize, dice: &mut Dice) -> Ve
         durable[from..to].copy_from_slice(new);
     }
     durable
-}
-
-/// `powercut.c`, compiled once.
-fn library() -> &'static Path {
-    static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
-    LIBRARY.get_or_init(|| {
-        let library = Path::new(env!("CARGO_TARGET_TMPDIR")).join("powercut.so");
-        let own = library.with_extension(format!("{}.so", std::process::id()));
-        let mut cc = Command::new("cc");
-        cc.args(["-O1", "-shared", "-fPIC", "-Wall", "-Wextra", "-o"]).arg(&own);
-        cc.arg(root().join("tests/crash/powercut.c")).arg("-lpthread");
-        crate::support::process::run(&mut cc);
-        // Another run of the tests may be using the old one.
-        fs::rename(&own, &library).expect("renamed");
-        library
-    })
 }

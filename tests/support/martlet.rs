@@ -69,13 +69,11 @@ impl Martlet {
     /// Waits until it says `ready` with all its addresses.
     pub fn wait_ready(&mut self) {
         let (log, from) = (&self.log, self.launched_at);
-        let ready = self.running.as_mut().expect("it was launched").wait_for("a line `ready`", || {
-            let mut file = fs::File::open(log).ok()?;
-            file.seek(SeekFrom::Start(from)).ok()?;
-            let mut said = Vec::new();
-            file.read_to_end(&mut said).ok()?;
-            String::from_utf8_lossy(&said).lines().find(|l| is_ready(l)).map(str::to_owned)
-        });
+        let ready = self
+            .running
+            .as_mut()
+            .expect("it was launched")
+            .wait_for("a line `ready`", || said_since(log, from)?.lines().find(|l| is_ready(l)).map(str::to_owned));
         for place in &self.bound {
             assert!(ready.contains(place), "the line `ready` does not say {place}: {ready}");
         }
@@ -84,6 +82,11 @@ impl Martlet {
     /// Whether it has ended by itself.
     pub fn has_ended(&mut self) -> bool {
         self.running.as_mut().is_none_or(Running::has_ended)
+    }
+
+    /// The exit code of one that has ended by itself.
+    pub fn exit_code(&mut self) -> Option<i32> {
+        self.running.as_mut().and_then(Running::exit_code)
     }
 
     pub fn pid(&self) -> u32 {
@@ -104,6 +107,16 @@ impl Martlet {
     /// What it has logged, over all its starts.
     pub fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Since its last start.
+    pub fn log_since_start(&self) -> String {
+        said_since(&self.log, self.launched_at).unwrap_or_default()
+    }
+
+    /// Whether it has said `ready` since its last start.
+    pub fn is_ready(&self) -> bool {
+        self.log_since_start().lines().any(is_ready)
     }
 
     /// The end of it, for people.
@@ -188,6 +201,14 @@ pub fn deliver(port: u16, method: &str, values: &[(&str, &str)]) -> std::io::Res
         form.push_str(&format!("&{name}={value}"));
     }
     super::http::call(port, method, "/sms/deliver.html", &form)
+}
+
+fn said_since(log: &Path, from: u64) -> Option<String> {
+    let mut file = fs::File::open(log).ok()?;
+    file.seek(SeekFrom::Start(from)).ok()?;
+    let mut said = Vec::new();
+    file.read_to_end(&mut said).ok()?;
+    Some(String::from_utf8_lossy(&said).into_owned())
 }
 
 fn is_ready(line: &str) -> bool {

@@ -4,11 +4,13 @@
 pub mod cut;
 pub mod docs;
 pub mod dovecot;
+pub mod faults;
 pub mod flufl;
 pub mod http;
 pub mod letter;
 pub mod martlet;
 pub mod postfix;
+pub mod preload;
 pub mod process;
 pub mod sink;
 pub mod talk;

@@ -127,6 +127,10 @@ impl Running {
         self.child.try_wait().expect("wait").is_some()
     }
 
+    pub fn exit_code(&mut self) -> Option<i32> {
+        self.child.try_wait().expect("wait").and_then(|status| status.code())
+    }
+
     fn tail(&self) -> String {
         let logs = std::iter::once(&self.log).chain(&self.own_log);
         let log: String = logs.map(|l| std::fs::read_to_string(l).unwrap_or_default()).collect();

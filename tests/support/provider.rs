@@ -32,8 +32,12 @@ pub enum Act {
     Silent,
     /// The request is read, then the connection is reset.
     Reset,
+    /// Reset as soon as it is accepted, before anything is read.
+    ResetAtOnce,
     /// A body without an end.
     Endless,
+    /// Header fields without an end.
+    EndlessHead,
     /// These octets, then nothing more; the connection stays open.
     Stall(&'static [u8]),
 }
@@ -71,6 +75,13 @@ struct State {
     most: AtomicUsize,
 }
 
+impl State {
+    fn resets_at_once(&self) -> bool {
+        let mut plan = self.plan.lock().expect("plan");
+        plan.pop_front_if(|act| matches!(act, Act::ResetAtOnce)).is_some()
+    }
+}
+
 impl Drop for Provider {
     fn drop(&mut self) {
         self.task.abort();
@@ -80,16 +91,21 @@ impl Drop for Provider {
 impl Provider {
     /// Plain HTTP.
     pub async fn start(plan: impl IntoIterator<Item = Act>) -> Self {
-        Self::listen(plan, None).await
+        Self::listen(0, plan, None).await
+    }
+
+    /// On this port, where nothing listened before.
+    pub async fn start_at(port: u16) -> Self {
+        Self::listen(port, [], None).await
     }
 
     /// HTTPS with this configuration.
     pub async fn start_tls(plan: impl IntoIterator<Item = Act>, tls: Arc<rustls::ServerConfig>) -> Self {
-        Self::listen(plan, Some(tls)).await
+        Self::listen(0, plan, Some(tls)).await
     }
 
-    async fn listen(plan: impl IntoIterator<Item = Act>, tls: Option<Arc<rustls::ServerConfig>>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    async fn listen(port: u16, plan: impl IntoIterator<Item = Act>, tls: Option<Arc<rustls::ServerConfig>>) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", port)).await.expect("a port");
         let addr = listener.local_addr().expect("its address");
         let (tell, seen) = mpsc::channel(1_000);
         let go = Arc::new(Semaphore::new(0));
@@ -105,6 +121,10 @@ impl Provider {
                 let mut serving = tokio::task::JoinSet::new();
                 while let Ok((stream, _)) = listener.accept().await {
                     let number = state.connections.fetch_add(1, Ordering::SeqCst) + 1;
+                    if state.resets_at_once() {
+                        stream.set_zero_linger().expect("a socket option");
+                        continue;
+                    }
                     let (state, go, tell, tls) = (Arc::clone(&state), Arc::clone(&go), tell.clone(), tls.clone());
                     serving.spawn(async move {
                         match tls {
@@ -188,6 +208,12 @@ async fn serve(mut wire: Wire, number: usize, state: &State, go: &Semaphore, tel
             Act::Stall(octets) => {
                 let _ = wire.io().write_all(octets).await;
                 std::future::pending().await
+            }
+            Act::ResetAtOnce => return wire.reset(),
+            Act::EndlessHead => {
+                let _ = wire.io().write_all(b"HTTP/1.1 200 OK\r\n").await;
+                while wire.io().write_all(b"X-More: and more and more and more\r\n").await.is_ok() {}
+                return;
             }
             Act::Endless => {
                 let _ = wire.io().write_all(b"HTTP/1.1 200 OK\r\n\r\n").await;

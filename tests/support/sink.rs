@@ -212,7 +212,12 @@ impl MailSink {
     }
 
     pub fn tcp(lmtp: bool) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        Self::at(0, lmtp)
+    }
+
+    /// On this port, where nothing listened before.
+    pub fn at(port: u16, lmtp: bool) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", port)).expect("a port");
         let port = listener.local_addr().expect("an address").port();
         Self::serve(port, lmtp, move || {
             let (stream, _) = listener.accept()?;

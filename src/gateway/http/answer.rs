@@ -171,14 +171,14 @@ fn describe(status: u16, seen: &str, clean: Clean<'_>) -> String {
     format!("HTTP {status}: {}", one_line(&clean(&line), 400))
 }
 
-/// `Retry-After`: seconds, or an HTTP date (RFC 9110 10.2.3).
+/// `Retry-After`: seconds, or an HTTP date in any of its three forms (RFC 9110 10.2.3, 5.6.7).
 fn pause(value: &str, now: Timestamp) -> Option<Duration> {
     let value = value.trim();
     if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
         return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX / 1000)));
     }
-    let moment = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(value).ok()?;
-    Some(Timestamp(moment.as_millisecond()).since(now))
+    let moment = httpdate::parse_http_date(value).ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
+    Some(Timestamp(i64::try_from(moment.as_millis()).unwrap_or(i64::MAX)).since(now))
 }
 
 #[cfg(test)]
@@ -317,6 +317,10 @@ mod tests {
             ("99999999999999999999999", Some(u64::MAX / 1000)),
             ("Sun, 06 Nov 1994 08:51:37 GMT", Some(120)),
             ("Sun, 06 Nov 1994 08:00:00 GMT", Some(0)),
+            ("Sunday, 06-Nov-94 08:51:37 GMT", Some(120)),
+            ("Sun Nov  6 08:51:37 1994", Some(120)),
+            ("Fri, 31 Dec 9999 23:59:59 GMT", Some(252_618_189_022)),
+            ("Sun, 06 Nov 1994 08:51:37", None),
             ("soon", None),
             ("-5", None),
             ("1.5", None),

@@ -3,7 +3,7 @@
 //! One index serves every question: (lane, stage, priority, ord). Of each lane, ready items come by rank and those
 //! that have fallen due since by their moment; the two are merged one by one, so neither starves the other.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use sqlx::{AssertSqlSafe, Row as _, SqliteConnection};
 
@@ -149,6 +149,17 @@ fn merge(found: Vec<Candidate>) -> Vec<Candidate> {
     }
     merged.sort_by_key(|(priority, place, deferred, _)| (*priority, *place, !*deferred));
     merged.into_iter().map(|(.., candidate)| candidate).collect()
+}
+
+/// Whatever waits for a moment that the clock had before it was set back by `by` waits for the same moment of the new
+/// time; how many did.
+pub async fn set_back(conn: &mut SqliteConnection, now: Timestamp, by: Duration) -> Result<u64, sqlx::Error> {
+    const WAITING: &str = "\
+        UPDATE queue SET ord = CASE stage WHEN 1 THEN max($1, ord - $2) ELSE ord END, \
+        row = CAST(json_set(CAST(row AS TEXT), '$.next', max($1, CAST(row AS TEXT)->>'next' - $2)) AS BLOB) \
+        WHERE stage IN (0, 1) AND lane IS NOT NULL AND CAST(row AS TEXT)->>'next' > $1";
+    let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+    Ok(sqlx::query(WAITING).bind(now.0).bind(by).execute(conn).await?.rows_affected())
 }
 
 /// When the next item that nobody has leased falls due; for one that is due already, the moment it was due at.

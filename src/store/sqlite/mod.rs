@@ -112,6 +112,7 @@ impl Sqlite {
             texts: write::Texts::default(),
             cursors: purge::Cursors::default(),
             sweep_cursor: String::new(),
+            suspect: false,
         };
         tokio::spawn(writer.run());
         Ok(Self::new(shared, Some(outbox)))

@@ -1,5 +1,7 @@
 //! The closed set of operations that write, and their order within one transaction.
 
+use std::time::Duration;
+
 use tokio::sync::oneshot;
 
 use super::{attempt, hand, inbound, load::Need, put, receipt, work::Work, write::Table};
@@ -37,6 +39,11 @@ pub enum Op {
     Take(Vec<MoSegment>),
     Resolve(Box<InboundStep>),
     Purge(Timestamp),
+    /// The wall clock was set back.
+    SetBack {
+        now: Timestamp,
+        by: Duration,
+    },
     /// Writes something that means nothing: could a message be written?
     Probe,
 }
@@ -74,7 +81,8 @@ impl Op {
             Self::Bury(_) => 8,
             Self::Sweep(_) => 9,
             Self::Purge(_) => 10,
-            Self::Probe => 11,
+            Self::SetBack { .. } => 11,
+            Self::Probe => 12,
         }
     }
 
@@ -84,7 +92,7 @@ impl Op {
             Self::Put { batch, .. } => batch.len(),
             Self::Begin(batch) => batch.len(),
             Self::Take(segments) => segments.len(),
-            Self::Sweep(_) | Self::Purge(_) => 500,
+            Self::Sweep(_) | Self::Purge(_) | Self::SetBack { .. } => 500,
             _ => 1,
         }
     }
@@ -106,11 +114,11 @@ impl Op {
             Self::Hand { id, .. } => drop(need.rows.insert(*id)),
             Self::Take(segments) => inbound::need_take(segments, need),
             Self::Resolve(step) => inbound::need_resolve(step, need, careful),
-            Self::Bury(_) | Self::Purge(_) | Self::Probe => {}
+            Self::Bury(_) | Self::Purge(_) | Self::SetBack { .. } | Self::Probe => {}
         }
     }
 
-    /// Decides the operation. [`Op::Purge`] is the writer's own: it runs statements.
+    /// Decides the operation. [`Op::Purge`] and [`Op::SetBack`] are the writer's own: they run statements.
     pub fn apply(&self, work: &mut Work<'_>) -> Answer {
         match self {
             Self::Put { batch, all } => Answer::Placed(put::put(work, batch, *all)),
@@ -130,7 +138,7 @@ impl Op {
                 inbound::resolve(work, step);
                 Answer::Done
             }
-            Self::Purge(_) => Answer::Done,
+            Self::Purge(_) | Self::SetBack { .. } => Answer::Done,
             Self::Probe => {
                 work.writes.push(Table::Tally, &("probe", 0));
                 Answer::Done

@@ -17,11 +17,11 @@ use tokio::{
 };
 
 use super::{
-    Shared, checkpoint,
+    Shared, checkpoint, lease,
     load::Need,
     ops::{Answer, Job, Op},
     purge,
-    schema::down,
+    schema::{self, down},
     work::Work,
     write::Texts,
 };
@@ -52,6 +52,9 @@ pub struct Writer {
     pub texts: Texts,
     pub cursors: purge::Cursors,
     pub sweep_cursor: String,
+    /// Something failed on this connection. After a full or broken disk SQLite may have ended the transaction by itself,
+    /// which its driver does not see: it would refuse to begin another one for ever.
+    pub suspect: bool,
 }
 
 /// Settlements that the database did not take yet.
@@ -203,6 +206,22 @@ impl Writer {
     }
 
     async fn transaction(&mut self, jobs: &[Job]) -> Result<Vec<Answer>, Failure> {
+        if self.suspect {
+            self.connect_anew().await.map_err(|e| Failure::Closed(down(&e)))?;
+        }
+        let done = self.try_transaction(jobs).await;
+        self.suspect = done.is_err();
+        done
+    }
+
+    /// A connection that knows nothing of what failed. The old one stays until there is another.
+    async fn connect_anew(&mut self) -> Result<(), sqlx::Error> {
+        let fresh = schema::writer(&self.shared.settings.path).await?;
+        let _ = std::mem::replace(&mut self.conn, fresh).close_hard().await;
+        Ok(())
+    }
+
+    async fn try_transaction(&mut self, jobs: &[Job]) -> Result<Vec<Answer>, Failure> {
         let shared = self.shared.clone();
         let _no_checkpoint = shared.gate.lock().await;
         let begun = self.conn.begin_with("BEGIN IMMEDIATE").await;
@@ -229,9 +248,16 @@ impl Writer {
                 op => op.apply(&mut work),
             });
         }
-        let (writes, wakes) = work.finish();
+        let (writes, mut wakes) = work.finish();
         let size = writes.size();
         writes.run(&mut tx, &self.texts).await.map_err(refused)?;
+        for (job, answer) in jobs.iter().zip(&mut answers) {
+            if let Op::SetBack { now, by } = job.op {
+                // Behind everything else: what was due by the wrong clock is so in the rows just written too.
+                *answer = Some(Answer::Gone(lease::set_back(&mut tx, now, by).await.map_err(refused)?));
+                wakes = true;
+            }
+        }
         tx.commit().await.map_err(refused)?;
 
         if let Some(cursor) = cursor {

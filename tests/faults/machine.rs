@@ -1,0 +1,118 @@
+//! The machine: its clock jumps, its descriptors are used up, its administrator sends signals.
+
+use std::{net::TcpStream, process::Command};
+
+use libtest_mimic::Trial;
+
+use super::{ALICE, World, gateway};
+use crate::support::{
+    process::{free_port, signal, until},
+    provider::Provider,
+    run_async, sink,
+    sink::MailSink,
+    talk::{Letter, Place, Talk},
+    trial,
+};
+
+pub fn trials() -> Vec<Trial> {
+    vec![
+        trial("faults: the clock jumps a month ahead and back", || run_async(ahead_and_back())),
+        trial("faults: the clock steps a day back", || run_async(back())),
+        trial("faults: SIGHUP under load", hang_up),
+        trial("faults: all descriptors are used up for a while", descriptors),
+    ]
+}
+
+const TO: &str = "+12015550123@sms.example.test";
+const DAY: i64 = 86_400;
+
+async fn ahead_and_back() {
+    let mails = MailSink::smtp();
+    let port = free_port();
+    let mut world = World::start(mails.port, &gateway("main", &format!("http://127.0.0.1:{port}/send"), ""), "");
+    let id = world.send(TO, "over a month");
+    world.event(&id, "deferred");
+    world.faults.jump(30 * DAY);
+    world.must_say(&["clock", "jumped", "expiry rests"]);
+    let meanwhile = world.send(TO, "in the wrong month");
+    world.event(&meanwhile, "deferred");
+    assert_eq!(world.readyz().0, 200);
+    let seen = |log: String| log.matches("jumped by").count();
+    let jumps = seen(world.martlet.log());
+    world.faults.jump(-30 * DAY);
+    until("the step back", || (seen(world.martlet.log()) > jumps).then_some(()));
+    assert_eq!(world.show(&id)["state"], "waiting", "nothing has expired");
+    let mut provider = Provider::start_at(port).await;
+    assert_eq!((world.end(&id).as_str(), world.end(&meanwhile).as_str()), ("relayed", "relayed"));
+    assert_eq!(provider_count(&mut provider).await, 2, "each once");
+    assert_eq!(mails.seen.len(), 0, "no warning, no report");
+}
+
+async fn back() {
+    let mails = MailSink::smtp();
+    let port = free_port();
+    let mut world = World::start(mails.port, &gateway("main", &format!("http://127.0.0.1:{port}/send"), ""), "");
+    let id = world.send(TO, "a day later");
+    world.event(&id, "deferred");
+    world.faults.jump(-DAY);
+    world.must_say(&["clock", "jumped"]);
+    let other = world.send(TO, "a day earlier");
+    let mut provider = Provider::start_at(port).await;
+    assert_eq!((world.end(&other).as_str(), world.end(&id).as_str()), ("relayed", "relayed"));
+    assert_eq!(provider_count(&mut provider).await, 2, "each once");
+    assert_eq!((mails.seen.len(), world.readyz().0), (0, 200));
+}
+
+async fn provider_count(provider: &mut Provider) -> usize {
+    let mut count = 0;
+    while provider.unseen() > 0 {
+        provider.seen().await;
+        count += 1;
+    }
+    count
+}
+
+fn hang_up() {
+    let mails = MailSink::smtp();
+    let provider = sink::Provider::willing();
+    let mut world = World::start(mails.port, &gateway("main", &format!("http://127.0.0.1:{}/", provider.port), ""), "");
+    let pid = world.martlet.pid().to_string();
+    let ids: Vec<_> = (0..40)
+        .map(|n| {
+            if n % 4 == 0 {
+                signal("HUP", &pid);
+            }
+            world.send(TO, &format!("word {n}"))
+        })
+        .collect();
+    for id in &ids {
+        assert_eq!(world.end(id), "relayed");
+    }
+    assert!(!world.martlet.has_ended(), "it is still the same process");
+    assert_eq!((provider.seen.len(), mails.seen.len(), world.readyz().0), (40, 0, 200));
+}
+
+fn descriptors() {
+    let mails = MailSink::smtp();
+    let provider = sink::Provider::willing();
+    let world = World::start(mails.port, &gateway("main", &format!("http://127.0.0.1:{}/", provider.port), ""), "");
+    let mut talk = Talk::to(&Place::Tcp(world.lmtp)).expect("a session");
+    talk.say("LHLO mx.example.test").expect("LHLO");
+    let pid = world.martlet.pid();
+    let open = std::fs::read_dir(format!("/proc/{pid}/fd")).expect("its descriptors").count();
+    let limit = format!("--nofile={0}:{0}", open + 10);
+    crate::support::process::run(Command::new("prlimit").args(["--pid", &pid.to_string(), &limit]));
+    let crowd: Vec<_> = (0..30).map(|_| TcpStream::connect(("127.0.0.1", world.lmtp)).expect("in the queue")).collect();
+    world.must_say(&["WARN", "accept", "Too many open files"]);
+    // Who is in already is served, and what is taken waits for its gateway.
+    let data = format!("From: {ALICE}\r\nSubject: x\r\n\r\nin a crowd\r\n");
+    let reply = talk.one(&Letter { from: ALICE, to: vec![TO], data, ..Letter::default() }, true).expect("an answer");
+    assert_eq!(reply.code, 250, "{reply:?}");
+    let id = reply.text().rsplit(' ').next().expect("an id").to_owned();
+    world.must_say(&["attempt=", &id, "later", "4.4.1"]);
+    drop(crowd);
+    assert_eq!(world.end(&id), "relayed");
+    world.must_be_ready();
+    assert_eq!(world.end(&world.send(TO, "alone again")), "relayed");
+    assert_eq!((provider.seen.len(), mails.seen.len()), (2, 0), "each once");
+}
