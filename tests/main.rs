@@ -21,6 +21,7 @@ mod mail;
 mod mail_door;
 mod mailbox;
 mod pdus;
+mod rules;
 mod store;
 mod support;
 mod words;
@@ -46,6 +47,7 @@ fn main() -> std::process::ExitCode {
         mail_door::trials(),
         mailbox::trials(),
         pdus::trials(),
+        rules::trials(),
         store::trials(),
         words::trials(),
     ];
