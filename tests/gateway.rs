@@ -1,4 +1,4 @@
-//! HTTP gateways against a provider that misbehaves, and the handset.
+//! HTTP gateways against a provider that misbehaves.
 
 mod peers;
 
@@ -12,7 +12,7 @@ use libtest_mimic::Trial;
 use martlet::{
     address::Destination,
     gateway::{
-        Attempt, Gateway, Job, Kind, Split, handset,
+        Attempt, Gateway, Job, Kind, Split,
         http::{Format, Method, Patterns, Settings, Template, Templates},
         inbox::{Desk, Inbox},
         start,
@@ -49,7 +49,6 @@ pub fn trials() -> Vec<Trial> {
         t("a_client_certificate_is_shown", || run_async(a_client_certificate_is_shown())),
         t("a_proxy_is_used_with_its_login", || run_async(a_proxy_is_used_with_its_login())),
         t("settings_that_cannot_start", || run_async(settings_that_cannot_start())),
-        t("the_handset_keeps_what_it_was_sent", || run_async(the_handset_keeps_what_it_was_sent())),
     ];
     own.into_iter().chain(peers::trials()).collect()
 }
@@ -440,21 +439,4 @@ async fn settings_that_cannot_start() {
         let error = start("main".parse().expect("id"), Kind::Http(settings), inbox()).expect_err("cannot start");
         assert!(!error.to_string().is_empty() && !error.to_string().contains('\n'));
     }
-}
-
-async fn the_handset_keeps_what_it_was_sent() {
-    let settings = handset::Settings { shelf: handset::Shelf::new(2), ..handset::Settings::default() };
-    let shelf = settings.shelf.clone();
-    let gateway = start("phone".parse().expect("id"), Kind::Handset(settings), inbox()).expect("starts");
-    for n in 1..=3 {
-        let wanted = RemoteId::new(&format!("handset-{n}"));
-        assert_eq!(send(&gateway, &format!("text {n}")).await, Outcome::Sent(wanted));
-    }
-    assert_eq!(*shelf.newest().borrow(), 3);
-    let kept = shelf.read();
-    assert_eq!(kept.iter().map(|k| k.serial).collect::<Vec<_>>(), [2, 3]);
-    assert_eq!(kept[1].attempt.content, Content::text("text 3"));
-    let Gateway { jobs, task, .. } = gateway;
-    drop(jobs);
-    task.await.expect("a clean end");
 }

@@ -15,6 +15,7 @@ mod dispatch;
 mod e2e;
 mod faults;
 mod gateway;
+mod handset;
 mod journeys;
 mod layers;
 mod mail;
@@ -24,6 +25,7 @@ mod pdus;
 mod rules;
 mod store;
 mod support;
+mod trial;
 mod words;
 
 fn main() -> std::process::ExitCode {
@@ -41,6 +43,7 @@ fn main() -> std::process::ExitCode {
         e2e::trials(),
         faults::trials(),
         gateway::trials(),
+        handset::trials(),
         journeys::trials(),
         layers::trials(),
         mail::trials(),
@@ -49,6 +52,7 @@ fn main() -> std::process::ExitCode {
         pdus::trials(),
         rules::trials(),
         store::trials(),
+        trial::trials(),
         words::trials(),
     ];
     libtest_mimic::run(&args, trials.into_iter().flatten().collect()).exit_code()

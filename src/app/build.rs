@@ -13,7 +13,7 @@ use crate::{
     },
     doors::{http, mail as mail_door},
     gateway::{self, Gateway, handset},
-    ground::{AccountName, GatewayId},
+    ground::{AccountName, Clock, GatewayId},
     inbound, mailbox, outbound, report,
     smtp::session,
 };
@@ -294,7 +294,7 @@ pub fn http_door(config: &Config, node: &Node) -> http::Settings {
 pub fn kind(declared: &config::Gateway) -> Result<gateway::Kind, StartError> {
     match &declared.kind {
         config::Kind::Handset => {
-            let mut settings = handset::Settings::default();
+            let mut settings = handset::Settings::new(handset::Phones::new(Clock::system()));
             settings.traits.window = declared.window;
             Ok(gateway::Kind::Handset(settings))
         }

@@ -6,7 +6,9 @@
 mod build;
 pub use build::{accounts, counted_tables, style};
 mod reload;
+mod trial;
 mod voice;
+pub use trial::{Trial, run_trial};
 
 use std::{net::SocketAddr, os::unix::fs::DirBuilderExt, process::ExitCode, sync::Arc, time::Duration};
 
@@ -21,7 +23,7 @@ use crate::{
     address::Node,
     config::Config,
     dispatch,
-    doors::{control, http, mail},
+    doors::{self, control, http, mail},
     gateway::{self, Gateway, handset, inbox::Desk},
     ground::Clock,
     inbound::Inbound,
@@ -39,8 +41,8 @@ const ATTEMPTS: Duration = Duration::from_secs(70);
 pub struct Running {
     /// What was bound, as `lmtp 127.0.0.1:2424`.
     pub bound: Vec<String>,
-    /// What the handsets keep, for whoever looks at them.
-    pub shelves: Vec<handset::Shelf>,
+    /// The phones of the handsets, for whoever looks at them.
+    pub phones: Vec<handset::Phones>,
     pub store: Store,
     /// Asks for a new look at the configuration.
     reload: tokio::sync::mpsc::Sender<control::Reload>,
@@ -76,8 +78,13 @@ impl StartError {
 
 /// `martlet serve`: runs until SIGTERM or SIGINT.
 pub async fn run(config: Config) -> ExitCode {
+    until_signalled(config, None, |_| {}).await
+}
+
+/// Runs until SIGTERM or SIGINT; `ready` is called with what is bound once every socket listens.
+async fn until_signalled(config: Config, trial: Option<Trial>, ready: impl FnOnce(&[String])) -> ExitCode {
     voice::install(&config.log);
-    let running = match start(config, Clock::system()).await {
+    let running = match start_with(config, Clock::system(), trial).await {
         Ok(running) => running,
         Err(error) => {
             observe::log::cannot_start(&error.words);
@@ -85,6 +92,7 @@ pub async fn run(config: Config) -> ExitCode {
         }
     };
     voice::ready(&running.bound);
+    ready(&running.bound);
     let why = signalled(&running.reload).await;
     observe::log::phase(why);
     running.stop().await;
@@ -106,6 +114,11 @@ pub fn check(config: &Config) -> Result<(), StartError> {
 
 /// Builds, binds and starts everything.
 pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
+    start_with(config, clock, None).await
+}
+
+/// As [`start`]; with `trial` the mailbox that it brings and its page are part of it.
+pub async fn start_with(config: Config, clock: Clock, trial: Option<Trial>) -> Result<Running, StartError> {
     check(&config)?;
     let node = build::node(&config);
     let bound = bind(&config, &node).await?;
@@ -118,7 +131,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     let stop = Stop::default();
     let tasks = TaskTracker::new();
     let (desk, handed) = Desk::open();
-    let (gateways, shelves) = gateways(&config, &desk)?;
+    let (gateways, phones) = gateways(&config, &desk, &clock)?;
     // From here on only gateways hold an inbox: their end is the end of events.
     drop(desk);
     let accounts = build::accounts(&config)?;
@@ -182,10 +195,12 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         settings: control::Settings::default(),
         reload: reload.clone(),
     };
-    let mut doors = open(bound, &config, &clock, &store, outbound, inbound, &stop);
+    let behind = Behind { clock, store: store.clone(), outbound, inbound };
+    let trial = trial.map(|trial| trial.open(&config, &behind, &phones, &mut loops, &stop)).transpose()?;
+    let mut doors = open(bound, &config, behind, &stop, trial);
     doors.spawn(control::serve(socket, Arc::new(control), stop.doors.clone()));
     doors.spawn(live.run(wishes, stop.doors.clone()));
-    Ok(Running { bound: names, shelves, store, reload, stop, doors, loops, tasks, gateways, events })
+    Ok(Running { bound: names, phones, store, reload, stop, doors, loops, tasks, gateways, events })
 }
 
 impl Running {
@@ -272,50 +287,57 @@ async fn control_socket(config: &Config) -> Result<mail::Bound, StartError> {
     })
 }
 
-fn open(
-    bound: Bound,
-    config: &Config,
-    clock: &Clock,
-    store: &Store,
+/// What stands behind the doors.
+struct Behind {
+    clock: Clock,
+    store: Store,
     outbound: Outbound,
     inbound: Inbound,
-    stop: &Stop,
-) -> JoinSet<()> {
+}
+
+fn open(bound: Bound, config: &Config, behind: Behind, stop: &Stop, trial: Option<doors::trial::Trial>) -> JoinSet<()> {
     let mut doors = JoinSet::new();
+    let Behind { clock, store, outbound, inbound } = behind;
     for ((door, declared), settings) in bound.mail.into_iter().zip(&config.listeners).zip(bound.settings) {
         let listener: Arc<Listener> = Arc::new(build::listener(declared, door.name()));
-        let served =
-            mail::serve(door, listener, outbound.clone(), settings, clock.clone(), DoorVoice, stop.doors.clone());
-        doors.spawn(served);
+        let (clock, stop) = (clock.clone(), stop.doors.clone());
+        match &trial {
+            None => doors.spawn(mail::serve(door, listener, outbound.clone(), settings, clock, DoorVoice, stop)),
+            Some(trial) => {
+                doors.spawn(mail::serve(door, listener, trial.noting.clone(), settings, clock, DoorVoice, stop))
+            }
+        };
     }
     if let Some((listener, addr, settings)) = bound.http {
         let shared = Arc::new(http::Shared {
             outbound,
             inbound,
-            store: store.clone(),
-            clock: clock.clone(),
+            store,
+            clock,
             settings,
             loopback: http::is_loopback(&addr),
             stopping: stop.doors.clone(),
         });
-        doors.spawn(http::serve(listener, shared, stop.doors.clone(), DRAIN));
+        let pages = trial.map(doors::trial::router);
+        doors.spawn(http::serve(listener, shared, pages, stop.doors.clone(), DRAIN));
     }
     doors
 }
 
-fn gateways(config: &Config, desk: &Desk) -> Result<(Vec<Gateway>, Vec<handset::Shelf>), StartError> {
+fn gateways(config: &Config, desk: &Desk, clock: &Clock) -> Result<(Vec<Gateway>, Vec<handset::Phones>), StartError> {
     let mut started = Vec::new();
-    let mut shelves = Vec::new();
+    let mut phones = Vec::new();
     for declared in config.gateways.iter().filter(|g| g.active && g.send) {
-        let kind = build::kind(declared)?;
-        if let gateway::Kind::Handset(settings) = &kind {
-            shelves.push(settings.shelf.clone());
+        let mut kind = build::kind(declared)?;
+        if let gateway::Kind::Handset(settings) = &mut kind {
+            settings.phones = handset::Phones::new(clock.clone());
+            phones.push(settings.phones.clone());
         }
         let gateway = gateway::start(declared.id.clone(), kind, desk.inbox(declared.id.clone()))
             .map_err(|error| StartError::new(78, format!("gateway {}: {}", declared.id, error.0)))?;
         started.push(gateway);
     }
-    Ok((started, shelves))
+    Ok((started, phones))
 }
 
 /// Why the process was asked to stop. SIGHUP is a wish to look at the configuration anew.

@@ -15,6 +15,7 @@ mod reload;
 mod send;
 mod serve;
 mod text;
+mod trial;
 
 use std::{
     io::{self, Write},
@@ -41,6 +42,8 @@ enum Command {
         #[command(flatten)]
         config: ConfigFile,
     },
+    /// Try it out: a whole system with no set-up, on loopback, with phones and a mailbox on a page
+    Try(trial::Args),
     /// Check a configuration; exit 78 and FILE:LINE:COLUMN: cause where it is wrong
     Check {
         #[command(flatten)]
@@ -90,6 +93,8 @@ enum Exit {
     NoInput = 66,
     Unavailable = 69,
     Software = 70,
+    OsError = 71,
+    CannotCreate = 73,
     Io = 74,
     TempFail = 75,
     Protocol = 76,
@@ -143,6 +148,7 @@ pub fn main() -> ExitCode {
 fn run(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> ExitCode {
     let done = match command {
         Command::Serve { config } => return serve::run(&config.config, err),
+        Command::Try(args) => return trial::run(&args, out, err),
         Command::Check { config } => check::run(&config.config, out, err),
         Command::Send(args) => send::run(&args, out),
         Command::Reload(args) => reload::run(&args, out),

@@ -4,3 +4,4 @@ mod bind;
 pub mod control;
 pub mod http;
 pub mod mail;
+pub mod trial;

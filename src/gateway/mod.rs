@@ -146,18 +146,15 @@ impl std::error::Error for StartError {}
 /// the back-pressure. A job whose caller is gone before its turn is not begun: nobody could settle it. What the network
 /// brings goes to `inbox`.
 pub fn start(id: GatewayId, kind: Kind, inbox: Inbox) -> Result<Gateway, StartError> {
-    // These kinds get nothing from the network by themselves: it comes through the HTTP door.
-    drop(inbox);
     Ok(match kind {
         Kind::Http(settings) => {
+            // What its network brings comes through the HTTP door.
+            drop(inbox);
             let traits = settings.traits.clone();
             let shell = Arc::new(http::Shell::new(id.clone(), settings)?);
             spawn(id, traits, move |job| Arc::clone(&shell).run(job))
         }
-        Kind::Handset(settings) => {
-            let shelf = settings.shelf;
-            spawn(id, settings.traits, move |job| handset::run(shelf.clone(), job))
-        }
+        Kind::Handset(settings) => handset::start(id, settings, inbox),
     })
 }
 

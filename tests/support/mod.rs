@@ -1,6 +1,7 @@
 //! What tests share: how a test is declared, and which programs it needs.
 #![expect(clippy::disallowed_methods, reason = "tests stand outside of the daemon: real time, real environment")]
 
+pub mod browser;
 pub mod cut;
 pub mod docs;
 pub mod dovecot;
@@ -29,6 +30,9 @@ pub enum Needs {
     Dovecot,
     /// Python 3 with `flufl.bounce`.
     FluflBounce,
+    /// Chromium and its WebDriver.
+    Chromium,
+    Curl,
     /// The rights to play another user.
     Root,
     /// An HTTP proxy.
@@ -45,6 +49,8 @@ impl Needs {
             // It starts as root and gives its rights away itself.
             Self::Postfix => on_path("postfix") && on_path("postconf") && nix::unistd::Uid::effective().is_root(),
             Self::Dovecot => on_path("dovecot"),
+            Self::Chromium => on_path("chromium") && on_path("chromedriver"),
+            Self::Curl => on_path("curl"),
             Self::Root => nix::unistd::Uid::effective().is_root(),
             Self::Tinyproxy => on_path("tinyproxy"),
             Self::Microsocks => on_path("microsocks"),
@@ -119,6 +125,11 @@ pub fn quoted(vectors: &str, right: usize, asked: usize) {
     let text = std::fs::read_to_string(root().join("docs/conformance.md")).expect("docs/conformance.md");
     let row = format!("| `{vectors}` | {score} |");
     assert!(text.contains(&row), "docs/conformance.md does not say `{row}`");
+}
+
+/// Where pictures for the documentation are to be written, if anywhere (`MARTLET_PICTURES`).
+pub fn pictures() -> Option<PathBuf> {
+    std::env::var_os("MARTLET_PICTURES").map(|folder| root().join(folder))
 }
 
 /// The folder of conformance vectors, where it is there (`MARTLET_VECTORS`, default `../shared/vectors/public`).

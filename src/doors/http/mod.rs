@@ -73,10 +73,17 @@ pub struct Shared {
     pub stopping: CancellationToken,
 }
 
-/// Serves one bound listener until `stop`, then lets requests under way finish, at most `drain` long.
-pub async fn serve(listener: TcpListener, shared: Arc<Shared>, stop: CancellationToken, drain: Duration) {
+/// Serves one bound listener until `stop`, then lets requests under way finish, at most `drain` long. `pages` stand
+/// beside the calls, behind the same guard.
+pub async fn serve(
+    listener: TcpListener,
+    shared: Arc<Shared>,
+    pages: Option<Router>,
+    stop: CancellationToken,
+    drain: Duration,
+) {
     let permits = Arc::new(Semaphore::new(shared.settings.max_connections));
-    let app = router(shared.clone());
+    let app = router(shared.clone(), pages);
     let graceful = GracefulShutdown::new();
     let mut builder = Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(shared.settings.timeout);
@@ -111,18 +118,20 @@ pub async fn serve(listener: TcpListener, shared: Arc<Shared>, stop: Cancellatio
     }
 }
 
-fn router(shared: Arc<Shared>) -> Router {
-    let classic = Router::new()
+fn router(shared: Arc<Shared>, pages: Option<Router>) -> Router {
+    let guarded = Router::new()
         .route("/sms/", get(classic::send).post(classic::send))
         .route("/sms", get(classic::send).post(classic::send))
         .route("/sms/deliver.html", get(classic::deliver).post(classic::deliver))
+        .with_state(shared.clone())
+        .merge(pages.unwrap_or_default())
         .layer(axum::middleware::from_fn_with_state(shared.clone(), guard::guard));
     Router::new()
         .route("/healthz", get(monitor::health))
         .route("/readyz", get(monitor::ready))
         .route("/metrics", get(monitor::metrics))
-        .merge(classic)
         .with_state(shared)
+        .merge(guarded)
 }
 
 /// The address that was bound, for `ready`.
