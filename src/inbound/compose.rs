@@ -6,7 +6,7 @@ use crate::{
     ground::Timestamp,
     mail::write,
     sms::Body,
-    store::{About, DeadLetter, Down, InboundStep, Link, Mail, New},
+    store::{About, DeadLetter, Down, InboundStep, Link, Mail, MoSegment, New},
 };
 
 /// Where one text goes, and why.
@@ -77,11 +77,25 @@ impl Inner {
         New::mail(mail, now, now + self.settings.expire)
     }
 
-    /// The phone's sms: address; a bounce of the mail comes back to it with a null sender.
+    /// The phone's address; a bounce of the mail comes back to it with a null sender. As the gateway writes it in From:,
+    /// since some servers take no quotes and no colon; where that is not ours to answer, the sms: address.
     fn envelope_sender(&self, set: &Assembled) -> String {
+        let mo = &set.first().mo;
+        let shown = write::route(&self.pattern(mo), &mo.from);
+        let ours = |address: &String| {
+            address.rsplit_once('@').is_some_and(|(_, domain)| domain.eq_ignore_ascii_case(&self.settings.sms_domain))
+        };
+        if let Some(address) = shown.filter(ours) {
+            return address;
+        }
         let phone = set.first().mo.from.as_str();
         let plain: String = phone.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '+').collect();
         format!("\"sms:{plain}\"@{}", self.settings.sms_domain)
+    }
+
+    /// How the gateway writes a phone's address (`from`).
+    fn pattern(&self, mo: &MoSegment) -> String {
+        self.settings.from.get(&mo.gateway).cloned().unwrap_or_else(|| format!("%s@{}", self.settings.sms_domain))
     }
 
     fn write(
@@ -102,8 +116,7 @@ impl Inner {
             (None, Body::Binary(data)) => format!("[{} octets of data]\n{}", data.len(), hex(data)),
         };
         let references = delivery.link.map(|link| link.references.clone()).unwrap_or_default();
-        let pattern =
-            self.settings.from.get(&mo.gateway).cloned().unwrap_or_else(|| format!("%s@{}", self.settings.sms_domain));
+        let pattern = self.pattern(mo);
         write::Reply {
             originator: &mo.from,
             display: &mo.from.display(),

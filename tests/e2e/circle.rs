@@ -19,8 +19,15 @@ const NEEDS: [Needs; 2] = [Needs::Postfix, Needs::Dovecot];
 
 pub fn trials() -> Vec<Trial> {
     vec![
-        trial_with("circle: mail, text, reply, text again; by a socket in the chroot", &NEEDS, || circle(false)),
-        trial_with("circle: mail, text, reply, text again; by TCP", &NEEDS, || circle(true)),
+        trial_with("circle: mail, text, reply, text again; by a socket in the chroot", &NEEDS, || {
+            circle(&Setup::default())
+        }),
+        trial_with("circle: mail, text, reply, text again; by TCP", &NEEDS, || {
+            circle(&Setup { tcp: true, ..Setup::default() })
+        }),
+        trial_with("circle: mail, text, reply, text again; by SMTP", &NEEDS, || {
+            circle(&Setup { smtp: true, ..Setup::default() });
+        }),
         trial_with("circle: handed over twice, sent once", &NEEDS, twice),
         trial_with("circle: words of all languages, both ways", &NEEDS, languages),
         trial_with("circle: a bounce of the phone's words is no text", &NEEDS, bounced),
@@ -28,12 +35,16 @@ pub fn trials() -> Vec<Trial> {
     ]
 }
 
-fn system(tcp: bool) -> System {
-    System::start(&Setup { tcp, ..Setup::default() }, |r| Answer::Say(200, format!("OK {}", r.value("text").len())))
+fn system() -> System {
+    started(&Setup::default())
 }
 
-fn circle(tcp: bool) {
-    let mut system = system(tcp);
+fn started(setup: &Setup) -> System {
+    System::start(setup, |r| Answer::Say(200, format!("OK {}", r.value("text").len())))
+}
+
+fn circle(setup: &Setup) {
+    let mut system = started(setup);
     let letter = Letter {
         from: ALICE,
         to: vec![TO_PHONE],
@@ -99,7 +110,7 @@ fn log_tells(system: &System) {
 }
 
 fn tag() {
-    let system = system(false);
+    let system = system();
     let (status, body) = system.martlet.phone("GET", PHONE, "for bob #bob@example.test# only").expect("a call");
     assert_eq!(status, 200, "{body}");
     let mail = system.dovecot.wait("bob", "the tagged text", |m| m.contains("for bob"));
@@ -146,7 +157,7 @@ fn twice() {
 }
 
 fn languages() {
-    let system = system(false);
+    let system = system();
     let data =
         mail("utf8@example.test", "Größe", "Grüße für 5 € – ¿mañana? 你好 😀", "Content-Transfer-Encoding: 8bit\r\n");
     let letter =

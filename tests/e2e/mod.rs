@@ -2,6 +2,8 @@
 //! HTTP provider of the test's own, and the test as the phone.
 
 mod circle;
+mod exim;
+mod opensmtpd;
 mod recipe;
 mod reports;
 mod spoof;
@@ -21,7 +23,10 @@ use crate::support::{
 };
 
 pub fn trials() -> Vec<Trial> {
-    [recipe::trials(), circle::trials(), reports::trials(), spoof::trials()].into_iter().flatten().collect()
+    [recipe::trials(), circle::trials(), exim::trials(), opensmtpd::trials(), reports::trials(), spoof::trials()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 const ALICE: &str = "alice@example.test";
@@ -44,6 +49,8 @@ struct System {
 #[derive(Default)]
 struct Setup {
     tcp: bool,
+    /// By SMTP.
+    smtp: bool,
     /// The first `250` to a mail is lost on its way to Postfix (with `tcp`).
     cut: bool,
     /// Lines behind all others in `main.cf`.
@@ -58,7 +65,11 @@ impl System {
         let queue = Postfix::queue(&scratch);
         let dovecot = Dovecot::start(&scratch, &queue, &["alice", "bob", "postmaster"]);
         let lmtp = free_port();
-        let way = if setup.tcp { Way::Tcp(lmtp) } else { Way::Unix };
+        let way = match (setup.tcp, setup.smtp) {
+            (_, true) => Way::Smtp(lmtp),
+            (true, false) => Way::Tcp(lmtp),
+            (false, false) => Way::Unix,
+        };
         let cut = setup.cut.then(|| Cut::before(lmtp));
         let postfix = Postfix::start(&scratch, cut.as_ref().map_or(way, |c| Way::Tcp(c.port)), setup.main_cf);
         let provider = Provider::start(answer);
@@ -101,13 +112,26 @@ fn martlet_toml(dir: &std::path::Path, postfix: &Postfix, way: Way, provider: u1
     );
     match way {
         Way::Unix => text,
-        Way::Tcp(port) => {
+        Way::Tcp(port) | Way::Smtp(port) => {
             let socket =
                 format!("bind     = \"unix:{queue}/martlet/lmtp.sock\"\nmode     = \"0660\"\ngroup    = \"postfix\"\n");
             assert!(text.contains(&socket), "the recipe's listener has changed");
-            text.replace(&socket, &format!("bind = \"127.0.0.1:{port}\"\ntrust = [\"127.0.0.1/32\"]\n"))
+            let text = text.replace(&socket, &format!("bind = \"127.0.0.1:{port}\"\ntrust = [\"127.0.0.1/32\"]\n"));
+            if matches!(way, Way::Smtp(_)) { text.replace("\"lmtp\"", "\"smtp\"") } else { text }
         }
     }
+}
+
+/// Loopback has many addresses: the one from which a stranger comes is not that of this machine's programs.
+fn dial(source: &str, port: u16) -> std::net::TcpStream {
+    let connected = crate::support::run_async(async {
+        let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+        socket.bind(format!("{source}:0").parse().expect("an address")).expect("bound");
+        let to = format!("127.0.0.1:{port}").parse().expect("an address");
+        socket.connect(to).await.expect("connected").into_std().expect("a stream")
+    });
+    connected.set_nonblocking(false).expect("blocking");
+    connected
 }
 
 /// A mail to the phone as mail clients write it.

@@ -5,20 +5,22 @@ use libtest_mimic::Trial;
 
 use super::{ALICE, TO_PHONE, mail};
 use crate::support::{
-    Needs,
+    Needs, docs,
     dovecot::{Dovecot, PASSWORD},
     letter::{headers, text},
     postfix::{Postfix, Way},
     process::Scratch,
+    root,
     sink::MailSink,
     talk::{Letter, Place, Talk},
-    trial_with,
+    trial, trial_with,
 };
 
 const NEEDS: [Needs; 2] = [Needs::Postfix, Needs::Dovecot];
 
 pub fn trials() -> Vec<Trial> {
     vec![
+        trial("recipe: config/mta holds what the pages say", snippets),
         trial_with("recipe: Postfix hands over by a socket in its chroot", &NEEDS, || hands_over(false)),
         trial_with("recipe: Postfix hands over by TCP", &NEEDS, || hands_over(true)),
         trial_with("recipe: strangers cannot write to phones", &NEEDS, strangers),
@@ -138,4 +140,24 @@ fn outside() {
     assert!(!data.contains("Authenticated sender"), "{data}");
     assert!(top.starts_with("from ") && top.contains("by mx.example.test (Postfix) with ESMTPSA"), "{top}");
     assert_eq!(text(&data), "into the world");
+}
+
+/// The snippets below `config/mta` are the blocks of the pages, which the tests run.
+fn snippets() {
+    for (page, name, file) in [
+        ("mta-postfix.md", "main.cf", "postfix-main.cf"),
+        ("mta-postfix.md", "master.cf", "postfix-master.cf"),
+        ("mta-exim.md", "exim main", "exim-main"),
+        ("mta-exim.md", "exim acl", "exim-acl"),
+        ("mta-exim.md", "exim router", "exim-router"),
+        ("mta-exim.md", "exim transport", "exim-transport"),
+        ("mta-exim.md", "exim auth", "exim-auth"),
+        ("mta-opensmtpd.md", "smtpd.conf", "opensmtpd-smtpd.conf"),
+    ] {
+        let snippet = std::fs::read_to_string(root().join("config/mta").join(file)).unwrap_or_default();
+        assert_eq!(snippet, docs::block(page, name), "config/mta/{file} is not what docs/{page} says");
+    }
+    // What the recipe must not lose.
+    let main = docs::block("mta-postfix.md", "main.cf");
+    assert!(main.contains("\nrelay_domains = sms.example.test\n") && !main.contains("mydestination"), "{main}");
 }

@@ -5,11 +5,14 @@ pub mod browser;
 pub mod cut;
 pub mod docs;
 pub mod dovecot;
+pub mod exim;
 pub mod faults;
 pub mod flufl;
 pub mod http;
+pub mod jail;
 pub mod letter;
 pub mod martlet;
+pub mod opensmtpd;
 pub mod postfix;
 pub mod preload;
 pub mod process;
@@ -28,6 +31,9 @@ use libtest_mimic::{Failed, Trial};
 pub enum Needs {
     Postfix,
     Dovecot,
+    /// Unpacked into `target/mta` by `tests/run`, run in a chroot.
+    Exim,
+    OpenSmtpd,
     /// Python 3 with `flufl.bounce`.
     FluflBounce,
     /// Chromium and its WebDriver.
@@ -48,6 +54,8 @@ impl Needs {
         match self {
             // It starts as root and gives its rights away itself.
             Self::Postfix => on_path("postfix") && on_path("postconf") && nix::unistd::Uid::effective().is_root(),
+            Self::Exim => unpacked("exim/usr/sbin/exim4"),
+            Self::OpenSmtpd => unpacked("opensmtpd/usr/sbin/smtpd") && on_path("openssl"),
             Self::Dovecot => on_path("dovecot"),
             Self::Chromium => on_path("chromium") && on_path("chromedriver"),
             Self::Curl => on_path("curl"),
@@ -61,6 +69,10 @@ impl Needs {
                 .is_ok_and(|out| out.status.success()),
         }
     }
+}
+
+fn unpacked(program: &str) -> bool {
+    root().join("target/mta").join(program).is_file() && nix::unistd::Uid::effective().is_root()
 }
 
 fn on_path(program: &str) -> bool {

@@ -21,6 +21,8 @@ pub enum Way {
     /// By a Unix socket inside Postfix's chroot.
     Unix,
     Tcp(u16),
+    /// SMTP instead of LMTP.
+    Smtp(u16),
 }
 
 pub struct Postfix {
@@ -111,6 +113,7 @@ fn main_cf(config: &Path, queue: &Path, data: &Path, way: Way, extra: &str) -> S
     let transport = match way {
         Way::Unix => String::new(),
         Way::Tcp(port) => docs::block_with(PAGE, "main.cf tcp", &[("2424", &port.to_string())]),
+        Way::Smtp(port) => docs::block_with(PAGE, "main.cf smtp", &[("2424", &port.to_string())]),
     };
     let [config, queue, data] = [config, queue, data].map(|p| p.display());
     let own = format!(
@@ -159,5 +162,6 @@ fn master_cf(mx: u16, submission: u16, helper: u16, smtps: u16) -> String {
         ("127.0.0.1:2525", &*format!("127.0.0.1:{helper}")),
     ];
     let remote = [("smtps     inet", &*format!("127.0.0.1:{smtps} inet"))];
-    stock + "\n" + &docs::block_with(PAGE, "master.cf", &places) + &docs::block_with(PAGE, "master.cf smtps", &remote)
+    let more = docs::block_with(PAGE, "master.cf smtps", &remote) + &docs::block(PAGE, "master.cf smtp");
+    stock + "\n" + &docs::block_with(PAGE, "master.cf", &places) + &more
 }

@@ -7,17 +7,16 @@
 
 mod cases;
 
-use std::{collections::BTreeMap, fs, net::TcpStream};
+use std::{collections::BTreeMap, fs};
 
 use libtest_mimic::Trial;
 
 use self::cases::{Case, Class, Door, all};
-use super::{ALICE, PASSWORD, Setup, System};
+use super::{ALICE, PASSWORD, Setup, System, dial};
 use crate::support::{
     Needs, docs, letter,
     postfix::PAGE,
     process::{DEADLINE, Scratch, free_port, until},
-    run_async,
     sink::Answer,
     talk::{Identity, Letter, Reply, Talk},
     trial, trial_with,
@@ -188,18 +187,6 @@ impl World {
         let letter = Letter { from: case.from, mail_params: case.params, to: vec![&to], rcpt_params: "", data };
         talk.one(&letter, lmtp).ok()
     }
-}
-
-/// Loopback has many addresses: the one from which a stranger comes is not that of this machine's programs.
-fn dial(source: &str, port: u16) -> TcpStream {
-    let connected = run_async(async {
-        let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
-        socket.bind(format!("{source}:0").parse().expect("an address")).expect("bound");
-        let to = format!("127.0.0.1:{port}").parse().expect("an address");
-        socket.connect(to).await.expect("connected").into_std().expect("a stream")
-    });
-    connected.set_nonblocking(false).expect("blocking");
-    connected
 }
 
 fn text(case: &Case) -> String {
