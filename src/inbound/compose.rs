@@ -77,11 +77,11 @@ impl Inner {
         New::mail(mail, now, now + self.settings.expire)
     }
 
-    /// The phone's address; a bounce of the mail comes back to it with a null sender. As the gateway writes it in From:,
-    /// since some servers take no quotes and no colon; where that is not ours to answer, the sms: address.
+    /// The phone's sms: address; a bounce of the mail comes back to it with a null sender. Where a gateway's `from` writes
+    /// it in another way, that way, since some servers take no quotes and no colon; if it is an address of ours.
     fn envelope_sender(&self, set: &Assembled) -> String {
         let mo = &set.first().mo;
-        let shown = write::route(&self.pattern(mo), &mo.from);
+        let shown = self.settings.from.get(&mo.gateway).and_then(|pattern| write::route(pattern, &mo.from));
         let ours = |address: &String| {
             address.rsplit_once('@').is_some_and(|(_, domain)| domain.eq_ignore_ascii_case(&self.settings.sms_domain))
         };
