@@ -353,6 +353,8 @@ fn mended() {
     text(&martlet, "#alice@example.test# do not lose me");
     let why = cause(&martlet);
     assert!(why.contains("refuses our login") && !why.contains("hunter2"), "{why}");
+    let log = martlet.log();
+    assert!(log.contains("no session with the mail server") && log.contains("refuses our login"), "{log}");
     martlet.stop();
     std::fs::write(&secret, format!("{PASSWORD}\n")).expect("write");
     martlet.restart();

@@ -10,6 +10,7 @@ use super::{
     login::{Login, Mechanisms},
     pool::Pool,
     reply::{Reply, Step},
+    told,
     wire::{Line, Opened, Opener},
 };
 use crate::ground::{Outcome, Secret};
@@ -82,6 +83,11 @@ impl<'a> Dialogue<'a> {
     /// Whether the text is on its way: from here on nothing may be repeated within the attempt.
     pub fn data_sent(&self) -> bool {
         matches!(self.step, Step::Dot { .. })
+    }
+
+    /// Greeting, LHLO and login are over.
+    pub fn is_session(&self) -> bool {
+        !matches!(self.step, Step::Greeting | Step::Hello | Step::Auth)
     }
 
     /// Takes the reply to what was written last.
@@ -186,7 +192,7 @@ impl Sender {
         }
         let Opened { line, greeted } = match self.opener.open().await {
             Ok(opened) => opened,
-            Err(outcome) => return outcome,
+            Err(outcome) => return told(outcome),
         };
         let fresh = Connection { line, offers: Offers::default() };
         let (dialogue, next) = if greeted {
@@ -214,6 +220,7 @@ impl Sender {
                 }
                 Some(Next::Write(octets)) => line.write(&octets).await.map_err(broken)?,
                 Some(Next::Done { outcome, reusable }) => {
+                    let outcome = if dialogue.is_session() { outcome } else { told(outcome) };
                     if reusable && !line.surplus {
                         connection.offers = dialogue.offers();
                         self.idle.put(connection);

@@ -25,6 +25,7 @@ use crate::{
     address::Mailbox,
     ground::{Enhanced, Fault, Outcome, Scope},
     mail::seven_bit,
+    observe,
 };
 
 /// `[mailbox]`, as far as delivery needs it.
@@ -125,6 +126,14 @@ impl Broken {
         let text = format!("the connection to the mail server broke: {}", self.why);
         Outcome::Later(Fault::new(Scope::Gateway, Enhanced::new(4, 4, 2), text))
     }
+}
+
+/// Tells the log why no session came about, and passes it on. Not for what comes behind MAIL: servers repeat addresses.
+fn told(outcome: Outcome) -> Outcome {
+    if let Outcome::Later(fault) = &outcome {
+        observe::log::no_session(fault);
+    }
+    outcome
 }
 
 /// A client of the MTA; cheap to clone, pools its connections.

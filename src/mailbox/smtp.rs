@@ -31,6 +31,7 @@ use super::{
     login::{Login, Mechanisms},
     pool::Pool,
     reply::{Reply, Step},
+    told,
     wire::{Opened, Opener, Wire},
 };
 use crate::ground::{Enhanced, Outcome};
@@ -132,7 +133,7 @@ impl Sender {
                 Ok(outcome) | Err(End::Refused(outcome)) => outcome,
                 Err(End::Broken(broken)) => broken.outcome(),
             },
-            Err(outcome) => outcome,
+            Err(outcome) => told(outcome),
         }
     }
 

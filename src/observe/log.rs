@@ -83,6 +83,11 @@ pub fn mail_outcome(id: MessageId, attempt: u32, outcome: &str, fault: Option<&F
     }
 }
 
+/// The mail server cannot be used: nobody there, no TLS as it must be, a refused login. Nothing was said of a mail yet.
+pub fn no_session(fault: &Fault) {
+    tracing::warn!(code = %fault.code, why = fault.text, "no session with the mail server");
+}
+
 /// A gateway is left alone for a while.
 pub fn gateway_paused(gateway: &GatewayId, pause: std::time::Duration, fault: &Fault) {
     tracing::warn!(%gateway, seconds = pause.as_secs(), code = %fault.code, "gateway paused");
