@@ -42,13 +42,9 @@ pub fn trials() -> Vec<Trial> {
         trial_with("back: over quota waits where it is temporary, else the next step has it", &[Needs::Dovecot], quota),
         trial_with("back: a greylisting Postfix gets it at the second try", &NEEDS, greylisting),
         trial_with("back: a wrong password loses nothing and is told", &NEEDS, mended),
-        trial_with("back: refused by every step is a dead letter; without 8BITMIME mails are encoded", &NEEDS, nobody),
+        trial_with("back: refused by every step is a dead letter", &NEEDS, nobody),
     ]
 }
-
-/// Lines for Dovecot: wrong passwords are answered at once.
-const AT_ONCE: &str =
-    "auth_failure_delay = 0\nservice anvil {\n  unix_listener anvil-auth-penalty {\n    mode = 0\n  }\n}\n";
 
 /// An SMS text that would end the mail and begin another one, and lines that begin with dots.
 const SMUGGLED: &str = "first\n.\nMAIL FROM:<eve@evil.example>\nRCPT TO:<bob@example.test>\nDATA\n.hidden\n..\nlast";
@@ -103,8 +99,8 @@ fn waits(outcome: Outcome, code: &str, says: &str) {
 fn secure() {
     let scratch = Scratch::new();
     let queue = Postfix::queue(&scratch);
-    let dovecot = Dovecot::start_with(&scratch, &queue, &["alice", "bob", "martlet"], AT_ONCE);
-    let postfix = Postfix::start(&scratch, Way::Tcp(free_port()), "smtpd_error_sleep_time = 0");
+    let dovecot = Dovecot::start_with(&scratch, &queue, &["alice", "bob", "martlet"], "auth_failure_delay = 0\n");
+    let postfix = Postfix::start(&scratch, Way::Tcp(free_port()), "");
     let ca = scratch.path().join("ca.pem");
     std::fs::write(&ca, &postfix.identity.cert_pem).expect("write");
     let other = scratch.path().join("other.pem");
@@ -338,8 +334,8 @@ fn greylisting() {
 fn mended() {
     let scratch = Scratch::new();
     let queue = Postfix::queue(&scratch);
-    let dovecot = Dovecot::start_with(&scratch, &queue, &["alice", "martlet"], AT_ONCE);
-    let postfix = Postfix::start(&scratch, Way::Tcp(free_port()), "smtpd_error_sleep_time = 0");
+    let dovecot = Dovecot::start(&scratch, &queue, &["alice", "martlet"]);
+    let postfix = Postfix::start(&scratch, Way::Tcp(free_port()), "");
     let (ca, secret) = (scratch.path().join("ca.pem"), scratch.path().join("mailbox.pw"));
     std::fs::write(&ca, &postfix.identity.cert_pem).expect("write");
     std::fs::write(&secret, "hunter2\n").expect("write");
@@ -370,8 +366,7 @@ fn nobody() {
     let scratch = Scratch::new();
     let queue = Postfix::queue(&scratch);
     let dovecot = Dovecot::start(&scratch, &queue, &["alice"]);
-    let restrictions = "virtual_mailbox_maps = inline:{ alice@example.test=alice }\n\
-                        smtpd_discard_ehlo_keywords = 8bitmime, smtputf8";
+    let restrictions = "virtual_mailbox_maps = inline:{ alice@example.test=alice }";
     let postfix = Postfix::start(&scratch, Way::Tcp(free_port()), restrictions);
     let url = format!("url = \"smtp://127.0.0.1:{}\"\npostmaster = \"postmaster@example.test\"", postfix.helper);
     let martlet = daemon(&scratch, &url, "default = \"ghost@example.test\"");
@@ -387,10 +382,4 @@ fn nobody() {
     }
     text(&martlet, "#alice@example.test# but she is there");
     dovecot.wait("alice", "the next text", |m| letter::text(m).contains("but she is there"));
-    // This Postfix says nothing of 8BITMIME: what has octets over 127 is encoded on the way.
-    sent(&deliver(smtp("127.0.0.1", postfix.helper), ALICE, &mail("encoded", &format!("{SMUGGLED} é 你好"))));
-    let came =
-        dovecot.wait("alice", "the encoded mail", |m| letter::header(m, "Subject").as_deref() == Some("encoded"));
-    assert!(came.is_ascii() && came.contains("quoted-printable"), "{came}");
-    assert_eq!(letter::text(&came).trim_end().replace("\r\n", "\n"), format!("{SMUGGLED} é 你好"));
 }

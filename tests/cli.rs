@@ -15,7 +15,6 @@ pub fn trials() -> Vec<Trial> {
         trial("cli::help_and_version", help_and_version),
         trial("cli::wrong_usage_is_64", wrong_usage),
         trial("cli::check_says_sound_or_where", check),
-        trial("cli::check_says_where_files_are_named_that_cannot_be_read", check_files),
         trial("cli::check_prints_no_secret", check_prints_no_secret),
         trial("cli::serve_refuses_a_bad_configuration", serve_refuses),
         trial("cli::numbers", numbers),
@@ -81,34 +80,6 @@ fn check() {
     let output = martlet(&["check", "--config", "no/such.toml"]);
     assert_eq!(output.status.code(), Some(78));
     assert!(err(&output).starts_with("no/such.toml:1:1: cannot be read"), "{}", err(&output));
-}
-
-/// Certificates and keys are looked at, and what is wrong with them is told by line and column.
-fn check_files() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let path = dir.path().join("martlet.toml");
-    fs::write(dir.path().join("words.pem"), "no certificate").expect("written");
-    let gateway = "[[gateway]]\nid = \"main\"\ntype = \"http\"\nurl = \"https://provider.example.test/?to=%number%&text=%data%\"\n";
-    for (mailbox, gateway_lines, place, says) in [
-        ("ca = \"none.pem\"", "", "6:6", "none.pem"),
-        ("ca = \"words.pem\"", "", "6:6", "no certificate in PEM"),
-        ("", "ca = \"none.pem\"", "12:6", "none.pem"),
-        ("", "ca = \"words.pem\"", "12:6", "no certificate in PEM"),
-        ("", "client_cert = \"none.pem\"", "12:15", "none.pem"),
-        ("", "client_cert = \"words.pem\"", "12:15", "with its key"),
-        ("", "proxy = \"http://[\"", "12:10", "proxy"),
-    ] {
-        let text = format!(
-            "domains = [\"sms.example.test\"]\n[http]\nbind = \"127.0.0.1:8025\"\n[mailbox]\n\
-             url = \"smtp://mx.example.test\"\n{mailbox}\npostmaster = \"p@example.test\"\n{gateway}{gateway_lines}\n"
-        );
-        fs::write(&path, &text).expect("written");
-        let output = martlet(&["check", "--config", path.to_str().expect("UTF-8")]);
-        assert_eq!(output.status.code(), Some(78), "{gateway_lines}{mailbox}");
-        let said = err(&output);
-        let line = said.lines().find(|line| !line.ends_with("(warning)")).unwrap_or_default();
-        assert!(line.starts_with(&format!("{}:{place}: ", path.display())) && line.contains(says), "{said}");
-    }
 }
 
 fn check_prints_no_secret() {

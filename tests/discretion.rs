@@ -347,6 +347,8 @@ const MAY: &[(&str, &str)] = &[
     ("config/mod.rs Config", "domains"),
     ("config/sms.rs Sms", "prefixes, and a template"),
     ("doors/http/mod.rs Settings", "hosts"),
+    ("cli/doctor/mod.rs Finding", "our own words"),
+    ("cli/man.rs Args", "names of commands"),
     ("config/listener.rs Control", "a group"),
     ("doors/bind.rs Bind", "a group"),
     ("doors/bind.rs BindError", "a group"),

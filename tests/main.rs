@@ -5,6 +5,7 @@
 
 mod back;
 mod cli;
+mod commands;
 mod config;
 mod control;
 mod corpora;
@@ -12,6 +13,7 @@ mod crash;
 mod dialogues;
 mod discretion;
 mod dispatch;
+mod doctor;
 mod e2e;
 mod faults;
 mod gateway;
@@ -22,7 +24,6 @@ mod mail;
 mod mail_door;
 mod mailbox;
 mod pdus;
-mod rules;
 mod store;
 mod support;
 mod trial;
@@ -33,6 +34,7 @@ fn main() -> std::process::ExitCode {
     let trials = [
         back::trials(),
         cli::trials(),
+        commands::trials(),
         config::trials(),
         control::trials(),
         corpora::trials(),
@@ -40,6 +42,7 @@ fn main() -> std::process::ExitCode {
         dialogues::trials(),
         discretion::trials(),
         dispatch::trials(),
+        doctor::trials(),
         e2e::trials(),
         faults::trials(),
         gateway::trials(),
@@ -50,7 +53,6 @@ fn main() -> std::process::ExitCode {
         mail_door::trials(),
         mailbox::trials(),
         pdus::trials(),
-        rules::trials(),
         store::trials(),
         trial::trials(),
         words::trials(),

@@ -4,7 +4,7 @@
 //! go wrong at start is told with what to do next, and nothing is left running.
 
 mod build;
-pub use build::{accounts, counted_tables, style};
+pub use build::{accounts, counted_tables, kind as gateway_kind, style};
 mod reload;
 mod trial;
 mod voice;

@@ -1,20 +1,95 @@
-//! `martlet check`: is this configuration sound, and what does it say?
+//! `martlet check`: is this configuration sound, what does it say, and does what it names answer?
 
-use std::{io::Write, path::Path};
+use std::{io::Write, path::PathBuf};
 
-use super::{Done, Exit, Failure, load};
+use serde_json::{Value, json};
+
+use super::{Done, Exit, Failure, json as print_json, online};
 use crate::{
     app,
-    config::{Config, Kind},
+    config::{self, Config, Error, Kind},
 };
 
-pub fn run(path: &Path, out: &mut dyn Write, err: &mut dyn Write) -> Done {
-    let config = load(path)?;
-    for warning in &config.warnings {
-        writeln!(err, "{warning} (warning)")?;
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The configuration
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Connect to the gateways and to the mail server, too; nothing is sent
+    #[arg(long)]
+    online: bool,
+    /// One JSON value
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> Done {
+    let config = match config::load(&args.config) {
+        Ok(config) => config,
+        Err(errors) if args.json => {
+            let places: Vec<Value> = errors.iter().map(place).collect();
+            print_json(out, &json!({ "sound": false, "errors": places }))?;
+            return Err(Failure::said(Exit::Config));
+        }
+        Err(errors) => return Err(errors.into()),
+    };
+    if let Err(error) = app::check(&config) {
+        if args.json {
+            print_json(out, &json!({ "sound": false, "errors": [{ "cause": error.words }] }))?;
+            return Err(Failure::said(Exit::Config));
+        }
+        return Err(Failure::new(Exit::Config, error.words));
     }
-    app::check(&config).map_err(|error| Failure::new(Exit::Config, error.words))?;
-    summary(&config, out)
+    let reached = if args.online { online::look(&config)? } else { Vec::new() };
+    if args.json {
+        let mut value = as_json(&config);
+        if args.online {
+            value["online"] = reached.iter().map(online::Reached::as_json).collect();
+        }
+        print_json(out, &value)?;
+    } else {
+        for warning in &config.warnings {
+            writeln!(err, "{warning} (warning)")?;
+        }
+        summary(&config, out)?;
+        for place in &reached {
+            writeln!(out, "  {place}")?;
+        }
+    }
+    match reached.iter().all(online::Reached::is_well) {
+        true => Ok(()),
+        false => Err(Failure::said(Exit::Unavailable)),
+    }
+}
+
+fn place(error: &Error) -> Value {
+    json!({ "file": error.file, "line": error.line, "column": error.column, "cause": error.cause })
+}
+
+fn as_json(config: &Config) -> Value {
+    let listeners =
+        config.listeners.iter().map(|l| json!({ "protocol": l.protocol.word(), "bind": l.bind.to_string() }));
+    let gateways = config.gateways.iter().map(|g| json!({ "id": g.id, "type": kind(&g.kind), "active": g.active }));
+    json!({
+        "sound": true,
+        "warnings": config.warnings.iter().map(place).collect::<Vec<_>>(),
+        "domains": config.domains,
+        "listeners": listeners.collect::<Vec<_>>(),
+        "http": config.http.as_ref().map(|http| http.bind.to_string()),
+        "control": config.control.path,
+        "gateways": gateways.collect::<Vec<_>>(),
+        "accounts": config.accounts.len(),
+        "addresses": config.helpers.len(),
+        "store": config.store.path,
+        "postmaster": config.mailbox.postmaster.as_str(),
+    })
+}
+
+fn kind(kind: &Kind) -> &'static str {
+    match kind {
+        Kind::Http(_) => "http",
+        Kind::Handset => "handset",
+    }
 }
 
 fn summary(config: &Config, out: &mut dyn Write) -> Done {
@@ -26,13 +101,10 @@ fn summary(config: &Config, out: &mut dyn Write) -> Done {
     if let Some(http) = &config.http {
         writeln!(out, "  HTTP on      {}", http.bind)?;
     }
+    writeln!(out, "  control by   {}", config.control.path.display())?;
     for gateway in &config.gateways {
-        let kind = match gateway.kind {
-            Kind::Http(_) => "http",
-            Kind::Handset => "handset",
-        };
         let off = if gateway.active { "" } else { ", not active" };
-        writeln!(out, "  gateway      {} ({kind}{off})", gateway.id)?;
+        writeln!(out, "  gateway      {} ({}{off})", gateway.id, kind(&gateway.kind))?;
     }
     writeln!(out, "  accounts     {}", config.accounts.len())?;
     if !config.helpers.is_empty() {

@@ -7,9 +7,13 @@
 mod address;
 mod check;
 mod client;
+mod completions;
 mod decode;
+mod doctor;
 mod encode;
+mod man;
 mod number;
+mod online;
 mod queue;
 mod reload;
 mod send;
@@ -27,9 +31,25 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::{self, Config};
 
+/// As `docs/commands.md` has them, too.
+const EXIT_CODES: &str = "Exit codes (sysexits.h):
+  0   done
+  64  the command line is wrong
+  65  what was given cannot be used, or the message's state does not allow it
+  66  a file or the store cannot be read
+  69  the daemon does not run, or something that was looked for does not answer
+  70  a defect of Martlet
+  71  a socket cannot be taken
+  73  a file cannot be made
+  74  the store or the output failed
+  75  not now: try again later
+  76  what answers is no Martlet of this version
+  77  you may not
+  78  the configuration is wrong";
+
 /// SMS transport for mail servers: mail becomes a text, the phone's reply becomes a threaded mail.
 #[derive(Debug, Parser)]
-#[command(name = "martlet", version, arg_required_else_help = true)]
+#[command(name = "martlet", version, arg_required_else_help = true, after_long_help = EXIT_CODES)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -45,10 +65,7 @@ enum Command {
     /// Try it out: a whole system with no set-up, on loopback, with phones and a mailbox on a page
     Try(trial::Args),
     /// Check a configuration; exit 78 and FILE:LINE:COLUMN: cause where it is wrong
-    Check {
-        #[command(flatten)]
-        config: ConfigFile,
-    },
+    Check(check::Args),
     /// Send a text by the running daemon
     Send(send::Args),
     /// Let the running daemon read its configuration again
@@ -68,6 +85,12 @@ enum Command {
         #[command(subcommand)]
         what: queue::What,
     },
+    /// Look for what would keep a configuration from working here; nothing is sent
+    Doctor(doctor::Args),
+    /// Write a completion script for a shell
+    Completions(completions::Args),
+    /// Write manual pages
+    Man(man::Args),
 }
 
 #[derive(Debug, Args)]
@@ -149,7 +172,7 @@ fn run(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> ExitCode {
     let done = match command {
         Command::Serve { config } => return serve::run(&config.config, err),
         Command::Try(args) => return trial::run(&args, out, err),
-        Command::Check { config } => check::run(&config.config, out, err),
+        Command::Check(args) => check::run(&args, out, err),
         Command::Send(args) => send::run(&args, out),
         Command::Reload(args) => reload::run(&args, out),
         Command::Number(args) => number::run(&args, out),
@@ -158,6 +181,9 @@ fn run(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> ExitCode {
         Command::Encode(args) => encode::run(&args, out),
         Command::Decode(args) => decode::run(&args, out),
         Command::Queue { what } => queue::run(&what, out, err),
+        Command::Doctor(args) => doctor::run(&args, out),
+        Command::Completions(args) => completions::run(&args, out),
+        Command::Man(args) => man::run(&args, out),
     };
     match done.and_then(|()| out.flush().map_err(Failure::from)) {
         Ok(()) => ExitCode::SUCCESS,

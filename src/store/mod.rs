@@ -317,6 +317,11 @@ impl Store {
     }
 }
 
+/// Octets that are free on the disk of this file.
+pub fn free_space(path: &std::path::Path) -> Option<u64> {
+    sqlite::free(path)
+}
+
 /// The writer answers each operation in its own kind; anything else is a defect, told as such.
 fn mixed_up() -> Down {
     Down::Broken("the writer gave the answer of another operation".to_owned())

@@ -122,11 +122,13 @@ pub fn count(
 ) -> Counts {
     let mails = load.mails.lock().expect("mails").clone();
     let texts = load.texts.lock().expect("texts").clone();
-    let list = martlet.json(&["queue", "list", "--limit", "10000"]);
-    let list = list.as_array().expect("a list");
-    assert!(list.len() < 10_000, "the list is cut: more messages than it shows");
-    let rows: BTreeMap<String, Value> =
-        list.iter().map(|row| (row["id"].as_str().unwrap_or_default().to_owned(), row.clone())).collect();
+    let rows: BTreeMap<String, Value> = martlet
+        .json(&["queue", "list", "--limit", "1000000"])
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|row| (row["id"].as_str().unwrap_or_default().to_owned(), row.clone()))
+        .collect();
     let held = |id: &String| rows.get(id).is_some_and(|row| row["state"] == "held");
     let mut ends = Ends::default();
     let lost = |ends: &mut Ends| {

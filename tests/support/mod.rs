@@ -46,6 +46,10 @@ pub enum Needs {
     /// A SOCKS5 proxy.
     Microsocks,
     Nginx,
+    /// bash, zsh and fish.
+    Shells,
+    /// Reads manual pages.
+    Mandoc,
 }
 
 impl Needs {
@@ -59,6 +63,8 @@ impl Needs {
             Self::Dovecot => on_path("dovecot"),
             Self::Chromium => on_path("chromium") && on_path("chromedriver"),
             Self::Curl => on_path("curl"),
+            Self::Shells => ["bash", "zsh", "fish"].into_iter().all(on_path),
+            Self::Mandoc => on_path("mandoc"),
             Self::Root => nix::unistd::Uid::effective().is_root(),
             Self::Tinyproxy => on_path("tinyproxy"),
             Self::Microsocks => on_path("microsocks"),

@@ -47,15 +47,11 @@ impl Postfix {
 
     /// Starts it. `extra` lines stand behind all others in `main.cf`.
     pub fn start(scratch: &Scratch, way: Way, extra: &str) -> Self {
-        let (config, data) = (scratch.dir("postfix"), scratch.dir("postfix-data"));
-        let queue = Self::queue(scratch);
-        fs::create_dir_all(queue.join("martlet")).expect("a folder for the socket");
+        let (config, [mx, submission, helper, smtps]) = Self::configure(scratch, way, extra, None);
+        let (queue, data) = (Self::queue(scratch), scratch.dir("postfix-data"));
         let identity = Identity::new("mx.example.test", &["mx.example.test", "localhost"]);
         fs::write(config.join("cert.pem"), &identity.cert_pem).expect("write");
         fs::write(config.join("key.pem"), &identity.key_pem).expect("write");
-        let [mx, submission, helper, smtps] = [free_port(), free_port(), free_port(), free_port()];
-        fs::write(config.join("main.cf"), main_cf(&config, &queue, &data, way, extra)).expect("write");
-        fs::write(config.join("master.cf"), master_cf(mx, submission, helper, smtps)).expect("write");
         let log = data.join("mail.log");
         let conf = config.to_str().expect("UTF-8");
         run(Command::new("chown").args(["-R", "postfix"]).arg(&data));
@@ -68,6 +64,18 @@ impl Postfix {
             running.wait_for("its ports", || reachable(&Place::Tcp(port)));
         }
         Self { config, running, queue, log, mx, submission, helper, smtps, identity }
+    }
+
+    /// Writes its configuration: the folder and the ports (strangers, submission, the way back, also by TLS).
+    pub fn configure(scratch: &Scratch, way: Way, extra: &str, helper: Option<u16>) -> (PathBuf, [u16; 4]) {
+        let (config, data, queue) = (scratch.dir("postfix"), scratch.dir("postfix-data"), Self::queue(scratch));
+        fs::create_dir_all(queue.join("martlet")).expect("a folder for the socket");
+        let [mx, submission, smtps] = [free_port(), free_port(), free_port()];
+        let helper = helper.unwrap_or_else(free_port);
+        fs::write(config.join("main.cf"), main_cf(&config, &queue, &data, way, extra)).expect("write");
+        fs::write(config.join("master.cf"), master_cf(mx, submission, helper, smtps)).expect("write");
+        settled(&config);
+        (config, [mx, submission, helper, smtps])
     }
 
     /// A session on the submission port, TLS and logged in.
@@ -136,6 +144,15 @@ fn main_cf(config: &Path, queue: &Path, data: &Path, way: Way, extra: &str) -> S
          queue_run_delay = 1s\n"
     );
     last_of_each(&format!("{stock}\n{own}\n{blocks}\n{transport}\n{extra}\n"))
+}
+
+/// Makes its files look old: Postfix waits for a moment before it reads one that was just written.
+pub fn settled(config: &Path) {
+    for name in ["main.cf", "master.cf"] {
+        let file = fs::File::options().append(true).open(config.join(name)).expect("its file");
+        let modified = file.metadata().and_then(|meta| meta.modified()).expect("a time");
+        file.set_modified(modified - std::time::Duration::from_secs(60)).expect("utimes");
+    }
 }
 
 /// Each parameter once, as it stands last: Postfix warns about the others many times over.

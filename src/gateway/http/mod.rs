@@ -10,6 +10,7 @@ pub mod answer;
 mod draft;
 mod escape;
 pub mod expand;
+mod reach;
 mod reader;
 pub mod redact;
 pub mod request;
@@ -22,6 +23,7 @@ use std::{error::Error, path::PathBuf, sync::Arc, time::Duration};
 use reqwest::{Client, Response, redirect};
 
 pub use answer::{Answer, Patterns};
+pub use reach::reach;
 pub use request::{Method, Templates};
 pub use template::{Format, Template, TemplateError};
 
@@ -265,6 +267,12 @@ fn broken(error: reqwest::Error, clean: &(dyn Fn(&str) -> String + Sync)) -> Out
     }
     let what = if error.is_timeout() { "no answer in time" } else { "the connection broke before the answer" };
     Outcome::Unsure(fault(Enhanced::new(4, 4, 2), what))
+}
+
+/// An error that is no attempt's, without the URL and its secrets.
+fn in_words(error: reqwest::Error) -> String {
+    let what = if error.is_timeout() { "no answer in time: " } else { "" };
+    format!("{what}{}", chain(&error.without_url()))
 }
 
 /// The innermost cause says what happened; the outer ones say who noticed.

@@ -41,6 +41,17 @@ pub(super) fn check_url(template: &Template) -> Result<(), TemplateError> {
     Ok(())
 }
 
+/// Scheme, host and port of the URL, with `/` as its path and without a login.
+pub(super) fn origin(template: &Template) -> Option<reqwest::Url> {
+    let [words, ..] = bodies();
+    let mut url = template.to_url(&values(&words), false).ok()?;
+    url.set_path("/");
+    url.set_query(None);
+    url.set_username("").ok()?;
+    url.set_password(None).ok()?;
+    Some(url)
+}
+
 /// The body is JSON, for every kind of message.
 pub(super) fn check_json(template: &Template) -> Result<(), TemplateError> {
     for body in bodies() {

@@ -86,7 +86,7 @@ impl Room {
 }
 
 #[allow(clippy::unnecessary_cast, clippy::useless_conversion, reason = "the widths differ between systems")]
-fn free(dir: &Path) -> Option<u64> {
+pub fn free(dir: &Path) -> Option<u64> {
     let stat = nix::sys::statvfs::statvfs(dir).ok()?;
     Some((stat.blocks_available() as u64).saturating_mul(stat.fragment_size() as u64))
 }

@@ -201,7 +201,7 @@ async fn next_epoch(conn: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
     sqlx::query(sql).fetch_one(conn).await?.try_get(0)
 }
 
-pub use self::schema::down;
+pub use self::{files::free, schema::down};
 pub use brake::would_refuse;
 pub use lease::next_due;
 pub use ops::{Answer as Answered, Op as Operation};
