@@ -64,6 +64,7 @@ document.addEventListener("submit", async (event) => {
   const form = event.target;
   event.preventDefault();
   const said = form.querySelector("[role=alert]");
+  const sent = [...form.querySelectorAll("[data-clear]")].map((field) => [field, field.value]);
   try {
     const answer = await fetch(form.getAttribute("action"), {
       method: "POST",
@@ -71,7 +72,8 @@ document.addEventListener("submit", async (event) => {
       body: new URLSearchParams(new FormData(form, event.submitter)),
     });
     said.textContent = answer.ok ? "" : await answer.text();
-    if (answer.ok) for (const field of form.querySelectorAll("[data-clear]")) field.value = "";
+    // What was typed meanwhile stays.
+    if (answer.ok) for (const [field, words] of sent) if (field.value === words) field.value = "";
   } catch {
     said.textContent = "Martlet does not answer. Is it running?";
   }

@@ -63,7 +63,11 @@ impl Trial {
         for number in doors::trial::PHONES {
             phones.add(&number.to_owned().try_into().expect("a number known at compile time"));
         }
-        let noting = doors::trial::Noting { outbound: behind.outbound.clone(), letterbox: self.letterbox.clone() };
+        let noting = doors::trial::Noting {
+            outbound: behind.outbound.clone(),
+            letterbox: self.letterbox.clone(),
+            people: self.people.clone(),
+        };
         Ok(doors::trial::Trial {
             phones,
             letterbox: self.letterbox,

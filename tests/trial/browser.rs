@@ -43,7 +43,7 @@ fn quiet(browser: &Browser) {
 
 /// Send from the page, the text appears; the typed answer stands threaded in the mailbox; refuse yields the bounce.
 pub fn circle() {
-    let tried = Tried::start();
+    let mut tried = Tried::start();
     let browser = open(&tried);
     write(&browser, "alice", "+12025550123", "Dinner", "See you at eight?");
     arrives(&browser, ONE, "See you at eight?");
@@ -81,6 +81,9 @@ pub fn circle() {
     choose(&browser, TWO, "deliver");
     browser.until("the text on the phone", &holds(&format!("{TWO} .delivered .bubble"), "Patience"));
     quiet(&browser);
+    // A page that is open and listens keeps nothing from ending.
+    tried.stop();
+    assert!(!tried.said().contains("still under way"), "{}", tried.said());
 }
 
 pub fn conflict() {

@@ -21,6 +21,7 @@ pub fn trials() -> Vec<Trial> {
         plain("everything can be read and sent without a script", pages::without_a_script),
         plain("pages of other sites and other names are refused", pages::strangers),
         plain("mails are there again after a restart", pages::restart),
+        plain("the quickstart's handset delivers", pages::quickstart),
         plain("what cannot be is said in plain words", pages::refusals),
         plain("ports that are taken are no hindrance", pages::ports),
         seen("in Chromium: a mail, a text, an answer, a bounce", browser::circle),

@@ -9,7 +9,8 @@ use std::{
 use super::{Tried, martlet};
 use crate::support::{
     http::call,
-    process::{DEADLINE, until},
+    martlet::Martlet,
+    process::{DEADLINE, free_port, until},
 };
 
 const ONE: &str = "%2B12025550123";
@@ -37,9 +38,19 @@ pub fn printed_line() {
     let said = tried.said();
     assert!(said.contains(&tried.url()), "the page to open: {said}");
     let line = said.lines().map(str::trim).find(|line| line.starts_with("printf")).expect("a line that sends");
-    let done = Command::new("sh").args(["-c", line]).output().expect("a shell");
-    assert!(done.status.success(), "{line}: {}", String::from_utf8_lossy(&done.stderr));
+    let run = || {
+        let done = Command::new("sh").args(["-c", line]).output().expect("a shell");
+        assert!(done.status.success(), "{line}: {}", String::from_utf8_lossy(&done.stderr));
+    };
+    run();
     shows(&tried, &["<span class=\"bubble\">See you at eight?</span>", "<h3>Dinner</h3>", "+12025550123: delivered"]);
+    assert_eq!(post(&tried, "/phone/text", &format!("phone={ONE}&text=Eight")).0, 303);
+    // The line writes no Message-ID; the answer stands below its mail all the same.
+    shows(&tried, &["class=\"letter reply depth-1\""]);
+    run();
+    until("a second text for a second mail", || {
+        (page(&tried).matches("<span class=\"bubble\">See you at eight?</span>").count() == 2).then_some(())
+    });
 }
 
 pub fn without_a_script() {
@@ -122,6 +133,23 @@ pub fn restart() {
     let page = page(&tried);
     assert!(page.contains("class=\"letter written depth-0\"") && page.contains("class=\"letter reply depth-1\""));
     tried.stop();
+}
+
+/// `config/quickstart.toml`, on ports of the test: a handset behind `martlet serve`.
+pub fn quickstart() {
+    let scratch = crate::support::process::Scratch::new();
+    let config =
+        std::fs::read_to_string(crate::support::root().join("config/quickstart.toml")).expect("the quickstart");
+    let [lmtp, http] = [free_port(), free_port()];
+    let config = config.replace("127.0.0.1:2424", &format!("127.0.0.1:{lmtp}"));
+    let config = config.replace("127.0.0.1:8025", &format!("127.0.0.1:{http}")).replace("../martlet-data", "data");
+    let mut martlet = Martlet::start(scratch.path(), &config, &[]);
+    let text = format!("user=demo&pass=demo&number={ONE}&data=Hello");
+    let (status, answer) = call(http, "GET", "/sms/", &text).expect("an answer");
+    assert!(status == 200 && answer.starts_with("OK "), "{status} {answer}");
+    until("the handset's receipt", || martlet.queue().iter().any(|text| text["result"] == "delivered").then_some(()));
+    assert_eq!(call(http, "GET", "/", "").expect("an answer").0, 404, "the page is the trial's alone");
+    martlet.stop();
 }
 
 pub fn refusals() {

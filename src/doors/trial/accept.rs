@@ -5,7 +5,7 @@ use super::Letterbox;
 use crate::{
     address::ReversePath,
     ground::{Enhanced, MessageId},
-    observe,
+    mail, observe,
     outbound::{Accept, Handed, Listener, Outbound, Peer},
     smtp::{Envelope, LogIn, Recipient, Reply},
 };
@@ -39,6 +39,19 @@ impl Accept for Sink {
 pub struct Noting {
     pub outbound: Outbound,
     pub letterbox: Letterbox,
+    /// The domain of Message-IDs that are given here.
+    pub people: String,
+}
+
+impl Noting {
+    /// A mail without a Message-ID gets one, as from any submission server (RFC 6409 8.3): answers refer to it.
+    fn named(&self, data: Vec<u8>) -> Vec<u8> {
+        let nameless = mail::read(&data).is_ok_and(|mail| mail.message_id.is_none());
+        match nameless {
+            true => [format!("Message-ID: <{}@{}>\r\n", MessageId::new(), self.people).into_bytes(), data].concat(),
+            false => data,
+        }
+    }
 }
 
 impl Accept for Noting {
@@ -55,7 +68,8 @@ impl Accept for Noting {
             ReversePath::Path(path) => Some(path.to_wire()),
             ReversePath::Null => None,
         };
-        let data = handed.data.clone();
+        let data = self.named(handed.data);
+        let handed = Handed { data: data.clone(), ..handed };
         let replies = self.outbound.mail(handed).await;
         let texts: Vec<MessageId> = replies.iter().flat_map(queued).collect();
         if let (Some(sender), false) = (sender, texts.is_empty()) {
