@@ -71,6 +71,10 @@ impl Browser {
         self.command("POST", "/execute/sync", &json!({ "script": script, "args": [] }))
     }
 
+    pub fn url(&self) -> String {
+        self.command("GET", "/url", &Value::Null).as_str().unwrap_or_default().to_owned()
+    }
+
     /// The page as it stands.
     pub fn source(&self) -> String {
         self.command("GET", "/source", &Value::Null).as_str().unwrap_or_default().to_owned()
