@@ -132,7 +132,8 @@ async fn attempts(store: Store, clock: Clock, ids: Vec<MessageId>) {
             mailbox: "alice@example.test".parse().expect("an address"),
             expires: clock.now() + DAY,
         };
-        let begin = Begin { id, gateway: Some(gateway.clone()), parts: 0..1, frozen: None, link: Some(link) };
+        let begin =
+            Begin { id, gateway: Some(gateway.clone()), parts: 0..1, frozen: None, link: Some(link), spend: None };
         let attempt = store.begin(vec![begin]).await.expect("a store")[0].expect("it begins");
         let settle = Settle {
             id,
@@ -184,6 +185,8 @@ fn new(clock: &Clock) -> New {
         parts: 1,
         reference: 7,
         sender: None,
+        sender_required: false,
+        wire: None,
         sender_phone: None,
         pid: None,
         dcs: None,

@@ -22,6 +22,7 @@ pub fn trials() -> Vec<Trial> {
         trial("config::secrets_are_not_printed", secrets_are_not_printed),
         trial("config::errors_in_kept_texts_point_into_them", errors_inside_kept_texts),
         trial("config::examples_of_the_docs_are_sound", examples_of_the_docs),
+        trial("config::the_example_of_the_gateways_page_is_sound", example_of_the_gateways_page),
         trial("config::there_are_bad_configs", || assert!(bad_configs().len() >= 30)),
     ];
     trials.extend(bad_configs().into_iter().map(|dir| {
@@ -179,6 +180,18 @@ fn examples_of_the_docs() {
         let text = format!("{}\n\n{part}", tables.join("\n\n"));
         parse(text.clone()).unwrap_or_else(|errors| panic!("{errors}\n{text}"));
     }
+}
+
+/// Its gateways in place of those of the documented file.
+fn example_of_the_gateways_page() {
+    let docs = fs::read_to_string(root().join("docs/gateways.md")).expect("docs/gateways.md");
+    let example = docs.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("an example");
+    let own = documented();
+    let (before, after) = own.split_once("\n[[gateway]]\n").expect("a gateway");
+    let (_, after) = after.split_once("\n[[account]]\n").expect("an account");
+    let text = format!("{before}\n{example}\n[[account]]\n{after}");
+    let config = parse(text).unwrap_or_else(|errors| panic!("{errors}"));
+    assert_eq!((config.gateways.len(), config.groups.len(), config.routes.len()), (3, 1, 1));
 }
 
 fn bad_configs() -> Vec<PathBuf> {

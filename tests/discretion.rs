@@ -131,6 +131,7 @@ fn words_of_texts() {
         segments: vec![segment.clone()],
         parts: 1,
         sender: Some(parsed("12015550123")),
+        wire: None,
         sender_phone: Some(PHONE.to_owned()),
         pid: None,
         dcs: None,
@@ -175,6 +176,8 @@ fn words_of_the_store() {
         parts: 1,
         reference: 1,
         sender: Some(parsed("12015550123")),
+        sender_required: false,
+        wire: None,
         sender_phone: Some(PHONE.to_owned()),
         pid: None,
         dcs: None,
@@ -268,7 +271,14 @@ fn words_of_the_store() {
         fault: Some(fault.clone()),
         at: Timestamp(0),
     };
-    let begin = Begin { id, gateway: None, parts: 0..1, frozen: Some(WORDS.to_owned()), link: Some(new_link.clone()) };
+    let begin = Begin {
+        id,
+        gateway: None,
+        parts: 0..1,
+        frozen: Some(WORDS.to_owned()),
+        link: Some(new_link.clone()),
+        spend: None,
+    };
     all_discreet![
         text,
         mail,
@@ -384,6 +394,12 @@ const MAY: &[(&str, &str)] = &[
     ("mailbox/starttls.rs Ask", "EHLO and STARTTLS"),
     ("gateway/http/mod.rs Unusable", "the administrator's own words"),
     ("observe/log.rs Request", "a host"),
+    ("routing/area.rs Area", "the administrator's own beginnings of numbers"),
+    ("routing/area.rs Costs", "the administrator's own beginnings of numbers"),
+    ("routing/route.rs Piece", "the administrator's own words"),
+    ("routing/route.rs BadRewrite", "words of ours"),
+    ("inbound/mod.rs Gateways", "address patterns"),
+    ("observe/metrics.rs Changes", "words of ours"),
     ("observe/metrics.rs Attempts", "words of ours"),
     ("observe/metrics.rs Door", "words of ours"),
     ("observe/metrics.rs Kind", "words of ours"),

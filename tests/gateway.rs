@@ -85,6 +85,7 @@ fn attempt(words: &[&str]) -> Arc<Attempt> {
         segments: words.iter().map(segment).collect(),
         parts: u8::try_from(words.len()).expect("few"),
         sender: None,
+        wire: None,
         sender_phone: None,
         pid: None,
         dcs: None,

@@ -65,6 +65,7 @@ impl Set {
             content: Content::text(words),
             segments: vec![Segment { body: Body::Text(words.to_owned()), udh: Vec::new() }],
             parts: 1,
+            wire: None,
             sender: None,
             sender_phone: None,
             pid: None,

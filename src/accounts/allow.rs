@@ -27,6 +27,8 @@ pub struct Allowance {
     /// The sender's own addresses, the main one first.
     pub addresses: Vec<Mailbox>,
     pub gateway: Option<GatewayId>,
+    /// Rather not at all than without the wished sender.
+    pub sender_required: bool,
     pub value: bool,
     pub wording: Wording,
 }
@@ -120,6 +122,7 @@ impl Table {
             phone: field(rows, |r| r.phone.clone()),
             addresses: own_addresses(who, rows),
             gateway: field(rows, |r| r.gateway.clone()),
+            sender_required: field(rows, |r| r.sender_required).unwrap_or(false),
             value: field(rows, |r| r.value).unwrap_or(false),
             wording: rows.iter().fold(Wording::default(), |wording, (_, row)| wording.or(&row.wording)),
         }

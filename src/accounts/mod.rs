@@ -91,8 +91,10 @@ pub struct Row {
     pub reply: Option<Mailbox>,
     /// Networks whose programs send as this account, address and prefix length.
     pub networks: Vec<(IpAddr, u8)>,
-    /// Pinned gateway.
+    /// Pinned gateway or group.
     pub gateway: Option<GatewayId>,
+    /// Rather not at all than without the wished sender.
+    pub sender_required: Option<bool>,
     /// May pass `value=` on to the gateway.
     pub value: Option<bool>,
     /// How its mails become texts.

@@ -7,14 +7,12 @@ use crate::{
     accounts::{Accounts, Password, Row},
     address::Node,
     config::{self, Config},
-    dispatch::{
-        self,
-        lane::{self, Lane},
-    },
+    dispatch::{self, lane, vitals::Bounds},
     doors::{http, mail as mail_door},
-    gateway::{self, Gateway, handset},
+    gateway::{self, Traits, handset},
     ground::{AccountName, Clock, GatewayId},
     inbound, mailbox, outbound, report,
+    routing::{Shows, Table, Way},
     smtp::session,
 };
 
@@ -59,6 +57,7 @@ fn row(declared: &config::Account) -> Result<Row, StartError> {
         reply: declared.reply.clone(),
         networks: declared.networks.clone(),
         gateway: declared.gateway.clone(),
+        sender_required: declared.sender_required,
         value: declared.value,
         wording: declared.wording.clone(),
     })
@@ -122,11 +121,17 @@ pub fn inbound(config: &Config) -> inbound::Settings {
         originators: crate::address::originator::Originators::Auto,
         expire: config.queue.expire,
         zone: config.zone.clone(),
-        sends: config.gateways.iter().filter(|g| g.active && g.send).map(|g| g.id.clone()).collect(),
-        from: config.gateways.iter().filter_map(|g| Some((g.id.clone(), g.from.as_ref()?.pattern()))).collect(),
+        gateways: inbound_gateways(config).into(),
         brakes: config.brakes,
         flood_phone: given.flood_phone,
         flood_gateway: given.flood_gateway,
+    }
+}
+
+pub fn inbound_gateways(config: &Config) -> inbound::Gateways {
+    inbound::Gateways {
+        sends: config.gateways.iter().filter(|g| g.active && g.send).map(|g| g.id.clone()).collect(),
+        from: config.gateways.iter().filter_map(|g| Some((g.id.clone(), g.from.as_ref()?.pattern()))).collect(),
     }
 }
 
@@ -151,21 +156,47 @@ pub fn dispatch(config: &Config, node: &Node) -> dispatch::Settings {
     }
 }
 
-pub fn lanes(config: &Config, gateways: &[Gateway]) -> HashMap<GatewayId, Arc<Lane>> {
-    let declared = |id: &GatewayId| config.gateways.iter().find(|g| g.id == *id);
-    gateways
-        .iter()
-        .filter_map(|gateway| {
-            let declared = declared(&gateway.id)?;
-            let settings = lane::Settings {
-                priority: u32::from(declared.priority),
-                weight: u32::from(declared.weight),
-                on_unsure: declared.on_unsure,
-                number: declared.number.as_ref().map(|n| n.as_str().to_owned()),
-            };
-            Some((gateway.id.clone(), Arc::new(Lane::new(gateway, settings))))
-        })
-        .collect()
+/// What a gateway may do, beside its kind.
+pub fn lane(config: &Config, declared: &config::Gateway, traits: &Traits) -> lane::Settings {
+    lane::Settings {
+        priority: u32::from(declared.priority),
+        weight: u32::from(declared.weight),
+        on_unsure: declared.on_unsure,
+        number: declared.number.as_ref().map(|n| n.as_str().to_owned()),
+        shows: shows(declared, traits),
+        reach: declared.reach.clone(),
+        costs: declared.costs.clone(),
+        validity: declared.validity,
+        bounds: Bounds {
+            rate: declared.rate,
+            daily_max: declared.daily_max,
+            zone: config.zone.clone(),
+            breaker: declared.breaker.rules(config.queue.retry),
+        },
+    }
+}
+
+/// Whose name a gateway can show: as declared, else anybody's where its requests name one.
+fn shows(declared: &config::Gateway, traits: &Traits) -> Shows {
+    let usual = if traits.sender { Shows::Anybody } else { Shows::Nobody };
+    declared.shows.clone().unwrap_or(usual)
+}
+
+/// Gateways that send, groups and routes.
+pub fn routes(config: &Config) -> Result<Table, StartError> {
+    let mut ways = Vec::new();
+    for declared in config.gateways.iter().filter(|g| g.active && g.send) {
+        let kind = kind(declared)?;
+        let traits = kind.traits();
+        ways.push(Way {
+            id: declared.id.clone(),
+            binary: traits.binary,
+            shows: shows(declared, traits),
+            reach: declared.reach.clone(),
+        });
+    }
+    let all = config.gateways.iter().map(|g| g.id.clone());
+    Ok(Table::new(all, ways, config.groups.clone(), config.routes.clone()))
 }
 
 /// Our number at each gateway that has one.
@@ -275,19 +306,18 @@ pub fn http_door(config: &Config, node: &Node) -> http::Settings {
         max_connections: declared.map_or(0, |h| h.connections),
         timeout: declared.map_or(std::time::Duration::ZERO, |h| h.timeout),
         hosts: declared.map(|h| h.hosts.clone()).unwrap_or_default(),
-        gateways: config
-            .gateways
-            .iter()
-            .map(|g| {
-                let deliverer = http::Deliverer {
-                    password: g.password.clone(),
-                    receives: g.active && g.receive,
-                    number: g.number.as_ref().map(|n| n.as_str().to_owned()),
-                };
-                (g.id.clone(), deliverer)
-            })
-            .collect(),
+        gateways: deliverers(config).into(),
     }
+}
+
+/// Gateways as the HTTP door knows them.
+pub fn deliverers(config: &Config) -> HashMap<GatewayId, http::Deliverer> {
+    let deliverer = |g: &config::Gateway| http::Deliverer {
+        password: g.password.clone(),
+        receives: g.active && g.receive,
+        number: g.number.as_ref().map(|n| n.as_str().to_owned()),
+    };
+    config.gateways.iter().map(|g| (g.id.clone(), deliverer(g))).collect()
 }
 
 /// The kind of a gateway with its templates read; an error says where in the file.

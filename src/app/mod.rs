@@ -5,6 +5,7 @@
 
 mod build;
 pub use build::{accounts, counted_tables, kind as gateway_kind, style};
+mod fleet;
 mod reload;
 mod trial;
 mod voice;
@@ -18,13 +19,16 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::voice::DoorVoice;
+use self::{
+    fleet::{Fleet, Readers},
+    voice::DoorVoice,
+};
 use crate::{
     address::Node,
     config::Config,
     dispatch,
     doors::{self, control, http, mail},
-    gateway::{self, Gateway, handset, inbox::Desk},
+    gateway::{handset, inbox::Desk},
     ground::Clock,
     inbound::Inbound,
     observe,
@@ -50,7 +54,9 @@ pub struct Running {
     doors: JoinSet<()>,
     loops: JoinSet<()>,
     tasks: TaskTracker,
-    gateways: Vec<Gateway>,
+    shared: Arc<dispatch::Shared>,
+    /// Gives the gateways back when it ends.
+    live: JoinHandle<Fleet>,
     /// Takes what gateways hand in; ends when they are gone.
     events: JoinHandle<()>,
 }
@@ -131,28 +137,33 @@ pub async fn start_with(config: Config, clock: Clock, trial: Option<Trial>) -> R
     let stop = Stop::default();
     let tasks = TaskTracker::new();
     let (desk, handed) = Desk::open();
-    let (gateways, phones) = gateways(&config, &desk, &clock)?;
-    // From here on only gateways hold an inbox: their end is the end of events.
-    drop(desk);
+    // The desk goes with the gateways: the end of both is the end of events.
+    let (fleet, phones) = Fleet::start(&config, desk, clock.clone())?;
     let accounts = build::accounts(&config)?;
-    let known = config.gateways.iter().map(|g| g.id.clone()).collect();
     let reporter = Reporter::new(store.clone(), clock.clone(), build::report(&config), crate::mail::Words::default());
     let outbound = Outbound::new(
         store.clone(),
         clock.clone(),
         config.addresses(),
         accounts.clone(),
-        known,
+        build::routes(&config)?,
         reporter.clone(),
         build::outbound(&config, &node),
     );
-    let inbound =
-        Inbound::new(store.clone(), clock.clone(), accounts.clone(), reporter.clone(), build::inbound(&config));
+    let settings = build::inbound(&config);
+    let readers = Readers {
+        outbound: outbound.clone(),
+        inbound: settings.gateways.clone(),
+        deliverers: bound.http.as_ref().map(|(.., settings)| settings.gateways.clone()).unwrap_or_default(),
+        numbers: build::numbers(&config).into(),
+    };
+    let inbound = Inbound::new(store.clone(), clock.clone(), accounts.clone(), reporter.clone(), settings);
     let shared = Arc::new(dispatch::Shared {
         store: store.clone(),
         clock: clock.clone(),
         settings: build::dispatch(&config, &node),
-        lanes: build::lanes(&config, &gateways),
+        lanes: fleet.roster(&config),
+        talking: Arc::default(),
         reporter,
         mailbox: build::mailbox(&config)?,
         freed: tokio::sync::Notify::new(),
@@ -173,7 +184,7 @@ pub async fn start_with(config: Config, clock: Clock, trial: Option<Trial>) -> R
         clock: clock.clone(),
         reporter: shared.reporter.clone(),
         inbound: inbound.clone(),
-        numbers: build::numbers(&config),
+        numbers: readers.numbers.clone(),
     };
     let events = tokio::spawn(events.run(handed));
     loops.spawn(dispatch::sweep::run(shared.clone()));
@@ -182,13 +193,15 @@ pub async fn start_with(config: Config, clock: Clock, trial: Option<Trial>) -> R
         file: config.file.clone(),
         prints: config.prints.clone(),
         accounts,
-        outbound: outbound.clone(),
-        sms: config.sms.clone(),
+        readers,
+        dispatch: shared.clone(),
+        fleet,
+        started: config.clone(),
     };
     let names = bound.names(&config);
     let control = control::Shared {
         outbound: outbound.clone(),
-        dispatch: shared,
+        dispatch: shared.clone(),
         clock: clock.clone(),
         numbering: config.sms.numbering,
         group: config.control.group.clone(),
@@ -199,8 +212,8 @@ pub async fn start_with(config: Config, clock: Clock, trial: Option<Trial>) -> R
     let trial = trial.map(|trial| trial.open(&config, &behind, &phones, &mut loops, &stop)).transpose()?;
     let mut doors = open(bound, &config, behind, &stop, trial);
     doors.spawn(control::serve(socket, Arc::new(control), stop.doors.clone()));
-    doors.spawn(live.run(wishes, stop.doors.clone()));
-    Ok(Running { bound: names, phones, store, reload, stop, doors, loops, tasks, gateways, events })
+    let live = tokio::spawn(live.run(wishes, stop.doors.clone()));
+    Ok(Running { bound: names, phones, store, reload, stop, doors, loops, tasks, shared, live, events })
 }
 
 impl Running {
@@ -218,9 +231,11 @@ impl Running {
         if tokio::time::timeout(ATTEMPTS, self.tasks.wait()).await.is_err() {
             observe::log::oddity("stop", "attempts were still under way; they will be found unsure");
         }
-        for gateway in self.gateways {
-            drop(gateway.jobs);
-            let _ = tokio::time::timeout(Duration::from_secs(5), gateway.task).await;
+        // Without lanes nobody holds a gateway's jobs any more: their tasks end.
+        self.shared.lanes.replace(dispatch::roster::Lanes::default());
+        match tokio::time::timeout(Duration::from_secs(5), self.live).await {
+            Ok(Ok(fleet)) => fleet.stop().await,
+            _ => observe::log::oddity("stop", "a reload was still under way"),
         }
         if tokio::time::timeout(Duration::from_secs(5), self.events).await.is_err() {
             observe::log::oddity("stop", "a gateway still held its inbox; what it hands in will come again");
@@ -322,22 +337,6 @@ fn open(bound: Bound, config: &Config, behind: Behind, stop: &Stop, trial: Optio
         doors.spawn(http::serve(listener, shared, pages, stop.doors.clone(), DRAIN));
     }
     doors
-}
-
-fn gateways(config: &Config, desk: &Desk, clock: &Clock) -> Result<(Vec<Gateway>, Vec<handset::Phones>), StartError> {
-    let mut started = Vec::new();
-    let mut phones = Vec::new();
-    for declared in config.gateways.iter().filter(|g| g.active && g.send) {
-        let mut kind = build::kind(declared)?;
-        if let gateway::Kind::Handset(settings) = &mut kind {
-            settings.phones = handset::Phones::new(clock.clone());
-            phones.push(settings.phones.clone());
-        }
-        let gateway = gateway::start(declared.id.clone(), kind, desk.inbox(declared.id.clone()))
-            .map_err(|error| StartError::new(78, format!("gateway {}: {}", declared.id, error.0)))?;
-        started.push(gateway);
-    }
-    Ok((started, phones))
 }
 
 /// Why the process was asked to stop. SIGHUP is a wish to look at the configuration anew.

@@ -11,6 +11,7 @@ mod completions;
 mod decode;
 mod doctor;
 mod encode;
+mod gateways;
 mod man;
 mod number;
 mod online;
@@ -80,6 +81,13 @@ enum Command {
     Encode(encode::Args),
     /// Show the fields of a TPDU (DELIVER, STATUS-REPORT, SUBMIT)
     Decode(decode::Args),
+    /// Show how the gateways stand
+    Gateways(gateways::List),
+    /// Pause, resume or test a gateway
+    Gateway {
+        #[command(subcommand)]
+        what: gateways::What,
+    },
     /// Look into the queue, and lay a hand on it
     Queue {
         #[command(subcommand)]
@@ -180,6 +188,8 @@ fn run(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> ExitCode {
         Command::Text(args) => text::run(&args, out),
         Command::Encode(args) => encode::run(&args, out),
         Command::Decode(args) => decode::run(&args, out),
+        Command::Gateways(args) => gateways::list(&args, out),
+        Command::Gateway { what } => gateways::run(&what, out),
         Command::Queue { what } => queue::run(&what, out, err),
         Command::Doctor(args) => doctor::run(&args, out),
         Command::Completions(args) => completions::run(&args, out),

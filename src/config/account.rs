@@ -11,8 +11,7 @@ use toml::{Spanned, Value};
 use super::{
     brakes::Paced,
     check::Check,
-    error::{Place, suggestion},
-    gateway::Gateway,
+    error::Place,
     net::Network,
     secret::Origin,
     sms,
@@ -44,6 +43,7 @@ pub struct Keys {
     reply: Option<Setting<Mailbox>>,
     addresses: Option<Vec<Setting<Mailbox>>>,
     gateway: Option<Setting<GatewayId>>,
+    sender_required: Option<Setting<bool>>,
     short_codes: Option<Setting<bool>>,
     value: Option<Setting<bool>>,
     description: Option<Setting<String>>,
@@ -80,7 +80,10 @@ pub struct Account {
     pub reply: Option<Mailbox>,
     /// Other mail addresses of the same person.
     pub addresses: Vec<Mailbox>,
+    /// A gateway or a group.
     pub gateway: Option<GatewayId>,
+    /// Rather not at all than without the wished sender.
+    pub sender_required: Option<bool>,
     pub short_codes: Option<bool>,
     /// `value=` in addresses is allowed.
     pub value: Option<bool>,
@@ -177,6 +180,7 @@ pub fn account(
     let reply = check.take(keys.reply);
     let addresses = check.list(keys.addresses);
     let gateway = check.placed(keys.gateway);
+    let sender_required = check.take(keys.sender_required);
     let short_codes = check.take(keys.short_codes);
     let value = check.take(keys.value);
     let description = check.take(keys.description);
@@ -216,6 +220,7 @@ pub fn account(
         reply,
         addresses,
         gateway,
+        sender_required,
         short_codes,
         value,
         description,
@@ -245,10 +250,10 @@ fn phone(setting: Option<Setting<String>>, numbering: Option<Numbering>, check: 
     }
 }
 
-/// Accounts among each other and against the gateways.
-pub fn together(accounts: &[(Account, Place, Option<Place>)], gateways: &[(Gateway, Place)], check: &mut Check<'_>) {
+/// Accounts among each other.
+pub fn together(accounts: &[(Account, Place, Option<Place>)], check: &mut Check<'_>) {
     let mut seen: HashMap<&AccountName, &Place> = HashMap::new();
-    for (account, place, gateway_place) in accounts {
+    for (account, place, _) in accounts {
         if let Some(first) = seen.get(&account.user) {
             let cause = format!("the account `{}` is declared already, in {}", account.user, first.line());
             check.wrong(place, cause);
@@ -262,11 +267,6 @@ pub fn together(accounts: &[(Account, Place, Option<Place>)], gateways: &[(Gatew
         });
         if let Some(((addr, length), other)) = twice {
             check.wrong(place, format!("the network {addr}/{length} is `{}`'s already", other.user));
-        }
-        let (Some(id), Some(at)) = (&account.gateway, gateway_place) else { continue };
-        if !gateways.iter().any(|(gateway, _)| gateway.id == *id) {
-            let hint = suggestion(id.as_str(), gateways.iter().map(|(gateway, _)| gateway.id.as_str()));
-            check.wrong(at, format!("there is no gateway `{id}`{hint}"));
         }
     }
 }

@@ -150,6 +150,13 @@ pub struct PemFile {
     place: Place,
 }
 
+/// The same file is the same, wherever it is named.
+impl PartialEq for PemFile {
+    fn eq(&self, other: &Self) -> bool {
+        self.path == other.path
+    }
+}
+
 impl PemFile {
     pub(super) fn place(&self) -> &Place {
         &self.place

@@ -2,6 +2,7 @@
 //!
 //! What can go wrong beyond bad values: two gateways with one id, keys of one type at a gateway of another.
 
+mod bounds;
 mod http;
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
@@ -9,6 +10,8 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use serde::Deserialize;
 use toml::{Spanned, Value};
 
+pub use bounds::Breaker;
+use bounds::{BreakerKeys, Cost, Rate, Sender};
 pub use http::{Answer, Http, Method};
 use http::{AnswerKeys, SplitWord, http, only_http};
 
@@ -23,6 +26,7 @@ use crate::{
     address::{Destination, Numbering},
     dispatch::policy::OnUnsure,
     ground::{GatewayId, Secret},
+    routing::{Area, Costs, Reach, Shows},
 };
 
 #[derive(Deserialize)]
@@ -39,6 +43,14 @@ pub struct Keys {
     priority: Option<Setting<Within<1, 1000>>>,
     weight: Option<Setting<Within<1, 1000>>>,
     window: Option<Setting<Within<1, 1000>>>,
+    rate: Option<Setting<Rate>>,
+    daily_max: Option<Setting<Within<1, 1_000_000_000>>>,
+    allow: Option<Vec<Setting<Area>>>,
+    deny: Option<Vec<Setting<Area>>>,
+    cost: Option<Setting<Cost>>,
+    validity: Option<Setting<Duration>>,
+    sender: Option<Setting<Sender>>,
+    breaker: Option<BreakerKeys>,
     on_unsure: Option<Setting<OnUnsure>>,
     password: Option<Setting<Origin>>,
     url: Option<Setting<Origin>>,
@@ -58,7 +70,7 @@ pub struct Keys {
 }
 
 /// One gateway as declared.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Gateway {
     pub id: GatewayId,
     /// Takes no part when false, whatever `send` and `receive` say.
@@ -76,6 +88,17 @@ pub struct Gateway {
     pub weight: u16,
     /// Attempts in flight at once.
     pub window: usize,
+    /// Requests a second.
+    pub rate: Option<f64>,
+    /// Segments a calendar day.
+    pub daily_max: Option<u64>,
+    pub reach: Reach,
+    pub costs: Costs,
+    /// The longest validity that is passed on.
+    pub validity: Option<Duration>,
+    /// Which senders it can show; `None`: any, where its requests name one.
+    pub shows: Option<Shows>,
+    pub breaker: Breaker,
     pub on_unsure: OnUnsure,
     /// For `/sms/deliver.html`; `None`: that call is refused for this gateway.
     pub password: Option<Secret<String>>,
@@ -83,7 +106,7 @@ pub struct Gateway {
 }
 
 /// What kind of gateway, and what only that kind has.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Kind {
     Http(Box<Http>),
     Handset,
@@ -175,6 +198,13 @@ pub fn gateway(keys: Spanned<Keys>, numbering: Option<Numbering>, check: &mut Ch
     let priority = check.take(keys.priority).map_or(1, |n| small(n.0));
     let weight = check.take(keys.weight).map_or(1, |n| small(n.0));
     let window = check.take(keys.window).map_or(10, |n| usize::try_from(n.0).unwrap_or(1));
+    let rate = check.take(keys.rate).map(|rate| rate.0);
+    let daily_max = check.take(keys.daily_max).map(|n| n.0);
+    let reach = bounds::reach(keys.allow, keys.deny, check);
+    let costs = check.take(keys.cost).map(|cost| cost.0).unwrap_or_default();
+    let validity = keys.validity.map(|validity| check.time(Some(validity), Duration::from_secs(1)));
+    let shows = check.take(keys.sender).map(|sender| sender.0);
+    let breaker = bounds::breaker(keys.breaker.unwrap_or_default(), check);
     let on_unsure = check.take(keys.on_unsure).unwrap_or_default();
     let password = check.password(keys.password);
     let (id, place) = id?;
@@ -190,6 +220,13 @@ pub fn gateway(keys: Spanned<Keys>, numbering: Option<Numbering>, check: &mut Ch
         priority,
         weight,
         window,
+        rate,
+        daily_max,
+        reach,
+        costs,
+        validity,
+        shows,
+        breaker,
         on_unsure,
         password,
         kind,

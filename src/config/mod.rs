@@ -18,13 +18,14 @@ mod listener;
 mod mailbox;
 mod net;
 mod prints;
+mod route;
 mod schema;
 mod secret;
 mod sms;
 mod value;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -48,6 +49,8 @@ pub use sms::Sms;
 use crate::{
     accounts::Brakes,
     address::{Domains, Helper, Numbering},
+    ground::GatewayId,
+    routing::Route,
     store,
 };
 use check::{Check, absolute};
@@ -74,6 +77,8 @@ struct Keys {
     queue: Option<flow::QueueKeys>,
     brakes: Option<brakes::Keys>,
     gateway: Option<Vec<Spanned<gateway::Keys>>>,
+    group: Option<Vec<Spanned<route::GroupKeys>>>,
+    route: Option<Vec<Spanned<route::RouteKeys>>>,
     account: Option<Vec<Spanned<account::Keys>>>,
     address: Option<Vec<Spanned<address::Keys>>>,
     log: Option<flow::LogKeys>,
@@ -108,6 +113,10 @@ pub struct Config {
     pub queue: Queue,
     pub brakes: Brakes,
     pub gateways: Vec<Gateway>,
+    /// Gateways under one name.
+    pub groups: BTreeMap<GatewayId, Vec<GatewayId>>,
+    /// In the order in which they are asked.
+    pub routes: Vec<Route>,
     pub accounts: Vec<Account>,
     /// `[[address]]` by address in lower case.
     pub helpers: HashMap<String, Helper>,
@@ -308,7 +317,11 @@ fn assemble(keys: Keys, others: Others, check: &mut Check<'_>) -> Option<Config>
         .into_iter()
         .filter_map(|keys| account::account(keys, numbering, &zone, check))
         .collect();
-    account::together(&accounts, &gateways, check);
+    account::together(&accounts, check);
+    let groups = route::groups(keys.group.unwrap_or_default(), &gateways, check);
+    let names = route::Names::new(&gateways, &groups);
+    let routes = route::routes(keys.route.unwrap_or_default(), &names, check);
+    route::accounts(&accounts, &names, check);
     let helpers = address::helpers(keys.address.unwrap_or_default(), numbering, &accounts, check);
     if accounts.is_empty() && check.errors.is_empty() {
         check.warn(&top, "no [[account]]: nobody may send");
@@ -341,6 +354,8 @@ fn assemble(keys: Keys, others: Others, check: &mut Check<'_>) -> Option<Config>
         mailbox: mailbox?,
         sms: sms?,
         gateways: gateways.into_iter().map(|(gateway, _)| gateway).collect(),
+        groups: route::by_id(&groups),
+        routes,
         accounts: accounts.into_iter().map(|(account, _, _)| account).collect(),
         helpers,
         prints: Prints::default(),

@@ -93,6 +93,13 @@ pub struct Written {
     pub place: Place,
 }
 
+/// The same text is the same, wherever it stands.
+impl PartialEq for Written {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
 impl Written {
     /// An error about octet `offset` of the text.
     pub fn error(&self, offset: usize, cause: impl AsRef<str>) -> super::Error {

@@ -12,7 +12,7 @@ use super::sweep;
 use crate::{
     address::Trace,
     gateway::inbox::{Busy, Event, Fate, Handed, Incoming, Noted, Word},
-    ground::{Clock, GatewayId},
+    ground::{Clock, GatewayId, Swap},
     inbound::Inbound,
     observe,
     report::Reporter,
@@ -29,7 +29,7 @@ pub struct Events {
     pub reporter: Reporter,
     pub inbound: Inbound,
     /// Our number at each gateway that has one: where the network does not say what was dialled.
-    pub numbers: HashMap<GatewayId, String>,
+    pub numbers: Swap<HashMap<GatewayId, String>>,
 }
 
 impl Events {
@@ -76,7 +76,7 @@ impl Events {
         let from = self.inbound.originator(&incoming.from).await?;
         let mo = MoSegment {
             gateway: gateway.clone(),
-            number: incoming.number.or_else(|| self.numbers.get(gateway).cloned()),
+            number: incoming.number.or_else(|| self.numbers.now().get(gateway).cloned()),
             from,
             segment: incoming.segment,
             reference: incoming.reference,

@@ -1,31 +1,44 @@
-//! One lane per gateway: how many attempts are under way, and until when it is left alone.
+//! One lane per gateway: what it may carry, how it is, and its slots.
+//!
+//! A reload makes a new lane with the vitals of the old one. Attempts under way keep the old lane, and with it the old
+//! gateway, until they are settled.
 
-use std::{
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::{mpsc, watch};
 
-use super::policy::OnUnsure;
+use super::{
+    fastrand,
+    policy::OnUnsure,
+    vitals::{Bounds, Look, Moment, Standing, Vitals},
+};
 use crate::{
+    address::SenderId,
     gateway::{Gateway, Job, Traits},
-    ground::{Backoff, Fault, GatewayId, Timestamp},
-    observe,
-    routing::Candidate,
+    ground::{Clock, Enhanced, Fault, GatewayId, Outcome, Scope},
+    observe::{self, METRICS},
+    routing::{
+        Costs, Reach, Shows,
+        breaker::{Change, Sign},
+    },
+    sms::Body,
+    store::{Item, Spend, Text},
 };
 
 /// What the configuration says of a gateway beside its kind.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Settings {
     pub priority: u32,
     pub weight: u32,
     pub on_unsure: OnUnsure,
     /// Our number there: what the call log keeps.
     pub number: Option<String>,
+    pub shows: Shows,
+    pub reach: Reach,
+    pub costs: Costs,
+    /// The longest validity that is passed on.
+    pub validity: Option<Duration>,
+    pub bounds: Bounds,
 }
 
 /// Without our number.
@@ -42,45 +55,32 @@ pub struct Lane {
     pub settings: Settings,
     traits: watch::Receiver<Traits>,
     jobs: mpsc::Sender<Job>,
-    outstanding: AtomicUsize,
-    rest: Mutex<Rest>,
-}
-
-#[derive(Debug, Default)]
-struct Rest {
-    /// When it began: a clock that has stepped back behind it ends the rest.
-    from: Option<Timestamp>,
-    until: Option<Timestamp>,
-    /// Pauses in a row, for their length.
-    times: u32,
-}
-
-impl Rest {
-    fn at(&self, now: Timestamp) -> Option<Timestamp> {
-        let begun = self.from.is_some_and(|from| from <= now);
-        self.until.filter(|until| begun && *until > now)
-    }
-}
-
-/// A slot of a lane's window, given back when dropped.
-#[derive(Debug)]
-pub struct Slot(std::sync::Arc<Lane>);
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        self.0.outstanding.fetch_sub(1, Ordering::Relaxed);
-    }
+    vitals: Arc<Vitals>,
+    clock: Clock,
 }
 
 impl Lane {
-    pub fn new(gateway: &Gateway, settings: Settings) -> Self {
+    /// `vitals`: those of the lane that this one replaces.
+    pub fn new(gateway: &Gateway, settings: Settings, clock: Clock, vitals: Option<Arc<Vitals>>) -> Self {
         Self {
             id: gateway.id.clone(),
             settings,
             traits: gateway.traits.clone(),
             jobs: gateway.jobs.clone(),
-            outstanding: AtomicUsize::new(0),
-            rest: Mutex::default(),
+            vitals: vitals.unwrap_or_default(),
+            clock,
+        }
+    }
+
+    /// The same gateway under other settings.
+    pub fn under(&self, settings: Settings) -> Self {
+        Self {
+            id: self.id.clone(),
+            settings,
+            traits: self.traits.clone(),
+            jobs: self.jobs.clone(),
+            vitals: self.vitals.clone(),
+            clock: self.clock.clone(),
         }
     }
 
@@ -88,68 +88,143 @@ impl Lane {
         self.traits.borrow().clone()
     }
 
+    pub fn window(&self) -> usize {
+        self.traits.borrow().window
+    }
+
     pub fn jobs(&self) -> &mpsc::Sender<Job> {
         &self.jobs
     }
 
-    /// Takes a slot; the caller has seen that there is one.
-    pub fn take_slot(self: &std::sync::Arc<Self>) -> Slot {
-        self.outstanding.fetch_add(1, Ordering::Relaxed);
-        Slot(self.clone())
+    pub fn vitals(&self) -> &Arc<Vitals> {
+        &self.vitals
     }
 
-    /// Free slots at `now`, none while it rests.
-    pub fn free(&self, now: Timestamp) -> usize {
-        if self.rests_until(now).is_some() {
-            return 0;
-        }
-        self.traits.borrow().window.saturating_sub(self.outstanding.load(Ordering::Relaxed))
+    pub fn standing(&self, at: Moment) -> Standing {
+        self.vitals.standing(&self.settings.bounds, self.window(), at)
     }
 
-    /// The snapshot for choosing.
-    pub fn candidate(&self, now: Timestamp) -> Candidate {
-        let traits = self.traits.borrow();
-        Candidate {
-            id: self.id.clone(),
-            priority: self.settings.priority,
-            weight: self.settings.weight,
-            outstanding: self.outstanding.load(Ordering::Relaxed),
-            window: traits.window,
-            paused: self.rests_until(now).is_some(),
-            binary: traits.binary,
-            sender: traits.sender,
-        }
+    /// Could it ever carry this, whatever its state now?
+    pub fn carries(&self, text: &Text) -> bool {
+        let binary = matches!(text.content.body, Body::Binary(_)) || !text.content.udh.is_empty();
+        let sender = text.sender.as_ref().filter(|_| text.sender_required);
+        (!binary || self.traits.borrow().binary)
+            && self.settings.bounds.daily_max.is_none_or(|most| u64::from(text.parts) <= most)
+            && sender.is_none_or(|sender| self.shows(sender))
+            && self.settings.reach.admits(&text.to)
     }
 
-    /// When the lane works again, if it rests now.
-    pub fn rests_until(&self, now: Timestamp) -> Option<Timestamp> {
-        self.rest.lock().unwrap_or_else(PoisonError::into_inner).at(now)
+    pub fn shows(&self, sender: &SenderId) -> bool {
+        self.settings.shows.shows(sender)
     }
 
-    /// Leaves the gateway alone: as long as it asked for, or ever longer while its trouble lasts. Faults of attempts
-    /// that were under way together count once.
-    pub fn pause(&self, fault: &Fault, backoff: Backoff, jitter: f64, now: Timestamp) {
-        let mut rest = self.rest.lock().unwrap_or_else(PoisonError::into_inner);
-        let resting = rest.at(now).is_some();
-        if !resting {
-            rest.times = rest.times.saturating_add(1);
-        }
-        let pause: Duration = backoff.at_least(fault.after, rest.times, jitter);
-        if rest.at(now).is_none_or(|until| until < now + pause) && (!resting || fault.after.is_some()) {
-            rest.from = Some(now);
-            rest.until = Some(now + pause);
-            drop(rest);
-            observe::log::gateway_paused(&self.id, pause, fault);
-            observe::metrics::Metrics::set(&observe::METRICS.gateway_up, self.id.as_str(), 0);
+    /// Takes a slot for an attempt at `item`; the caller has seen that there is one.
+    pub fn take_slot(self: &Arc<Self>, segments: u8, at: Moment) -> Slot {
+        let (spend, change) = self.vitals.began(&self.settings.bounds, segments, at);
+        self.voice(change, None);
+        Slot { lane: self.clone(), spend, ended: false }
+    }
+
+    /// Looks for attempts that are stuck, and for the end of its day.
+    pub fn look(&self, at: Moment) {
+        self.voice(self.vitals.look(&self.settings.bounds, at, fastrand()), None);
+        if self.vitals.day_over(&self.settings.bounds, at) {
+            observe::log::gateway(&self.id, "day over", "daily_max is reached", None);
+            METRICS.gateway_change(self.id.as_str(), "day over");
         }
     }
 
-    /// An attempt succeeded: the trouble is over.
-    pub fn recovered(&self) {
-        let mut rest = self.rest.lock().unwrap_or_else(PoisonError::into_inner);
-        if rest.times > 0 {
-            *rest = Rest::default();
-            observe::metrics::Metrics::set(&observe::METRICS.gateway_up, self.id.as_str(), 1);
+    /// How long until something changes by the passing of time.
+    pub fn turns(&self, at: Moment) -> Option<Duration> {
+        self.vitals.turns(&self.settings.bounds, at)
+    }
+
+    pub fn seen(&self) -> Look {
+        self.vitals.seen(&self.settings.bounds, self.clock.now())
+    }
+
+    /// A person pauses it or lets it go on; `false`: it was so already.
+    pub fn pause(&self, paused: bool) -> bool {
+        let changed = self.vitals.pause(paused, self.clock.now());
+        if changed {
+            let what = if paused { "paused" } else { "resumed" };
+            observe::log::gateway(&self.id, what, "by hand", None);
+            METRICS.gateway_change(self.id.as_str(), what);
+        }
+        changed
+    }
+
+    fn voice(&self, change: Option<Change>, fault: Option<&Fault>) {
+        let (what, cause, pause) = match change {
+            None => return,
+            Some(Change::Down { cause, pause }) => ("down", cause.word(), Some(pause)),
+            Some(Change::Trial) => ("trial", "one attempt tries it", None),
+            Some(Change::Up) => ("up", "it answers", None),
+        };
+        match fault {
+            Some(fault) => observe::log::gateway(&self.id, what, format_args!("{cause} ({})", fault.code), pause),
+            None => observe::log::gateway(&self.id, what, cause, pause),
+        }
+        METRICS.gateway_change(self.id.as_str(), what);
+    }
+}
+
+/// A slot of a lane's window, given back when dropped. Without an end the attempt was not made.
+#[derive(Debug)]
+pub struct Slot {
+    lane: Arc<Lane>,
+    spend: Spend,
+    ended: bool,
+}
+
+impl Slot {
+    /// What the attempt takes of the gateway's day.
+    pub fn spend(&self) -> Option<Spend> {
+        (self.spend.segments > 0).then_some(self.spend)
+    }
+
+    /// The attempt was made, and this came of it.
+    pub fn end(&mut self, outcomes: &[(u8, Outcome)]) {
+        self.ended = true;
+        let kept = outcomes.iter().any(|(_, outcome)| matches!(outcome, Outcome::Sent(_) | Outcome::Unsure(_)));
+        if !kept {
+            self.lane.vitals.unspent(self.spend);
+        }
+        for (_, outcome) in outcomes {
+            let (sign, fault) = sign_of(outcome);
+            let words = fault.map(|fault| fault.text.as_str());
+            let at = Moment::of(&self.lane.clock);
+            let change = self.lane.vitals.ended(&self.lane.settings.bounds, sign, words, at, fastrand());
+            self.lane.voice(change, fault);
         }
     }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.lane.vitals.unspent(self.spend);
+            self.lane.vitals.not_made(Moment::of(&self.lane.clock));
+        }
+        self.lane.vitals.freed();
+    }
+}
+
+/// What an outcome says of the gateway. One that refuses or defers a message for reasons of its own is well.
+fn sign_of(outcome: &Outcome) -> (Sign, Option<&Fault>) {
+    const THROTTLED: Enhanced = Enhanced::new(4, 4, 5);
+    match outcome {
+        Outcome::Later(fault) if fault.scope == Scope::Gateway => {
+            let asked = fault.after.is_some() || fault.code == THROTTLED;
+            (if asked { Sign::Asked(fault.after) } else { Sign::Fault }, Some(fault))
+        }
+        Outcome::Never(fault) if fault.scope == Scope::Gateway => (Sign::Account, Some(fault)),
+        Outcome::Unsure(fault) => (Sign::Silence, Some(fault)),
+        Outcome::Sent(_) | Outcome::Later(_) | Outcome::Never(_) => (Sign::Well, None),
+    }
+}
+
+/// What a message takes of the day: all of it when its first part goes, nothing after that.
+pub fn segments(item: &Item, text: &Text) -> u8 {
+    if item.segments.iter().any(|segment| super::policy::was_sent(segment.state)) { 0 } else { text.parts.max(1) }
 }

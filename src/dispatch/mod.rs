@@ -9,23 +9,33 @@ pub mod hand;
 pub mod lane;
 pub mod mails;
 pub mod policy;
+pub mod roster;
+pub mod status;
 pub mod step;
 pub mod sweep;
+pub mod talks;
+pub mod vitals;
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::lane::{Lane, Slot};
+use self::{
+    lane::{Lane, Slot},
+    roster::{Lanes, Roster},
+    talks::{Company, Spoken, Talking, Waiting},
+    vitals::Moment,
+};
 use crate::{
     address::Node,
-    ground::{Backoff, Clock, GatewayId, Timestamp},
-    mailbox, observe,
+    ground::{Backoff, Clock, GatewayId, Scope, Timestamp},
+    mailbox,
+    observe::{self, METRICS},
     report::Reporter,
-    routing::{self, Needs},
+    routing::{Candidate, Choice, choose},
     sms::national::Language,
-    store::{Begin, Item, Key, Store},
+    store::{Begin, Day, Item, Key, Store, Text},
 };
 
 /// What the dispatcher goes by.
@@ -50,7 +60,8 @@ pub struct Shared {
     pub store: Store,
     pub clock: Clock,
     pub settings: Settings,
-    pub lanes: HashMap<GatewayId, Arc<Lane>>,
+    pub lanes: Roster,
+    pub talking: Arc<Talking>,
     pub reporter: Reporter,
     pub mailbox: mailbox::Client,
     /// A slot became free or a lane's rest changed.
@@ -59,8 +70,9 @@ pub struct Shared {
     pub stop: CancellationToken,
 }
 
-/// Leased messages that only a busy gateway can carry; beyond this they wait in the store for a while, so that they keep
-/// no others from the gateways that are free.
+/// Leased messages that wait for a busy gateway: it alone can carry them, or their conversation is there. Beyond this
+/// conversations count no more, and what still has to wait does so in the store for a while, so that it keeps no others
+/// from the gateways that are free.
 const MOST_ASIDE: usize = 256;
 /// However quiet it is, the lanes look again after this.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
@@ -81,45 +93,92 @@ impl Shared {
         }
     }
 
+    /// What a restart must know of the gateways: who is paused, what went out today. Before the lanes start, and for
+    /// lanes that a reload brings.
+    pub async fn recall(&self, lanes: &[Arc<Lane>]) -> Result<(), crate::store::Down> {
+        let (yesterday, _) = Day::of(self.clock.now() - 2 * DAY, &jiff::tz::TimeZone::UTC);
+        let known = self.store.remembered(yesterday).await?;
+        for lane in lanes {
+            let paused = known.paused.iter().find(|(id, _)| *id == lane.id).map(|(_, since)| *since);
+            let spent =
+                known.spent.iter().filter(|(id, ..)| *id == lane.id).map(|(_, day, segments)| (*day, *segments));
+            lane.vitals().recall(paused, spent);
+            METRICS.gateway(lane.id.as_str(), paused.is_none());
+        }
+        Ok(())
+    }
+
+    /// A person pauses a gateway or lets it go on, over restarts too; `false`: it was so already, or there is none.
+    ///
+    /// # Errors
+    /// The store cannot be written: then nothing has changed.
+    pub async fn pause(&self, id: &GatewayId, paused: bool) -> Result<bool, crate::store::Down> {
+        let lanes = self.lanes.now();
+        let Some(lane) = lanes.get(id) else { return Ok(false) };
+        if lane.seen().paused.is_some() == paused {
+            return Ok(false);
+        }
+        self.store.pause(id, paused).await?;
+        let changed = lane.pause(paused);
+        self.freed.notify_one();
+        Ok(changed)
+    }
+
+    /// A person wants a gateway that is down tried with the next message; `false`: there is none of that name.
+    pub fn try_now(&self, id: &GatewayId) -> bool {
+        let lanes = self.lanes.now();
+        let Some(lane) = lanes.get(id) else { return false };
+        lane.vitals().try_now(Moment::of(&self.clock));
+        self.freed.notify_one();
+        true
+    }
+
+    /// From now on these lanes. What waits under a key goes by whoever pulls from it now.
+    pub fn replace(&self, lanes: Lanes) {
+        self.lanes.replace(lanes);
+        self.freed.notify_one();
+    }
+
     /// Assigns what is due until stopped. Attempts under way go on; `tasks` knows them.
     pub async fn run(self: Arc<Self>) {
-        let mut aside: Vec<Item> = Vec::new();
+        let mut aside: Vec<Waiting> = Vec::new();
         loop {
             let changed = self.store.changed();
-            let (now, began) = (self.clock.now(), self.clock.monotonic());
-            let full = self.round(&mut aside, now).await;
+            let at = Moment::of(&self.clock);
+            let full = self.round(&mut aside, at).await;
             if self.stop.is_cancelled() {
                 break;
             }
             if full {
                 continue;
             }
-            let wake = self.next_wake(now).await;
+            let wake = self.next_wake(at).await;
             tokio::select! {
                 () = changed => {}
                 () = self.freed.notified() => {}
-                () = self.clock.sleep_to(began + wake) => {}
+                () = self.clock.sleep_to(at.monotonic + wake) => {}
                 () = self.stop.cancelled() => break,
             }
         }
-        self.store.give_back(&aside.iter().map(|item| item.id).collect::<Vec<_>>());
+        self.store.give_back(&aside.iter().map(|waiting| waiting.item.id).collect::<Vec<_>>());
     }
 
     /// One look at the queue; `true` when there may be more at once.
-    async fn round(self: &Arc<Self>, aside: &mut Vec<Item>, now: Timestamp) -> bool {
-        let held_back = std::mem::take(aside);
-        for item in held_back {
-            self.assign(item, aside, now);
+    async fn round(self: &Arc<Self>, aside: &mut Vec<Waiting>, at: Moment) -> bool {
+        let lanes = self.lanes.now();
+        lanes.all().iter().for_each(|lane| lane.look(at));
+        for waiting in std::mem::take(aside) {
+            self.assign(&lanes, waiting, aside, at);
         }
-        let (keys, free) = self.open_keys(now);
+        let (keys, free) = lanes.open_keys(self.store.sets(), at);
         if keys.is_empty() {
             return false;
         }
-        match self.store.lease_each(&keys, free, now).await {
+        match self.store.lease_each(&keys, free, at.wall).await {
             Ok(items) => {
                 let full = items.len() >= free;
-                for item in items {
-                    self.assign(item, aside, now);
+                for waiting in self.in_company(&lanes, items, at.wall).await {
+                    self.assign(&lanes, waiting, aside, at);
                 }
                 self.put_off(aside).await;
                 full
@@ -132,87 +191,120 @@ impl Shared {
         }
     }
 
+    async fn in_company(&self, lanes: &Lanes, items: Vec<Item>, now: Timestamp) -> Vec<Waiting> {
+        if self.settings.call_log {
+            return talks::ask(&self.store, lanes, items, now).await;
+        }
+        items.into_iter().map(|item| Waiting { item, talks: Vec::new() }).collect()
+    }
+
     /// What is too much to keep aside goes back into the store, all in one commit.
-    async fn put_off(self: &Arc<Self>, aside: &mut Vec<Item>) {
+    async fn put_off(self: &Arc<Self>, aside: &mut Vec<Waiting>) {
         let mut writing = tokio::task::JoinSet::new();
-        for item in aside.split_off(MOST_ASIDE.min(aside.len())) {
+        for waiting in aside.split_off(MOST_ASIDE.min(aside.len())) {
             let shared = self.clone();
-            writing.spawn(async move { step::put_off(&shared, &item).await });
+            writing.spawn(async move { step::put_off(&shared, &waiting.item).await });
         }
         while writing.join_next().await.is_some() {}
     }
 
-    /// The keys that somebody could pull from now, and how many slots are free for them.
-    fn open_keys(&self, now: Timestamp) -> (Vec<(Key, usize)>, usize) {
-        let mut keys = Vec::new();
-        let mut free = 0;
-        for lane in self.lanes.values() {
-            let slots = lane.free(now);
-            if slots > 0 {
-                keys.push((Key::Gateway(lane.id.clone()), slots));
-                free += slots;
-            }
-        }
-        let anything = Needs { binary: false, sender: false };
-        if routing::choose(&self.candidates(now), anything, [0.0, 0.0]).is_some() {
-            keys.push((Key::Any, free));
-        }
-        (keys, free)
-    }
-
-    fn candidates(&self, now: Timestamp) -> Vec<routing::Candidate> {
-        self.lanes.values().map(|lane| lane.candidate(now)).collect()
-    }
-
     /// Starts the item on a lane, or puts it aside until one is free.
-    fn assign(self: &Arc<Self>, item: Item, aside: &mut Vec<Item>, now: Timestamp) {
-        let candidates = self.candidates(now);
-        let needs = match item.payload.text() {
-            Some(text) => Needs::of(&text.content, text.sender.is_some()),
-            None => return self.store.give_back(&[item.id]),
+    fn assign(self: &Arc<Self>, lanes: &Lanes, waiting: Waiting, aside: &mut Vec<Waiting>, at: Moment) {
+        let members = lanes.members(&waiting.item.key);
+        let Some(text) = waiting.item.payload.text() else {
+            return self.store.give_back(&[waiting.item.id]);
         };
-        let chosen = match &item.key {
-            Key::Gateway(id) => self.lanes.get(id).filter(|lane| lane.free(now) > 0).map(|lane| lane.id.clone()),
-            Key::Any => routing::choose(&candidates, needs, [fastrand(), fastrand()]).map(|c| c.id.clone()),
-            Key::Mailbox => None,
-        };
-        let may = |c: &&routing::Candidate| item.key == Key::Any || item.key == Key::Gateway(c.id.clone());
-        if !candidates.iter().filter(may).any(|c| c.can_carry(needs)) {
-            let shared = self.clone();
-            self.tasks.spawn(async move { step::cannot_carry(&shared, &item).await });
-            return;
-        }
-        match chosen.and_then(|id| self.lanes.get(&id)) {
-            Some(lane) => {
-                let slot = lane.take_slot();
-                let (shared, lane) = (self.clone(), lane.clone());
-                self.tasks.spawn(async move { shared.attempt(&lane, item, slot).await });
+        let segments = lane::segments(&waiting.item, text);
+        let company = Company::of(text, &waiting.talks, &self.talking);
+        let candidates: Vec<Candidate> =
+            members.iter().map(|lane| candidate(lane, &waiting.item, text, segments, &company, at)).collect();
+        drop(company);
+        let sticky = aside.len() < MOST_ASIDE;
+        match choose(&candidates, sticky, [fastrand(), fastrand()]) {
+            Choice::Take(which) => {
+                let lane = members[which].clone();
+                let spoken = self.talking.speak(text, &lane).filter(|_| members.len() > 1);
+                let slot = lane.take_slot(segments, at);
+                let shared = self.clone();
+                self.tasks.spawn(async move { shared.attempt(&lane, waiting.item, slot, spoken).await });
             }
-            // Its lane filled up meanwhile: it is leased again when a slot is free.
-            None if item.key != Key::Any || candidates.iter().all(|c| !c.is_free()) => {
-                self.store.give_back(&[item.id]);
+            Choice::Never if members.is_empty() => self.store.give_back(&[waiting.item.id]),
+            Choice::Never => {
+                let shared = self.clone();
+                self.tasks.spawn(async move { step::cannot_carry(&shared, &waiting.item).await });
             }
-            None => aside.push(item),
+            Choice::Wait => {
+                let tomorrow = tomorrow(&members, &candidates, u64::from(segments), at);
+                match tomorrow {
+                    Some(tomorrow) => {
+                        let shared = self.clone();
+                        self.tasks.spawn(async move { step::tomorrow(&shared, &waiting.item, tomorrow).await });
+                    }
+                    // Its lane filled up meanwhile: it is leased again when a slot is free.
+                    None if matches!(waiting.item.key, Key::Gateway(_)) || candidates.iter().all(|c| !c.free) => {
+                        self.store.give_back(&[waiting.item.id]);
+                    }
+                    None => aside.push(waiting),
+                }
+            }
         }
     }
 
-    async fn attempt(self: Arc<Self>, lane: &Arc<Lane>, item: Item, slot: Slot) {
-        step::step(&self, lane, item).await;
-        drop(slot);
+    async fn attempt(self: Arc<Self>, lane: &Arc<Lane>, item: Item, mut slot: Slot, spoken: Option<Spoken>) {
+        step::step(&self, lane, item, &mut slot).await;
+        drop((slot, spoken));
         self.freed.notify_one();
     }
 
-    /// How long until something falls due or a lane's rest is over.
-    async fn next_wake(&self, now: Timestamp) -> Duration {
+    /// How long until something falls due or a lane changes.
+    async fn next_wake(&self, at: Moment) -> Duration {
+        let lanes = self.lanes.now();
         // What nobody could pull now is not asked for: a lane's rest has its own end, a full one frees itself.
-        let keys: Vec<Key> = self.open_keys(now).0.into_iter().map(|(key, _)| key).collect();
+        let keys: Vec<Key> = lanes.open_keys(self.store.sets(), at).0.into_iter().map(|(key, _)| key).collect();
         let due = match keys.is_empty() {
             true => None,
-            false => self.store.next_due(&keys).await.ok().flatten().filter(|due| *due > now),
+            false => self.store.next_due(&keys).await.ok().flatten().filter(|due| *due > at.wall),
         };
-        let rested = self.lanes.values().filter_map(|lane| lane.rests_until(now));
-        rested.chain(due).map(|moment| moment.since(now)).min().unwrap_or(LOOK_AGAIN).min(LOOK_AGAIN)
+        let due = due.map(|moment| moment.since(at.wall));
+        let turns = lanes.all().iter().filter_map(|lane| lane.turns(at));
+        turns.chain(due).min().unwrap_or(LOOK_AGAIN).min(LOOK_AGAIN)
     }
+}
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// How a lane stands to one message.
+fn candidate(lane: &Lane, item: &Item, text: &Text, segments: u8, company: &Company<'_>, at: Moment) -> Candidate {
+    let standing = lane.standing(at);
+    let failed = item.gateway.as_ref() == Some(&lane.id)
+        && item.fault.as_ref().is_some_and(|fault| fault.scope == Scope::Gateway);
+    Candidate {
+        priority: lane.settings.priority,
+        weight: lane.settings.weight,
+        outstanding: standing.outstanding,
+        carries: lane.carries(text),
+        up: standing.up && standing.left >= u64::from(segments),
+        free: standing.free > 0,
+        failed,
+        shows: text.sender.as_ref().is_none_or(|sender| lane.shows(sender)),
+        talks: company.talks(lane),
+        taken: company.taken(lane),
+        cost: lane.settings.costs.of(&text.to),
+    }
+}
+
+/// When a day ends, if that is all that a message waits for.
+fn tomorrow(members: &[&Arc<Lane>], candidates: &[Candidate], segments: u64, at: Moment) -> Option<Timestamp> {
+    let able = members.iter().zip(candidates).filter(|(_, candidate)| candidate.carries);
+    let mut first: Option<Timestamp> = None;
+    for (lane, _) in able {
+        let standing = lane.standing(at);
+        if standing.left >= segments {
+            return None;
+        }
+        first = Some(first.map_or(standing.day_ends, |known| known.min(standing.day_ends)));
+    }
+    first
 }
 
 /// An even draw from `0.0..1.0` for load sharing and jitter; nothing secret hangs on it.

@@ -1,7 +1,6 @@
 //! Policy: what follows from the outcomes of one attempt. Pure, and the only place that decides it.
 //!
-//! A gateway says what happened; whether the message waits, is held, closes, is reported, refunded, or the gateway
-//! is left alone for a while is decided here, from the state table of `docs/queue.md`.
+//! A gateway says what happened; whether the message waits, is held, closes, is reported or refunded is decided here, from the state table of `docs/queue.md`.
 
 use std::time::Duration;
 
@@ -74,8 +73,6 @@ pub struct Verdict {
     pub refund: bool,
     /// The call-log link of this message is taken back.
     pub unlink: bool,
-    /// The trouble is the gateway's: it is left alone for a while.
-    pub pause: Option<Fault>,
 }
 
 /// Judges the outcomes of one attempt at `item`; segments count from 0. Every segment of the attempt has an outcome:
@@ -95,7 +92,6 @@ pub fn judge(item: &Item, outcomes: &[(u8, Outcome)], at: &Circumstances) -> Ver
         tell: Tell::Nothing,
         refund: false,
         unlink: false,
-        pause: None,
     };
     match worst {
         Some(Outcome::Never(fault)) if fault.scope == Scope::Gateway => later(base, item, fault, at, pin),
@@ -141,7 +137,7 @@ fn unsure(base: Verdict, item: &Item, at: &Circumstances, pin: Option<GatewayId>
     }
 }
 
-/// Not now. Trouble of the whole gateway pauses it; what is not bound to it goes elsewhere at once if it can.
+/// Not now. What trouble of the whole gateway put off goes elsewhere at once if it can.
 fn later(base: Verdict, item: &Item, fault: &Fault, at: &Circumstances, pin: Option<GatewayId>) -> Verdict {
     let of_gateway = fault.scope == Scope::Gateway;
     let pause = if of_gateway && at.elsewhere && pin.is_none() {
@@ -149,12 +145,7 @@ fn later(base: Verdict, item: &Item, fault: &Fault, at: &Circumstances, pin: Opt
     } else {
         at.backoff.at_least(fault.after, tries(item), at.jitter)
     };
-    Verdict {
-        next: Next::Waiting { at: at.now + pause, pin },
-        event: "deferred",
-        pause: of_gateway.then(|| fault.clone()),
-        ..base
-    }
+    Verdict { next: Next::Waiting { at: at.now + pause, pin }, event: "deferred", ..base }
 }
 
 /// Attempts without success so far: each segment that went out took one, and is no reason to wait longer.
@@ -226,6 +217,8 @@ mod tests {
             parts: 3,
             reference: 7,
             sender: None,
+            sender_required: false,
+            wire: None,
             sender_phone: None,
             pid: None,
             dcs: None,
@@ -312,17 +305,15 @@ mod tests {
     fn later_waits_and_honours_the_wish() {
         let verdict = judge(&item(0), &[(0, Outcome::Later(fault(Scope::Recipient)))], &at(1));
         assert_eq!(verdict.next, Next::Waiting { at: NOW + Duration::from_secs(30), pin: None });
-        assert!(verdict.pause.is_none());
         let wish = fault(Scope::Message).after(Some(Duration::from_secs(600)));
         let verdict = judge(&item(0), &[(0, Outcome::Later(wish))], &at(1));
         assert_eq!(verdict.next, Next::Waiting { at: NOW + Duration::from_secs(600), pin: None });
     }
 
     #[test]
-    fn trouble_of_the_gateway_pauses_it_and_the_message_goes_elsewhere() {
+    fn a_message_goes_elsewhere_at_once_when_the_trouble_is_the_gateways() {
         let later = [(0, Outcome::Later(fault(Scope::Gateway)))];
         let verdict = judge(&item(0), &later, &at(1));
-        assert!(verdict.pause.is_some());
         assert_eq!(verdict.next, Next::Waiting { at: NOW + Duration::from_secs(30), pin: None });
         let elsewhere = Circumstances { elsewhere: true, ..at(1) };
         assert_eq!(judge(&item(0), &later, &elsewhere).next, Next::Waiting { at: NOW, pin: None });
@@ -333,7 +324,7 @@ mod tests {
     #[test]
     fn a_broken_account_is_no_reason_to_refuse_the_message() {
         let verdict = judge(&item(0), &[(0, Outcome::Never(fault(Scope::Gateway)))], &at(1));
-        assert!(matches!(verdict.next, Next::Waiting { .. }) && verdict.pause.is_some());
+        assert!(matches!(verdict.next, Next::Waiting { .. }));
         assert_eq!(verdict.segments, [(0, SegmentState::Waiting, None)], "it is still to be sent");
         assert_eq!(verdict.tell, Tell::Nothing);
     }

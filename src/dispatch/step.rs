@@ -6,8 +6,9 @@ use tokio::sync::oneshot;
 
 use super::{
     Shared, fastrand,
-    lane::Lane,
+    lane::{Lane, Slot},
     policy::{Circumstances, Tell, Verdict, judge, judge_interrupted, was_sent},
+    vitals::Moment,
 };
 use crate::{
     gateway::{Attempt, Job, Split},
@@ -18,11 +19,11 @@ use crate::{
         Segment, national,
         split::{self, Reference},
     },
-    store::{Begin, Closed, Item, NewLink, Next, SegmentState, Settle, Text},
+    store::{Begin, Closed, Item, NewLink, Next, Note, SegmentState, Settle, Text},
 };
 
 /// Carries out one attempt from a lease to its settlement.
-pub async fn step(shared: &Shared, lane: &Lane, item: Item) {
+pub async fn step(shared: &Shared, lane: &Lane, item: Item, slot: &mut Slot) {
     let now = shared.clock.now();
     let Some(text) = item.payload.text() else { return shared.store.give_back(&[item.id]) };
     if item.expires <= now || shared.stop.is_cancelled() {
@@ -45,11 +46,30 @@ pub async fn step(shared: &Shared, lane: &Lane, item: Item) {
         frozen: (requests > 1 && kept(&item).is_none())
             .then(|| serde_json::to_string(&segments).expect("segments are plain data: strings and octets")),
         link: link_of(shared, lane, text),
+        spend: slot.spend(),
     };
     let Some(attempt) = shared.begin(begin).await else { return };
+    if slot.spend().is_none() {
+        lane.vitals().partly(false);
+    }
     let outcomes = run(shared, lane, &item, text, segments, (n, attempt), now).await;
+    slot.end(&outcomes);
+    unshown(shared, lane, &item, text, n).await;
     let begun = Item { attempts: attempt, last_attempt: Some(now), ..item };
     settle(shared, lane, &begun, &outcomes, requests).await;
+}
+
+/// A gateway that cannot show the wished sender shows its own number: once, and the history says so.
+async fn unshown(shared: &Shared, lane: &Lane, item: &Item, text: &Text, n: u8) {
+    if n > 0 || text.sender.as_ref().is_none_or(|sender| lane.shows(sender)) {
+        return;
+    }
+    observe::log::unshown(item.id, &lane.id);
+    let cause = "the gateway cannot show the wished sender and used its own number".to_owned();
+    let note = Note { id: item.id, what: "unshown", gateway: lane.id.clone(), cause };
+    if let Err(down) = shared.store.note(vec![note]).await {
+        observe::log::store_down("note", down);
+    }
 }
 
 /// The segmentation that a message in parts keeps: from the first part that went out, whatever the gateway is configured
@@ -111,6 +131,7 @@ async fn run(
     (n, attempt): (u8, u32),
     now: Timestamp,
 ) -> Vec<(u8, Outcome)> {
+    let left = item.expires.since(now);
     let attempt = Attempt {
         id: item.id,
         n: attempt,
@@ -118,13 +139,14 @@ async fn run(
         content: text.content.clone(),
         segments,
         parts: text.parts,
-        sender: text.sender.clone(),
+        wire: text.wire.clone(),
+        sender: text.sender.clone().filter(|sender| lane.shows(sender)),
         sender_phone: text.sender_phone.clone(),
         pid: text.pid,
         dcs: text.dcs,
         value: text.value.clone(),
         trace: text.trace.through(&shared.settings.node),
-        validity: item.expires.since(now),
+        validity: lane.settings.validity.map_or(left, |most| left.min(most)),
     };
     let (reply, answer) = oneshot::channel();
     let job = Job { attempt: Arc::new(attempt), parts: n..n + 1, reply };
@@ -148,18 +170,19 @@ async fn settle(shared: &Shared, lane: &Lane, item: &Item, outcomes: &[(u8, Outc
     }
     let at = circumstances(shared, lane, item, requests);
     let verdict = judge(item, outcomes, &at);
-    match &verdict.pause {
-        Some(fault) => lane.pause(fault, at.backoff, at.jitter, at.now),
-        None if matches!(outcomes, [(_, Outcome::Sent(_)), ..]) => lane.recovered(),
-        None => {}
+    if matches!(&verdict.next, Next::Waiting { pin: Some(_), .. }) {
+        lane.vitals().partly(true);
     }
     conclude(shared, item, item.attempts, verdict, Some(lane)).await;
 }
 
 fn circumstances(shared: &Shared, lane: &Lane, item: &Item, requests: u8) -> Circumstances {
     let now = shared.clock.now();
-    let elsewhere = item.key == crate::store::Key::Any
-        && shared.lanes.values().any(|other| other.id != lane.id && other.rests_until(now).is_none());
+    let lanes = shared.lanes.now();
+    let text = item.payload.text();
+    let at = Moment::of(&shared.clock);
+    let could = |other: &Lane| other.id != lane.id && other.standing(at).up && text.is_some_and(|t| other.carries(t));
+    let elsewhere = lanes.members(&item.key).into_iter().any(|other| could(other));
     Circumstances {
         now,
         gateway: lane.id.clone(),
@@ -226,15 +249,24 @@ pub async fn cannot_carry(shared: &Shared, item: &Item) {
 
 /// Puts a message off that only a busy gateway can carry, for the shortest pause.
 pub async fn put_off(shared: &Shared, item: &Item) {
+    wait_until(shared, item, shared.clock.now() + shared.settings.backoff.min, None).await;
+}
+
+/// Puts a message off until a gateway's day begins.
+pub async fn tomorrow(shared: &Shared, item: &Item, at: Timestamp) {
+    let why = "the gateways that can carry it have sent their daily maximum";
+    wait_until(shared, item, at, Some(Fault::new(Scope::Message, Enhanced::new(4, 4, 5), why))).await;
+}
+
+async fn wait_until(shared: &Shared, item: &Item, at: Timestamp, fault: Option<Fault>) {
     let verdict = Verdict {
         segments: Vec::new(),
-        next: Next::Waiting { at: shared.clock.now() + shared.settings.backoff.min, pin: None },
+        next: Next::Waiting { at, pin: None },
         event: "deferred",
-        fault: None,
+        fault,
         tell: Tell::Nothing,
         refund: false,
         unlink: false,
-        pause: None,
     };
     conclude(shared, item, 0, verdict, None).await;
     shared.store.give_back(&[item.id]);
@@ -249,7 +281,6 @@ async fn fail(shared: &Shared, item: &Item, fault: Fault) {
         tell: Tell::Failed,
         refund: !item.segments.iter().any(|s| was_sent(s.state)),
         unlink: false,
-        pause: None,
     };
     conclude(shared, item, 0, verdict, None).await;
     shared.store.give_back(&[item.id]);
@@ -265,7 +296,8 @@ async fn finish(shared: &Shared, lane: &Lane, item: &Item, requests: u8) {
 
 /// Follows `on_unsure` for an attempt of an earlier run.
 pub async fn interrupted(shared: &Shared, item: &Item) {
-    let lane = item.gateway.as_ref().and_then(|id| shared.lanes.get(id));
+    let lanes = shared.lanes.now();
+    let lane = item.gateway.as_ref().and_then(|id| lanes.get(id));
     let segments = item.payload.text().map_or(1, |text| text.parts);
     let at = match lane {
         Some(lane) => circumstances(shared, lane, item, segments),

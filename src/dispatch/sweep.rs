@@ -20,8 +20,10 @@ const PURGE_EVERY: Duration = Duration::from_secs(600);
 const BATCH: usize = 200;
 const STEP: Duration = Duration::from_secs(600);
 
-/// Settles what was `trying` when an earlier run of this node ended. Before the lanes start.
+/// What is remembered of the gateways, and what was `trying` when an earlier run of this node ended, which is settled.
+/// Before the lanes start.
 pub async fn recover(shared: &Shared) -> Result<usize, crate::store::Down> {
+    shared.recall(shared.lanes.now().all()).await?;
     let mut found = 0;
     loop {
         let items = shared.store.interrupted(BATCH).await?;

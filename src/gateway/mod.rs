@@ -20,6 +20,7 @@ use tokio::{
 use crate::{
     address::{Destination, SenderId, Trace},
     ground::{GatewayId, MessageId, Outcome},
+    routing::Dialled,
     sms::{Content, Segment},
 };
 
@@ -57,6 +58,8 @@ pub struct Attempt {
     /// From 1.
     pub n: u32,
     pub to: Destination,
+    /// The number as it is dialled here, where a route writes it anew.
+    pub wire: Option<Dialled>,
     /// The whole message.
     pub content: Content,
     /// Its segments for `Split::Udh` and `Split::Separate`; for `Split::Provider` exactly one with the whole.
@@ -73,6 +76,13 @@ pub struct Attempt {
     pub trace: Trace,
     /// What is left of the message's life.
     pub validity: Duration,
+}
+
+impl Attempt {
+    /// The number for the wire.
+    pub fn number(&self) -> &str {
+        self.wire.as_ref().map_or_else(|| self.to.as_str(), Dialled::as_str)
+    }
 }
 
 impl std::fmt::Debug for Attempt {
@@ -124,6 +134,15 @@ impl Kind {
         match self {
             Self::Http(settings) => &settings.traits,
             Self::Handset(settings) => &settings.traits,
+        }
+    }
+}
+
+impl Kind {
+    /// May an old task of it finish while a new one works already?
+    pub fn stands_beside(&self) -> bool {
+        match self {
+            Self::Http(_) | Self::Handset(_) => true,
         }
     }
 }

@@ -81,7 +81,8 @@ impl Inner {
     /// it in another way, that way, since some servers take no quotes and no colon; if it is an address of ours.
     fn envelope_sender(&self, set: &Assembled) -> String {
         let mo = &set.first().mo;
-        let shown = self.settings.from.get(&mo.gateway).and_then(|pattern| write::route(pattern, &mo.from));
+        let gateways = self.settings.gateways.now();
+        let shown = gateways.from.get(&mo.gateway).and_then(|pattern| write::route(pattern, &mo.from));
         let ours = |address: &String| {
             address.rsplit_once('@').is_some_and(|(_, domain)| domain.eq_ignore_ascii_case(&self.settings.sms_domain))
         };
@@ -95,7 +96,8 @@ impl Inner {
 
     /// How the gateway writes a phone's address (`from`).
     fn pattern(&self, mo: &MoSegment) -> String {
-        self.settings.from.get(&mo.gateway).cloned().unwrap_or_else(|| format!("%s@{}", self.settings.sms_domain))
+        let own = self.settings.gateways.now().from.get(&mo.gateway).cloned();
+        own.unwrap_or_else(|| format!("%s@{}", self.settings.sms_domain))
     }
 
     fn write(

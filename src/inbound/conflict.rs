@@ -127,7 +127,7 @@ impl Inner {
         let id = MessageId::new();
         Ok(Asked::With(Box::new(New {
             id,
-            key: match self.settings.sends.contains(gateway) {
+            key: match self.settings.gateways.now().sends.contains(gateway) {
                 true => Key::Gateway(gateway.clone()),
                 // A way in only: the question goes out by whichever can take it.
                 false => Key::Any,
@@ -142,6 +142,8 @@ impl Inner {
                 parts,
                 reference: id.to_string().bytes().fold(0, |a, b| a.wrapping_mul(31).wrapping_add(b)),
                 sender: None,
+                sender_required: false,
+                wire: None,
                 sender_phone: None,
                 pid: None,
                 dcs: None,

@@ -28,7 +28,7 @@ use self::assemble::{Assembled, assemble};
 use crate::{
     accounts::{Accounts, Brakes, Pace},
     address::{Mailbox, Originator, Region, originator::Originators},
-    ground::{Clock, GatewayId, Timestamp},
+    ground::{Clock, GatewayId, Swap, Timestamp},
     observe,
     report::Reporter,
     store::{Down, MoSegment, Store, StoredSegment, Taken},
@@ -58,15 +58,22 @@ pub struct Settings {
     /// How long the mail server may take to accept a reply.
     pub expire: Duration,
     pub zone: jiff::tz::TimeZone,
-    /// Gateways that send: a question leaves by the one its text came in on, if that is one of them.
-    pub sends: std::collections::HashSet<GatewayId>,
-    /// `from` of each gateway that has one.
-    pub from: std::collections::HashMap<GatewayId, String>,
+    /// What is known of the gateways now.
+    pub gateways: Swap<Gateways>,
     /// What texts of ours count against.
     pub brakes: Brakes,
     /// How much one phone, or all phones of one gateway, may bring before the rest is held.
     pub flood_phone: Option<Pace>,
     pub flood_gateway: Option<Pace>,
+}
+
+/// What the journey must know of gateways.
+#[derive(Debug, Clone, Default)]
+pub struct Gateways {
+    /// Those that send: a question leaves by the one its text came in on, if that is one of them.
+    pub sends: std::collections::HashSet<GatewayId>,
+    /// `from` of each gateway that has one.
+    pub from: std::collections::HashMap<GatewayId, String>,
 }
 
 /// The journey; cheap to clone.

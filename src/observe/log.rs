@@ -88,9 +88,17 @@ pub fn no_session(fault: &Fault) {
     tracing::warn!(code = %fault.code, why = fault.text, "no session with the mail server");
 }
 
-/// A gateway is left alone for a while.
-pub fn gateway_paused(gateway: &GatewayId, pause: std::time::Duration, fault: &Fault) {
-    tracing::warn!(%gateway, seconds = pause.as_secs(), code = %fault.code, "gateway paused");
+/// How a gateway is now: `down`, `trial`, `up`, `paused`, `resumed`, `day over`, `replaced`, `removed`.
+pub fn gateway(gateway: &GatewayId, state: &str, cause: impl Display, pause: Option<std::time::Duration>) {
+    match pause {
+        Some(pause) => tracing::warn!(%gateway, state, %cause, seconds = pause.as_secs(), "gateway"),
+        None => tracing::info!(%gateway, state, %cause, "gateway"),
+    }
+}
+
+/// A text went out under the gateway's own number instead of the wished sender.
+pub fn unshown(id: MessageId, gateway: &GatewayId) {
+    tracing::info!(%id, %gateway, "sender not shown");
 }
 
 /// A report was queued, withheld or buried.
@@ -149,6 +157,11 @@ pub fn admin(who: &str, uid: u32, what: &str, id: Option<MessageId>, outcome: &s
         Some(id) => tracing::info!(who, uid, what, %id, outcome, "admin"),
         None => tracing::info!(who, uid, what, outcome, "admin"),
     }
+}
+
+/// An administrator laid a hand on a gateway.
+pub fn admin_gateway(who: &str, uid: u32, what: &str, gateway: &GatewayId, outcome: &str) {
+    tracing::info!(who, uid, what, %gateway, outcome, "admin");
 }
 
 /// The configuration was read again; tables that hold from now on, and those that wait for a restart.

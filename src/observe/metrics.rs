@@ -26,6 +26,13 @@ pub struct Attempts {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Changes {
+    pub gateway: String,
+    /// `down`, `trial`, `up`, `paused`, `resumed`, `day over`, `replaced`, `removed`.
+    pub state: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct Kind {
     pub kind: String,
 }
@@ -42,6 +49,7 @@ pub struct Metrics {
     pub oldest: Gauge<i64, AtomicI64>,
     pub gateway_up: Family<Kind, Gauge<i64, AtomicI64>>,
     pub brakes: Family<Kind, Counter<u64, AtomicU64>>,
+    pub gateway_changes: Family<Changes, Counter<u64, AtomicU64>>,
 }
 
 /// The one registry: metrics are counted from everywhere and read at `/metrics`.
@@ -65,14 +73,20 @@ impl Metrics {
         let oldest = Gauge::default();
         registry.register("queue_oldest_seconds", "Age of the oldest waiting item", oldest.clone());
         let gateway_up = Family::default();
-        registry.register("gateway_up", "1 while the gateway is used, 0 while it is paused", gateway_up.clone());
+        registry.register(
+            "gateway_up",
+            "1 while the gateway is used, 0 while it is down or paused",
+            gateway_up.clone(),
+        );
         let brakes = Family::default();
         registry.register(
             "brakes",
             "Texts refused or held because a limit over a stretch of time was reached, by its kind",
             brakes.clone(),
         );
-        Self { registry, doors, attempts, mails, reports, inbound, queue, oldest, gateway_up, brakes }
+        let gateway_changes = Family::default();
+        registry.register("gateway_changes", "How often a gateway went into each state", gateway_changes.clone());
+        Self { registry, doors, attempts, mails, reports, inbound, queue, oldest, gateway_up, brakes, gateway_changes }
     }
 
     /// Counts one text at a door.
@@ -83,6 +97,22 @@ impl Metrics {
     /// Counts one attempt.
     pub fn attempt(&self, gateway: &str, outcome: &str) {
         self.attempts.get_or_create(&Attempts { gateway: gateway.to_owned(), outcome: outcome.to_owned() }).inc();
+    }
+
+    /// A gateway is there.
+    pub fn gateway(&self, gateway: &str, up: bool) {
+        Self::set(&self.gateway_up, gateway, i64::from(up));
+    }
+
+    /// A gateway went into another state.
+    pub fn gateway_change(&self, gateway: &str, state: &str) {
+        let changes = Changes { gateway: gateway.to_owned(), state: state.to_owned() };
+        self.gateway_changes.get_or_create(&changes).inc();
+        match state {
+            "down" | "paused" | "removed" => Self::set(&self.gateway_up, gateway, 0),
+            "up" | "resumed" => Self::set(&self.gateway_up, gateway, 1),
+            _ => {}
+        }
     }
 
     /// Counts in a family with one label.

@@ -231,7 +231,16 @@ impl Inner {
                     cut = cut.or_else(|| self.cut_notice(common, recipient, &author, words, shaped));
                 }
                 for (piece, shaped) in shaped.into_iter().enumerate() {
-                    entries.push(self.made(common, recipient, &author, &allowance, to, &target.params, shaped, piece));
+                    entries.push(self.made(
+                        common,
+                        recipient,
+                        &author,
+                        &allowance,
+                        to,
+                        &target.params,
+                        shaped,
+                        piece,
+                    )?);
                 }
             }
         }
@@ -256,7 +265,7 @@ impl Inner {
         params: &crate::address::Params,
         shaped: Shaped,
         piece: usize,
-    ) -> New {
+    ) -> Result<New, Refusal> {
         let own = self.addresses(author, common.sender.as_ref(), common.author.as_ref());
         let reply_to = params.reply.clone().or(own.reply_to);
         let hide = |written: String| hidden(&written, &common.secrets);

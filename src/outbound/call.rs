@@ -116,7 +116,7 @@ impl Outbound {
                     answers: false,
                     replaced: false,
                 };
-                entries.push(inner.entry(made, now));
+                entries.push(inner.entry(made, now)?);
             }
         }
         if dry_run {

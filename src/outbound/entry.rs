@@ -14,8 +14,9 @@ use crate::{
     address::{Destination, Mailbox, Params, Trace},
     ground::{MessageId, Timestamp},
     observe,
+    routing::Placement,
     store::{
-        Charge, Down, Fingerprint, Key, Month, New, Origin, Original, Payload, Placed, Priority, Refund, Refused, Text,
+        Charge, Down, Fingerprint, Month, New, Origin, Original, Payload, Placed, Priority, Refund, Refused, Text,
     },
 };
 
@@ -38,7 +39,10 @@ pub struct Made<'a> {
 
 impl Inner {
     /// One entry for the queue.
-    pub fn entry(&self, made: Made<'_>, now: Timestamp) -> New {
+    ///
+    /// # Errors
+    /// No gateway will ever carry it.
+    pub fn entry(&self, made: Made<'_>, now: Timestamp) -> Result<New, Refusal> {
         let Made { to, params, shaped, allowance, origin, fingerprint, original, trace, answers, replaced } = made;
         let amount = match allowance.count {
             Count::Segments => u64::from(shaped.parts),
@@ -55,10 +59,10 @@ impl Inner {
         if answers {
             brakes.push(accounts::brakes::of_answer(&allowance.who, to, &shaped.content, now));
         }
-        let pinned = params.id.clone().or_else(|| allowance.gateway.clone());
-        New {
+        let Placement { target, wire } = self.place(to, params, allowance)?;
+        Ok(New {
             id: MessageId::new(),
-            key: pinned.map_or(Key::Any, Key::Gateway),
+            key: target.into(),
             priority: Priority::Normal,
             due: now,
             expires: now + self.settings.expire,
@@ -69,6 +73,8 @@ impl Inner {
                 content: shaped.content,
                 reference: self.references.next(to.as_str()),
                 sender: params.sender.clone(),
+                sender_required: allowance.sender_required,
+                wire,
                 sender_phone: allowance.phone.as_ref().map(|phone| phone.as_str().to_owned()),
                 pid: params.pid,
                 dcs: params.dcs,
@@ -83,7 +89,7 @@ impl Inner {
             fingerprint,
             note: replaced.then_some("an address that is not the account's own was replaced by the account's"),
             original,
-        }
+        })
     }
 
     /// Queues entries, those of one recipient together or not at all, and logs each. One result per group.

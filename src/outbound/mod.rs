@@ -27,7 +27,7 @@ mod shape;
 mod told;
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     sync::{Arc, Mutex, PoisonError, RwLock},
     time::Duration,
 };
@@ -39,8 +39,9 @@ pub use shape::{Shaped, Style};
 use crate::{
     accounts::{Accounts, Brakes},
     address::{Domains, Helper, Mailbox, Node},
-    ground::{Clock, GatewayId},
+    ground::{Clock, Swap},
     report::Reporter,
+    routing::Table,
     store::Store,
 };
 
@@ -82,7 +83,7 @@ struct Inner {
     clock: Clock,
     domains: RwLock<Arc<Domains>>,
     accounts: Accounts,
-    gateways: HashSet<GatewayId>,
+    routes: Swap<Table>,
     reporter: Reporter,
     settings: Settings,
     references: References,
@@ -96,13 +97,14 @@ impl Outbound {
         clock: Clock,
         domains: Domains,
         accounts: Accounts,
-        gateways: HashSet<GatewayId>,
+        routes: Table,
         reporter: Reporter,
         settings: Settings,
     ) -> Self {
+        let routes = Swap::new(routes);
         let (references, again) = (References::default(), again::Again::new(clock.now()));
         let (told, domains) = (brakes::Told::default(), RwLock::new(Arc::new(domains)));
-        Self(Arc::new(Inner { store, clock, domains, accounts, gateways, reporter, settings, references, again, told }))
+        Self(Arc::new(Inner { store, clock, domains, accounts, routes, reporter, settings, references, again, told }))
     }
 }
 
@@ -112,12 +114,21 @@ impl Outbound {
         let mut domains = self.0.domains.write().unwrap_or_else(PoisonError::into_inner);
         *domains = Arc::new(Domains { helpers, ..Domains::clone(&domains) });
     }
+
+    /// From now on these gateways, groups and routes.
+    pub fn reroute(&self, routes: Table) {
+        self.0.routes.replace(routes);
+    }
 }
 
 impl Inner {
     /// What addresses mean now.
     fn domains(&self) -> Arc<Domains> {
         self.domains.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn routes(&self) -> Arc<Table> {
+        self.routes.now()
     }
 }
 

@@ -3,9 +3,10 @@
 use super::{Inner, Listener, Peer, accept::door, identify::identify};
 use crate::{
     accounts::{self, Allowance, Busy, Limit, Wish},
-    address::{AddressError, Credentials, Helper, Params, Resolution, ReversePath, Target},
+    address::{AddressError, Credentials, Destination, Helper, Params, Resolution, ReversePath, Target},
     ground::{AccountName, Enhanced},
     observe::{self, METRICS},
+    routing::{Ask, Placement},
     smtp::{Envelope, LogIn, Recipient, Reply},
     store::Month,
 };
@@ -76,6 +77,7 @@ impl Inner {
         for target in &resolved.targets {
             for to in &target.to {
                 check(&allowance, Wish { to, params: &target.params })?;
+                self.place(to, &target.params, &allowance)?;
             }
         }
         let room = match self.has_quota(&allowance).await {
@@ -112,11 +114,23 @@ impl Inner {
 
     pub fn known_gateway(&self, params: &Params) -> Result<(), Refusal> {
         match &params.id {
-            Some(id) if !self.gateways.contains(id) => {
+            Some(id) if !self.routes().knows(id) => {
                 Err(refuse(550, (5, 1, 3), "parameter id: there is no gateway of that name", "gateway"))
             }
             _ => Ok(()),
         }
+    }
+
+    /// Where a text waits; refused where no gateway will ever carry it.
+    pub fn place(&self, to: &Destination, params: &Params, allowance: &Allowance) -> Result<Placement, Refusal> {
+        let ask = Ask {
+            to,
+            pinned: params.id.as_ref().or(allowance.gateway.as_ref()),
+            binary: params.binary || params.udh.as_ref().is_some_and(|udh| !udh.is_empty()),
+            sender: params.sender.as_ref(),
+            sender_required: allowance.sender_required,
+        };
+        self.routes().place(&ask).map_err(|why| Refusal::new(550, why.code(), why.to_string(), "route"))
     }
 
     /// Credentials decide alone. One answer, one time, whether the user or the password is wrong.

@@ -8,6 +8,7 @@ use super::Month;
 use crate::{
     address::{Destination, Mailbox, SenderId, Trace},
     ground::{AccountName, GatewayId, MessageId, Timestamp},
+    routing::{Dialled, Target},
     sms::Content,
     smtp::{Notify, Ret},
 };
@@ -19,8 +20,23 @@ pub enum Key {
     Any,
     /// One gateway only (pinned, or partly sent).
     Gateway(GatewayId),
+    /// Any gateway of a group, as it is configured when one pulls.
+    Group(GatewayId),
+    /// Any of these, in order of their names.
+    Several(Vec<GatewayId>),
     /// The way back into mailboxes.
     Mailbox,
+}
+
+impl From<Target> for Key {
+    fn from(target: Target) -> Self {
+        match target {
+            Target::Any => Self::Any,
+            Target::Gateway(id) => Self::Gateway(id),
+            Target::Group(id) => Self::Group(id),
+            Target::Several(ids) => Self::Several(ids),
+        }
+    }
 }
 
 /// Urgent before normal before bulk.
@@ -50,6 +66,12 @@ pub struct Text {
     /// Reference number of its concatenation.
     pub reference: u8,
     pub sender: Option<SenderId>,
+    /// Rather not at all than without the sender.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sender_required: bool,
+    /// The number as it is dialled, where a route writes it anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wire: Option<Dialled>,
     /// The account's own number, for `%sender_phonealias%`.
     pub sender_phone: Option<String>,
     pub pid: Option<u8>,
@@ -319,7 +341,8 @@ pub struct Shown {
 pub struct Event {
     pub at: Timestamp,
     /// One word: accepted, begun, sent, deferred, failed, unsure, warned, reported, held, released, cancelled,
-    /// expired, receipt, late, withdrawn, refused (a follow-up over its quota); of a segment from a phone: taken.
+    /// expired, receipt, late, withdrawn, refused (a follow-up over its quota), unshown (its sender); of a segment from
+    /// a phone: taken.
     pub what: String,
     pub gateway: Option<GatewayId>,
     /// From 1.

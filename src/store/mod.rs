@@ -7,15 +7,17 @@
 //! never gives up: it waits until it is written, and nothing new begins meanwhile.
 
 mod brake;
+pub mod gateways;
 pub mod inbound;
 pub mod item;
 mod month;
 pub mod settle;
 mod sqlite;
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::HashMap, path::PathBuf, time::Duration};
 
 pub use brake::{Brake, BrakeKey, BrakeKind, Braked};
+pub use gateways::*;
 pub use inbound::*;
 pub use item::*;
 pub use month::{Month, day_end};
@@ -174,6 +176,35 @@ impl Store {
             _ => Err(mixed_up()),
         }
     }
+    // ---- gateways ----
+    /// What a restart must know: who is paused, and what was spent from this day on.
+    pub async fn remembered(&self, from: Day) -> Result<Remembered, Down> {
+        let mut conn = self.inner.reader().await?;
+        sqlite::remembered(&mut conn, from).await.map_err(|e| sqlite::down(&e))
+    }
+    /// A person pauses a gateway or lets it go on; durable.
+    pub async fn pause(&self, gateway: &GatewayId, paused: bool) -> Result<(), Down> {
+        self.inner.write(Operation::Pause { gateway: gateway.clone(), paused }).await.map(drop)
+    }
+    /// Adds to the histories of messages.
+    pub async fn note(&self, notes: Vec<Note>) -> Result<(), Down> {
+        self.inner.write(Operation::Note(notes)).await.map(drop)
+    }
+    /// Who talks to these phones at `now`, the latest first: of each phone the links of its newest messages.
+    pub async fn talks(&self, phones: &[&str], now: Timestamp) -> Result<HashMap<String, Vec<Talk>>, Down> {
+        let mut conn = self.inner.reader().await?;
+        sqlite::talks(&mut conn, phones, now).await.map_err(|e| sqlite::down(&e))
+    }
+    /// How much waits under each key, due or not.
+    pub async fn waiting(&self, keys: &[Key]) -> Result<Vec<u64>, Down> {
+        let mut conn = self.inner.reader().await?;
+        sqlite::waiting(&mut conn, keys).await.map_err(|e| sqlite::down(&e))
+    }
+    /// Every [`Key::Several`] under which something may wait.
+    pub fn sets(&self) -> Vec<Key> {
+        self.inner.shared.sets().iter().filter_map(|lane| sqlite::key_of(lane)).collect()
+    }
+
     /// A person's hand: hold, release, retry now. `false` where the state does not allow it.
     pub async fn admin(&self, id: MessageId, hand: Hand) -> Result<bool, Down> {
         self.yes(Operation::Hand { id, hand }).await

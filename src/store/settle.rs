@@ -2,7 +2,7 @@
 
 use std::{fmt, ops::Range};
 
-use super::{Closed, Month, New, SegmentState, Why};
+use super::{Closed, Month, New, SegmentState, Spend, Why};
 use crate::{
     address::Mailbox,
     ground::{AccountName, Fault, GatewayId, MessageId, RemoteId, Timestamp},
@@ -20,6 +20,8 @@ pub struct Begin {
     pub frozen: Option<String>,
     /// The call-log link that this attempt writes or renews: a reply can overtake the gateway's answer.
     pub link: Option<NewLink>,
+    /// What it takes of the gateway's day.
+    pub spend: Option<Spend>,
 }
 
 /// A call-log link: who wrote to which phone by which gateway, until when.

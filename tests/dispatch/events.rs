@@ -42,8 +42,7 @@ fn inbox(w: &World) -> Inbox {
         originators: martlet::address::originator::Originators::Auto,
         expire: 5 * DAY,
         zone: jiff::tz::TimeZone::UTC,
-        sends: std::collections::HashSet::new(),
-        from: HashMap::new(),
+        gateways: Default::default(),
         brakes: martlet::accounts::Brakes::default(),
         flood_phone: None,
         flood_gateway: None,
@@ -54,7 +53,7 @@ fn inbox(w: &World) -> Inbox {
         clock: w.clock.clone(),
         reporter: w.shared.reporter.clone(),
         inbound: Inbound::new(w.store.clone(), w.clock.clone(), accounts, w.shared.reporter.clone(), settings),
-        numbers: [("a".parse().expect("an id"), "+12025550100".to_owned())].into(),
+        numbers: HashMap::from([("a".parse().expect("an id"), "+12025550100".to_owned())]).into(),
     };
     tokio::spawn(events.run(handed));
     desk.inbox("a".parse().expect("an id"))

@@ -1,14 +1,24 @@
 //! The dispatcher under a turned clock: a real store, gateways that do as they are told, and no waiting for time.
 //!
 //! `outcomes` has a trial per row of the second table of `docs/queue.md`; `time` turns the clock to expiry, warnings and
-//! waits; `fair` shows that no queue keeps another from its gateway; `events` hands in what the network brings.
+//! waits; `fair` shows that no queue keeps another from its gateway; `events` hands in what the network brings; `choosing`,
+//! `bounds`, `health` and `reload` show which gateway takes what, and when.
 
+mod bounds;
+mod choosing;
 mod events;
 mod fair;
+mod health;
 mod outcomes;
+mod reload;
 mod time;
 
-use std::{collections::HashMap, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
 
 use libtest_mimic::Trial;
 use martlet::{
@@ -17,10 +27,12 @@ use martlet::{
         self, Shared,
         lane::{self, Lane},
         policy::OnUnsure,
+        roster::{Lanes, Roster},
     },
     gateway::{Gateway, Job, Split, Traits},
     ground::{Backoff, Clock, Enhanced, Fault, GatewayId, Hand, MessageId, Outcome, RemoteId, Scope, Timestamp},
     mailbox, report,
+    routing::Shows,
     sms::Content,
     smtp::Notify,
     store::*,
@@ -28,7 +40,17 @@ use martlet::{
 use tokio::sync::{mpsc, watch};
 
 pub fn trials() -> Vec<Trial> {
-    [outcomes::trials(), time::trials(), fair::trials(), events::trials()].into_iter().flatten().collect()
+    let all = [
+        outcomes::trials(),
+        time::trials(),
+        fair::trials(),
+        events::trials(),
+        choosing::trials(),
+        bounds::trials(),
+        health::trials(),
+        reload::trials(),
+    ];
+    all.into_iter().flatten().collect()
 }
 
 const START: Timestamp = Timestamp(1_800_000_000_000);
@@ -44,14 +66,15 @@ const PATIENCE: Duration = Duration::from_secs(20);
 struct Way {
     id: &'static str,
     traits: Traits,
-    priority: u32,
-    on_unsure: OnUnsure,
+    settings: lane::Settings,
+    groups: Vec<&'static str>,
 }
 
 fn way(id: &'static str) -> Way {
     let traits =
         Traits { split: Split::Provider, binary: true, shift_tables: false, receipts: false, sender: true, window: 10 };
-    Way { id, traits, priority: 10, on_unsure: OnUnsure::Report }
+    let settings = lane::Settings { priority: 10, weight: 1, shows: Shows::Anybody, ..lane::Settings::default() };
+    Way { id, traits, settings, groups: Vec::new() }
 }
 
 impl Way {
@@ -67,18 +90,44 @@ impl Way {
         self.traits.binary = false;
         self
     }
+    fn with(mut self, change: impl FnOnce(&mut lane::Settings)) -> Self {
+        change(&mut self.settings);
+        self
+    }
+    fn in_group(mut self, group: &'static str) -> Self {
+        self.groups.push(group);
+        self
+    }
     fn receipts(mut self) -> Self {
         self.traits.receipts = true;
         self
     }
     fn behind(mut self) -> Self {
-        self.priority += 1;
+        self.settings.priority += 1;
         self
     }
     fn on_unsure(mut self, choice: OnUnsure) -> Self {
-        self.on_unsure = choice;
+        self.settings.on_unsure = choice;
         self
     }
+}
+
+/// A gateway whose attempts the test answers.
+fn gateway(way: &Way) -> (Gateway, mpsc::Receiver<Job>, watch::Sender<Traits>) {
+    let (say, traits) = watch::channel(way.traits.clone());
+    let (jobs, receive) = mpsc::channel(way.traits.window.max(1));
+    let task = tokio::spawn(async {});
+    (Gateway { id: way.id.parse().expect("an id"), traits, jobs, task }, receive, say)
+}
+
+fn groups(ways: &[Way]) -> BTreeMap<GatewayId, Vec<GatewayId>> {
+    let mut groups: BTreeMap<GatewayId, Vec<GatewayId>> = BTreeMap::new();
+    for way in ways {
+        for group in &way.groups {
+            groups.entry(group.parse().expect("an id")).or_default().push(way.id.parse().expect("an id"));
+        }
+    }
+    groups
 }
 
 /// A dispatcher that runs.
@@ -88,7 +137,7 @@ struct World {
     hand: Hand,
     shared: Arc<Shared>,
     jobs: HashMap<&'static str, mpsc::Receiver<Job>>,
-    _declared: Vec<watch::Sender<Traits>>,
+    declared: Vec<watch::Sender<Traits>>,
     loops: tokio::task::JoinSet<()>,
     dir: tempfile::TempDir,
 }
@@ -101,16 +150,10 @@ impl World {
 
     async fn on(dir: tempfile::TempDir, clock: Clock, hand: Hand, ways: &[Way]) -> Self {
         let store = Store::open(settings(dir.path()), clock.clone()).await.expect("a store");
-        let (mut lanes, mut jobs, mut declared) = (HashMap::new(), HashMap::new(), Vec::new());
+        let (mut lanes, mut jobs, mut declared) = (Vec::new(), HashMap::new(), Vec::new());
         for way in ways {
-            let id: GatewayId = way.id.parse().expect("an id");
-            let (say, traits) = watch::channel(way.traits.clone());
-            let (send, receive) = mpsc::channel(way.traits.window.max(1));
-            let task = tokio::spawn(async {});
-            let gateway = Gateway { id: id.clone(), traits, jobs: send, task };
-            let (priority, on_unsure) = (way.priority, way.on_unsure);
-            let settings = lane::Settings { priority, weight: 1, on_unsure, number: None };
-            lanes.insert(id, Arc::new(Lane::new(&gateway, settings)));
+            let (gateway, receive, say) = gateway(way);
+            lanes.push(Arc::new(Lane::new(&gateway, way.settings.clone(), clock.clone(), None)));
             jobs.insert(way.id, receive);
             declared.push(say);
         }
@@ -134,7 +177,8 @@ impl World {
                 call_log: true,
                 mail_window: 10,
             },
-            lanes,
+            lanes: Roster::new(Lanes::new(lanes, &groups(ways))),
+            talking: Arc::default(),
             reporter: report::Reporter::new(store.clone(), clock.clone(), reports, martlet::mail::Words::default()),
             mailbox: mailbox::Client::new(nowhere).expect("sound settings"),
             freed: tokio::sync::Notify::new(),
@@ -145,7 +189,7 @@ impl World {
         let mut loops = tokio::task::JoinSet::new();
         loops.spawn(shared.clone().run());
         loops.spawn(dispatch::sweep::run(shared.clone()));
-        Self { store, clock, hand, shared, jobs, _declared: declared, loops, dir }
+        Self { store, clock, hand, shared, jobs, declared, loops, dir }
     }
 
     /// What kill -9 leaves: the files as they are, read by a new process with these gateways.
@@ -319,6 +363,8 @@ fn new(content: Content, parts: u8) -> New {
         parts,
         reference: 7,
         sender: None,
+        sender_required: false,
+        wire: None,
         sender_phone: None,
         pid: None,
         dcs: None,

@@ -145,7 +145,9 @@ async fn stepped_back() {
     let mut new = text("two");
     new.due = w.clock.now();
     let other = w.put(new).await;
-    assert_eq!(w.answer("a", sent()).await.attempt.id, other);
+    // What waited for a moment of the old time was set back with the clock: both go.
+    let went = [w.answer("a", sent()).await.attempt.id, w.answer("a", sent()).await.attempt.id];
+    assert!(went.contains(&id) && went.contains(&other), "{went:?}");
 }
 
 async fn removed() {

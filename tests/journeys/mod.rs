@@ -8,6 +8,7 @@ mod header;
 mod ladder;
 mod loops;
 mod outbound;
+mod routes;
 mod secure;
 mod smtp;
 mod wording;
@@ -34,6 +35,7 @@ pub fn trials() -> Vec<Trial> {
         secure::trials(),
         wording::trials(),
         header::trials(),
+        routes::trials(),
     ]
     .into_iter()
     .flatten()

@@ -382,7 +382,9 @@ fn shared() {
     let second = "weight = 1\n[[gateway]]\nid = \"second\"\ntype = \"http\"\nurl = \"http://127.0.0.1:PROVIDER/second?to=%number%&text=%data%\"\nweight = 3\n";
     let world = World::new(Setup { gateway: second, ..Setup::default() });
     for n in 0..60 {
-        assert_eq!(verdict(&world, ALICE, &to(""), &letter(&format!("s{n}"), &format!("text {n}"))).0, 250);
+        // To sixty phones: a conversation would stay where it is.
+        let to = format!("+1201555{:04}@sms.example.test", 1000 + n);
+        assert_eq!(verdict(&world, ALICE, &to, &letter(&format!("s{n}"), &format!("text {n}"))).0, 250);
     }
     world.martlet.settled();
     let second = world.provider.seen.all().iter().filter(|r| r.path == "/second").count();

@@ -3,6 +3,7 @@
 mod accept;
 mod brakes;
 mod durable;
+mod gateways;
 mod inbound;
 mod receipts;
 mod states;
@@ -24,6 +25,7 @@ pub fn trials() -> Vec<Trial> {
         accept::trials(),
         brakes::trials(),
         durable::trials(),
+        gateways::trials(),
         inbound::trials(),
         receipts::trials(),
         states::trials(),
@@ -187,6 +189,8 @@ fn text_of(account: &str) -> New {
         parts: 1,
         reference: 7,
         sender: None,
+        sender_required: false,
+        wire: None,
         sender_phone: None,
         pid: None,
         dcs: None,
@@ -231,7 +235,7 @@ fn report(about: MessageId) -> New {
 
 fn begin(item: &Item) -> Begin {
     let text = item.payload.text().is_some();
-    Begin { id: item.id, gateway: text.then(gateway), parts: 0..1, frozen: None, link: text.then(link) }
+    Begin { id: item.id, gateway: text.then(gateway), parts: 0..1, frozen: None, link: text.then(link), spend: None }
 }
 
 fn link() -> NewLink {

@@ -6,7 +6,10 @@ use std::{
     net::{TcpListener, TcpStream},
     os::unix::{fs::PermissionsExt, net::UnixListener},
     path::Path,
-    sync::{Arc, Condvar, Mutex, MutexGuard},
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -99,6 +102,7 @@ pub enum Answer {
 pub struct Provider {
     pub port: u16,
     pub seen: Seen<Request>,
+    dead: Arc<AtomicBool>,
 }
 
 impl Provider {
@@ -107,14 +111,25 @@ impl Provider {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let seen = Seen::new();
-        let (list, answer) = (seen.clone(), Arc::new(answer));
+        let dead = Arc::new(AtomicBool::new(false));
+        let (list, answer, gone) = (seen.clone(), Arc::new(answer), Arc::clone(&dead));
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (list, answer) = (list.clone(), Arc::clone(&answer));
-                std::thread::spawn(move || serve_http(stream, &list, &*answer));
+                if gone.load(Ordering::SeqCst) {
+                    return;
+                }
+                let (list, answer, gone) = (list.clone(), Arc::clone(&answer), Arc::clone(&gone));
+                std::thread::spawn(move || serve_http(stream, &list, &*answer, &gone));
             }
         });
-        Self { port, seen }
+        Self { port, seen, dead }
+    }
+
+    /// Dies: nothing listens any more, and connections that are open end with the next request, unanswered.
+    pub fn kill(&self) {
+        self.dead.store(true, Ordering::SeqCst);
+        // Wakes the one that listens; then its socket is closed.
+        let _ = TcpStream::connect(("127.0.0.1", self.port));
     }
 
     /// Takes everything: `OK 1`, `OK 2`, …
@@ -127,11 +142,19 @@ impl Provider {
     }
 }
 
-fn serve_http(stream: TcpStream, seen: &Seen<Request>, answer: &dyn Fn(&Request) -> Answer) -> Option<()> {
+fn serve_http(
+    stream: TcpStream,
+    seen: &Seen<Request>,
+    answer: &dyn Fn(&Request) -> Answer,
+    gone: &AtomicBool,
+) -> Option<()> {
     stream.set_nodelay(true).ok()?;
     let mut reader = BufReader::new(stream);
     loop {
         let request = read_request(&mut reader)?;
+        if gone.load(Ordering::SeqCst) {
+            return None;
+        }
         seen.add(request.clone());
         let (status, body) = match answer(&request) {
             Answer::Say(status, body) => (status, body),

@@ -25,8 +25,9 @@ use crate::{
     dispatch::{
         self,
         hand::{Did, Wish},
+        status::{Standing, Status},
     },
-    ground::{Clock, MessageId},
+    ground::{Clock, GatewayId, MessageId},
     observe,
     outbound::{
         Outbound, Refusal, bad_address,
@@ -97,6 +98,12 @@ impl Shared {
             Request::Retry { id } => self.hand(admin, id, Wish::Retry).await,
             Request::Cancel { id } => self.hand(admin, id, Wish::Cancel).await,
             Request::Reload => self.reload(admin).await,
+            Request::Gateways => {
+                dispatch::status::all(&self.dispatch).await.map(|all| value(&all)).map_err(|why| down(&why))
+            }
+            Request::Pause { gateway } => self.pause(admin, &gateway, true).await,
+            Request::Resume { gateway } => self.pause(admin, &gateway, false).await,
+            Request::Test { gateway } => self.test(admin, &gateway).await,
         }
     }
 
@@ -132,6 +139,46 @@ impl Shared {
         };
         observe::log::admin(&admin.name, admin.uid, wish.word(), Some(id), outcome);
         answer
+    }
+
+    /// Its status, if it sends.
+    async fn gateway(&self, id: &GatewayId) -> Result<Status, Trouble> {
+        let all = dispatch::status::all(&self.dispatch).await.map_err(|why| down(&why))?;
+        let found = all.into_iter().find(|status| status.id == *id);
+        let found = found
+            .ok_or_else(|| Trouble::new(Why::Missing, format!("there is no gateway {id}: see `martlet gateways`")))?;
+        match found.state {
+            Standing::Off => Err(Trouble::new(Why::State, format!("{id} does not send, by the configuration"))),
+            _ => Ok(found),
+        }
+    }
+
+    async fn pause(&self, admin: &Admin, id: &GatewayId, paused: bool) -> Answer {
+        let before = self.gateway(id).await?;
+        let did = self.dispatch.pause(id, paused).await.map_err(|why| down(&why))?;
+        let (word, outcome) = (if paused { "pause" } else { "resume" }, if did { "done" } else { "it is so already" });
+        observe::log::admin_gateway(&admin.name, admin.uid, word, id, outcome);
+        if !did && (before.state == Standing::Paused) == paused {
+            let how = if paused { "is paused already" } else { "is not paused" };
+            return Err(Trouble::new(Why::State, format!("{id} {how}")));
+        }
+        self.gateway(id).await.map(|status| value(&status))
+    }
+
+    async fn test(&self, admin: &Admin, id: &GatewayId) -> Answer {
+        let status = self.gateway(id).await?;
+        match status.state {
+            Standing::Paused => Err(Trouble::new(Why::State, format!("{id} is paused: `martlet gateway resume {id}`"))),
+            Standing::Done => {
+                let words = format!("{id} has sent its daily maximum of {}", status.daily_max.unwrap_or_default());
+                Err(Trouble::new(Why::State, words))
+            }
+            Standing::Up | Standing::Down | Standing::Trial | Standing::Off => {
+                self.dispatch.try_now(id);
+                observe::log::admin_gateway(&admin.name, admin.uid, "test", id, "done");
+                Ok(value(&status))
+            }
+        }
     }
 
     async fn reload(&self, admin: &Admin) -> Answer {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    ground::{AccountName, MessageId},
+    ground::{AccountName, GatewayId, MessageId},
     store::State,
 };
 
@@ -18,7 +18,10 @@ pub const VERSION: u64 = 1;
 /// The longest line of a request, its end included: a text of 128 segments fits, escaped.
 pub const LONGEST: usize = 256 << 10;
 /// The words that a request may begin with.
-pub const KNOWN: [&str; 9] = ["status", "send", "list", "show", "hold", "release", "retry", "cancel", "reload"];
+pub const KNOWN: [&str; 13] = [
+    "status", "send", "list", "show", "hold", "release", "retry", "cancel", "reload", "gateways", "pause", "resume",
+    "test",
+];
 
 /// What may be asked. Closed: what is not here cannot be done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +56,18 @@ pub enum Request {
     },
     /// Reads the configuration anew.
     Reload,
+    /// How the gateways stand.
+    Gateways,
+    Pause {
+        gateway: GatewayId,
+    },
+    Resume {
+        gateway: GatewayId,
+    },
+    /// Has a gateway that is down tried with the next message.
+    Test {
+        gateway: GatewayId,
+    },
 }
 
 /// A text to be queued.
@@ -90,9 +105,9 @@ pub enum Why {
     Request,
     /// Whoever connected may not do this.
     Denied,
-    /// There is no such message.
+    /// There is no such message or gateway.
     Missing,
-    /// The message's state does not allow it.
+    /// The state of the message or the gateway does not allow it.
     State,
     /// Refused for good: number, account, quota.
     Refused,
@@ -185,6 +200,10 @@ pub fn read_answer(line: &[u8]) -> Result<Answer, String> {
 mod tests {
     use super::*;
 
+    fn gateway() -> GatewayId {
+        "main".parse().expect("an id")
+    }
+
     fn refused(line: &str) -> String {
         let trouble = Request::read(line.as_bytes()).expect_err(line);
         assert_eq!(trouble.why, Why::Request, "{line}");
@@ -212,6 +231,10 @@ mod tests {
             Request::Retry { id },
             Request::Cancel { id },
             Request::Reload,
+            Request::Gateways,
+            Request::Pause { gateway: gateway() },
+            Request::Resume { gateway: gateway() },
+            Request::Test { gateway: gateway() },
         ] {
             let line = request.line();
             assert_eq!(line.matches('\n').count(), 1, "{line}");

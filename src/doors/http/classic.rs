@@ -126,7 +126,7 @@ pub async fn deliver(State(shared): State<Arc<Shared>>, query: RawQuery, headers
             "loop: this text was here before, or went through too many hosts",
         );
     }
-    let segment = segment(&pairs, gateway, deliverer, &shared).await.map(|segment| MoSegment { trace, ..segment });
+    let segment = segment(&pairs, gateway, &deliverer, &shared).await.map(|segment| MoSegment { trace, ..segment });
     let taken = match segment {
         Ok(segment) => shared.inbound.take(vec![segment]).await,
         Err(Unreadable::Words(words)) => return refusal(StatusCode::BAD_REQUEST, "5.5.4", words),
@@ -157,15 +157,18 @@ impl Pairs {
 }
 
 /// The gateway, if id and password fit; one time and one answer whatever is wrong.
-fn authentic<'a>(pairs: &Pairs, shared: &'a Shared) -> Option<(GatewayId, &'a Deliverer)> {
+fn authentic(pairs: &Pairs, shared: &Shared) -> Option<(GatewayId, Deliverer)> {
     let given = pairs.first("pass").unwrap_or_default().as_bytes();
     let id: Option<GatewayId> = pairs.first("id").and_then(|id| id.parse().ok());
-    let found = id.as_ref().and_then(|id| shared.settings.gateways.get(id));
+    let gateways = shared.settings.gateways.now();
+    let found = id.as_ref().and_then(|id| gateways.get(id));
     let decoy = Secret::new("nobody has this one".to_owned());
     let password = found.and_then(|d| d.password.as_ref());
     let fits = password.unwrap_or(&decoy).matches(given);
     match (id, found) {
-        (Some(id), Some(deliverer)) if fits && password.is_some() && deliverer.receives => Some((id, deliverer)),
+        (Some(id), Some(deliverer)) if fits && password.is_some() && deliverer.receives => {
+            Some((id, deliverer.clone()))
+        }
         _ => None,
     }
 }

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     address::{Node, Numbering},
-    ground::{Clock, GatewayId, Secret},
+    ground::{Clock, GatewayId, Secret, Swap},
     inbound::Inbound,
     observe,
     outbound::Outbound,
@@ -42,7 +42,7 @@ pub struct Settings {
     /// Names under which it is called, beside its address and `localhost`; others are refused on a loopback bind.
     pub hosts: Vec<String>,
     /// Gateways that deliver by `/sms/deliver.html`: id → password, region, our number.
-    pub gateways: std::collections::HashMap<GatewayId, Deliverer>,
+    pub gateways: Swap<std::collections::HashMap<GatewayId, Deliverer>>,
 }
 
 /// A gateway that may deliver by HTTP.

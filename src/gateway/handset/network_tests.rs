@@ -18,6 +18,7 @@ fn attempt(to: &str, n: u32, id: MessageId) -> Arc<Attempt> {
         content: Content::text("Hello"),
         segments: vec![Segment { body: Body::Text("Hello".to_owned()), udh: Vec::new() }],
         parts: 1,
+        wire: None,
         sender: None,
         sender_phone: None,
         pid: None,

@@ -207,6 +207,7 @@ impl Shell {
     fn clean(&self, attempt: &Attempt, words: &str) -> String {
         let mut hidden = self.hidden.clone();
         hidden.hide(attempt.to.as_str(), &attempt.to.masked());
+        hidden.hide(attempt.number(), &attempt.to.masked());
         hidden.hide(attempt.to.as_str().trim_start_matches('+'), &attempt.to.masked());
         if let crate::sms::Body::Text(text) = &attempt.content.body {
             hidden.hide(text, "[text]");

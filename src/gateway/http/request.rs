@@ -83,7 +83,7 @@ impl Templates {
         // A peer that knows the id already would take the second segment for a repetition of the first.
         let msgid = if several { format!("{}-{}", attempt.id, index + 1) } else { attempt.id.to_string() };
         let values = Values {
-            number: attempt.to.as_str(),
+            number: attempt.number(),
             body: &segment.body,
             kind: kind(attempt, segment, split),
             udh: &segment.udh,
@@ -148,6 +148,7 @@ mod tests {
             id: ID.parse::<MessageId>().expect("id"),
             n: 1,
             to: Destination::try_from("+15551234567".to_owned()).expect("number"),
+            wire: None,
             content: Content { body: whole, udh: Vec::new() },
             parts: u8::try_from(segments.len()).expect("few"),
             segments,

@@ -12,7 +12,7 @@ use super::{
     write::Table,
 };
 use crate::{
-    ground::{MessageId, RemoteId},
+    ground::{GatewayId, MessageId, RemoteId},
     store::{Begin, Closed, Next, Payload, SegmentState, Settle, Why},
 };
 
@@ -27,6 +27,7 @@ fn begin_one(work: &mut Work<'_>, begin: &Begin) -> Option<u32> {
     if !row.is_waiting() || row.version != leased {
         return None;
     }
+    let left = left_behind(row, begin);
     let (epoch, now) = (work.shared.epoch, work.now);
     work.change(begin.id, |row| {
         row.stage = Stage::Trying;
@@ -35,6 +36,7 @@ fn begin_one(work: &mut Work<'_>, begin: &Begin) -> Option<u32> {
         row.tried = Some(now);
         row.unsure = false;
         row.begun = Some((begin.parts.start, begin.parts.end));
+        row.spend = begin.spend;
         if begin.gateway.is_some() {
             row.gateway.clone_from(&begin.gateway);
         }
@@ -49,14 +51,27 @@ fn begin_one(work: &mut Work<'_>, begin: &Begin) -> Option<u32> {
     if let Some(frozen) = &begin.frozen {
         work.writes.push(Table::Frozen, &(begin.id, frozen));
     }
+    if let (Some(spend), Some(gateway)) = (begin.spend, &begin.gateway) {
+        work.spend(gateway, spend, 1);
+    }
     let segment = (begin.parts.len() == 1).then(|| begin.parts.start.saturating_add(1));
     work.event(begin.id, "begun", begin.gateway.as_ref(), segment, None);
     if let Some(link) = &begin.link {
         let number = link.number.as_deref().unwrap_or("");
         let line = (&link.phone, &link.gateway, number, &link.mailbox, begin.id, work.now, link.expires);
         work.writes.push(Table::Link, &line);
+        if let Some(other) = left {
+            work.writes.push(Table::LinkLeft, &(&link.phone, begin.id, other));
+        }
     }
     work.row(begin.id).map(|row| row.attempts)
+}
+
+/// The gateway that this message goes on from: the phone has had nothing of it from there.
+fn left_behind(row: &Row, begin: &Begin) -> Option<GatewayId> {
+    let untouched = |state| matches!(state, SegmentState::Waiting | SegmentState::Failed);
+    let other = row.gateway.clone().filter(|other| begin.gateway.as_ref() != Some(other));
+    other.filter(|_| row.segments.iter().all(|segment| untouched(segment.state)))
 }
 
 /// What must be known to settle this.
@@ -100,6 +115,7 @@ pub fn settle(work: &mut Work<'_>, settle: &Settle) -> bool {
     if late || settle.withdraw {
         withdraw(work, settle.id);
     }
+    give_back_the_day(work, settle, late);
     segments(work, settle);
     advance(work, settle);
 
@@ -137,6 +153,20 @@ pub fn withdraw(work: &mut Work<'_>, about: MessageId) {
     }
 }
 
+/// An attempt of which nothing went out takes nothing of its gateway's day.
+fn give_back_the_day(work: &mut Work<'_>, settle: &Settle, late: bool) {
+    let kept = |(_, state, _): &(u8, SegmentState, Option<RemoteId>)| {
+        matches!(state, SegmentState::Sent | SegmentState::Delivered | SegmentState::Unsure)
+    };
+    if settle.attempt == 0 || late || settle.segments.is_empty() || settle.segments.iter().any(kept) {
+        return;
+    }
+    let spent = work.row(settle.id).and_then(|row| Some((row.gateway.clone()?, row.spend?)));
+    if let Some((gateway, spend)) = spent {
+        work.spend(&gateway, spend, -1);
+    }
+}
+
 /// Writes the outcome of each segment; a segment that the network has taken never goes back.
 fn segments(work: &mut Work<'_>, settle: &Settle) {
     let rest = match (&settle.next, settle.event) {
@@ -158,6 +188,7 @@ fn segments(work: &mut Work<'_>, settle: &Settle) {
                 refs.push((*n, id));
             }
         }
+        row.spend = None;
         let tried = row.segments.iter_mut().filter(|segment| segment.state == SegmentState::Trying);
         tried.for_each(|segment| segment.state = rest);
     });

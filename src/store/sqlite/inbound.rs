@@ -164,6 +164,7 @@ fn remains(id: MessageId, now: Timestamp) -> Row {
         gateway: None,
         segments: Vec::new(),
         begun: None,
+        spend: None,
         fault: None,
         why: None,
         unsure: false,

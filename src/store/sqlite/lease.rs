@@ -44,6 +44,9 @@ const LANE: &str = "\
     SELECT * FROM (SELECT id, 1, priority, ord, $K FROM queue \
     WHERE lane = $N AND stage = 1 AND priority = 2 AND ord <= $1 AND expires > $1 ORDER BY ord LIMIT $2)";
 
+/// Lanes that one statement asks about: SQLite joins at most 500 questions, and each lane asks four.
+const TOGETHER: usize = 64;
+
 /// The statement for this many lanes.
 pub fn candidates_sql(lanes: usize) -> String {
     (0..lanes)
@@ -76,17 +79,18 @@ pub async fn lease(
         return Ok(Vec::new());
     }
     let out = shared.leases().0.len();
-    let mut query = sqlx::query(AssertSqlSafe(candidates_sql(keys.len())))
-        .bind(now.0)
-        .bind(i64::try_from(limit.saturating_add(out)).unwrap_or(i64::MAX));
-    for (key, _) in keys {
-        query = query.bind(lane_of(key));
-    }
+    let most = i64::try_from(limit.saturating_add(out)).unwrap_or(i64::MAX);
     let mut found = Vec::new();
-    for row in query.fetch_all(&mut *conn).await? {
-        let deferred = row.try_get::<i64, _>(1)? == 1;
-        let key = usize::try_from(row.try_get::<i64, _>(4)?).unwrap_or(usize::MAX);
-        found.push(Candidate { id: id(&row, 0)?, deferred, priority: row.try_get(2)?, ord: row.try_get(3)?, key });
+    for (chunk, some) in keys.chunks(TOGETHER).enumerate() {
+        let mut query = sqlx::query(AssertSqlSafe(candidates_sql(some.len()))).bind(now.0).bind(most);
+        for (key, _) in some {
+            query = query.bind(lane_of(key));
+        }
+        for row in query.fetch_all(&mut *conn).await? {
+            let deferred = row.try_get::<i64, _>(1)? == 1;
+            let key = chunk * TOGETHER + usize::try_from(row.try_get::<i64, _>(4)?).unwrap_or(usize::MAX / 2);
+            found.push(Candidate { id: id(&row, 0)?, deferred, priority: row.try_get(2)?, ord: row.try_get(3)?, key });
+        }
     }
     let chosen: Vec<_> = {
         let leases = shared.leases();
@@ -172,10 +176,13 @@ pub async fn next_due(
     let limit = i64::try_from(leased.len() + 1).unwrap_or(i64::MAX);
     let leased = serde_json::to_string(&leased).expect("invariant: ids are strings");
     let mut next: Option<Timestamp> = None;
-    for key in keys {
-        let query = sqlx::query(NEXT).bind(lane_of(key)).bind(limit).bind(&leased).bind(shared.clock.now().0);
-        let rows = query.fetch_all(&mut *conn).await?;
-        for row in rows {
+    for some in keys.chunks(TOGETHER) {
+        let query = sqlx::query(AssertSqlSafe(next_sql(some.len())));
+        let mut query = query.bind(limit).bind(&leased).bind(shared.clock.now().0);
+        for key in some {
+            query = query.bind(lane_of(key));
+        }
+        for row in query.fetch_all(&mut *conn).await? {
             let due = decode(&row, 1)?.next;
             next = Some(next.map_or(due, |next| next.min(due)));
         }
@@ -183,15 +190,20 @@ pub async fn next_due(
     Ok(next)
 }
 
-/// The head of each list of a lane that nobody has leased and whose time (`$4`) is not over; `$2` is one more than are
-/// leased.
-pub const NEXT: &str = "\
-    SELECT 0, q.row FROM queue q WHERE q.id IN (\
-    SELECT id FROM (SELECT id FROM (SELECT id FROM queue WHERE lane = $1 AND stage = 0 AND expires > $4 ORDER BY priority, ord LIMIT $2) \
-    WHERE id NOT IN (SELECT value FROM json_each($3)) LIMIT 1) UNION ALL \
-    SELECT id FROM (SELECT id FROM (SELECT id FROM queue WHERE lane = $1 AND stage = 1 AND priority = 0 AND expires > $4 ORDER BY ord LIMIT $2) \
-    WHERE id NOT IN (SELECT value FROM json_each($3)) LIMIT 1) UNION ALL \
-    SELECT id FROM (SELECT id FROM (SELECT id FROM queue WHERE lane = $1 AND stage = 1 AND priority = 1 AND expires > $4 ORDER BY ord LIMIT $2) \
-    WHERE id NOT IN (SELECT value FROM json_each($3)) LIMIT 1) UNION ALL \
-    SELECT id FROM (SELECT id FROM (SELECT id FROM queue WHERE lane = $1 AND stage = 1 AND priority = 2 AND expires > $4 ORDER BY ord LIMIT $2) \
-    WHERE id NOT IN (SELECT value FROM json_each($3)) LIMIT 1))";
+/// The head of each list of a lane that nobody has leased (`$2`) and whose time (`$3`) is not over; `$1` is one more
+/// than are leased, `$N` the lane.
+const HEADS: &str = "\
+    SELECT id FROM (SELECT id FROM (SELECT id FROM queue WHERE lane = $N AND stage = 0 AND expires > $3 ORDER BY priority, ord LIMIT $1) \
+    WHERE id NOT IN (SELECT value FROM json_each($2)) LIMIT 1) UNION ALL \
+    SELECT id FROM (SELECT id FROM (SELECT id FROM queue WHERE lane = $N AND stage = 1 AND priority = 0 AND expires > $3 ORDER BY ord LIMIT $1) \
+    WHERE id NOT IN (SELECT value FROM json_each($2)) LIMIT 1) UNION ALL \
+    SELECT id FROM (SELECT id FROM (SELECT id FROM queue WHERE lane = $N AND stage = 1 AND priority = 1 AND expires > $3 ORDER BY ord LIMIT $1) \
+    WHERE id NOT IN (SELECT value FROM json_each($2)) LIMIT 1) UNION ALL \
+    SELECT id FROM (SELECT id FROM (SELECT id FROM queue WHERE lane = $N AND stage = 1 AND priority = 2 AND expires > $3 ORDER BY ord LIMIT $1) \
+    WHERE id NOT IN (SELECT value FROM json_each($2)) LIMIT 1)";
+
+/// The statement for this many lanes.
+pub fn next_sql(lanes: usize) -> String {
+    let heads: Vec<String> = (0..lanes).map(|n| HEADS.replace("$N", &format!("${}", n + 4))).collect();
+    format!("SELECT 0, q.row FROM queue q WHERE q.id IN ({})", heads.join(" UNION ALL "))
+}

@@ -9,6 +9,7 @@ mod brake;
 mod checkpoint;
 mod fair;
 mod files;
+mod gateways;
 mod hand;
 mod inbound;
 mod lease;
@@ -26,9 +27,12 @@ mod work;
 mod write;
 mod writer;
 
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicI64, AtomicUsize, Ordering},
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicI64, AtomicUsize, Ordering},
+    },
 };
 
 use sqlx::{Row as _, Sqlite as Engine, SqliteConnection, SqlitePool, pool::PoolConnection};
@@ -61,6 +65,8 @@ pub struct Shared {
     events: AtomicI64,
     leases: Mutex<Leases>,
     fair: Mutex<Fair>,
+    /// Lanes of several gateways under which something may wait.
+    sets: Mutex<BTreeSet<String>>,
 }
 
 impl Shared {
@@ -71,6 +77,10 @@ impl Shared {
 
     pub fn leases(&self) -> MutexGuard<'_, Leases> {
         self.leases.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn sets(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.sets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub fn fair(&self) -> MutexGuard<'_, Fair> {
@@ -95,10 +105,12 @@ impl Sqlite {
         schema::migrate(&mut conn).await?;
         let epoch = next_epoch(&mut conn).await.map_err(|e| down(&e))?;
         let fair = Fair::read(&mut conn).await.map_err(|e| down(&e))?;
+        let sets = gateways::sets(&mut conn).await.map_err(|e| down(&e))?;
         let checkpoints = schema::writer(&path).await.map_err(|e| down(&e))?;
         let readers = schema::readers(&path).await.map_err(|e| down(&e))?;
 
         let shared = Arc::new(Shared::new(settings, clock, epoch, readers, fair));
+        shared.sets().extend(sets);
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(checkpoint::run(shared.clone(), checkpoints, stopped));
         let (outbox, inbox) = mpsc::channel(WAITING);
@@ -192,6 +204,7 @@ impl Shared {
             events: AtomicI64::new(epoch.wrapping_shl(44)),
             leases: Mutex::default(),
             fair: Mutex::new(fair),
+            sets: Mutex::default(),
         }
     }
 }
@@ -203,6 +216,8 @@ async fn next_epoch(conn: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
 
 pub use self::{files::free, schema::down};
 pub use brake::would_refuse;
+pub use gateways::{remembered, talks, waiting};
 pub use lease::next_due;
 pub use ops::{Answer as Answered, Op as Operation};
 pub use read::*;
+pub use row::key_of;

@@ -6,9 +6,9 @@ use tokio::sync::oneshot;
 
 use super::{attempt, hand, inbound, load::Need, put, receipt, work::Work, write::Table};
 use crate::{
-    ground::{MessageId, Timestamp},
+    ground::{GatewayId, MessageId, Timestamp},
     store::{
-        Begin, DeadLetter, Down, Hand, InboundStep, Item, MoSegment, New, Placed, Receipt, Refused, Settle, Taken,
+        Begin, DeadLetter, Down, Hand, InboundStep, Item, MoSegment, New, Note, Placed, Receipt, Refused, Settle, Taken,
     },
 };
 
@@ -36,6 +36,11 @@ pub enum Op {
         attempts: u32,
     },
     Bury(Box<DeadLetter>),
+    Pause {
+        gateway: GatewayId,
+        paused: bool,
+    },
+    Note(Vec<Note>),
     Take(Vec<MoSegment>),
     Resolve(Box<InboundStep>),
     Purge(Timestamp),
@@ -78,7 +83,7 @@ impl Op {
             Self::Receipt(_) => 5,
             Self::Hand { .. } | Self::Cancel { .. } => 6,
             Self::Warn { .. } => 7,
-            Self::Bury(_) => 8,
+            Self::Bury(_) | Self::Pause { .. } | Self::Note(_) => 8,
             Self::Sweep(_) => 9,
             Self::Purge(_) => 10,
             Self::SetBack { .. } => 11,
@@ -114,7 +119,12 @@ impl Op {
             Self::Hand { id, .. } => drop(need.rows.insert(*id)),
             Self::Take(segments) => inbound::need_take(segments, need),
             Self::Resolve(step) => inbound::need_resolve(step, need, careful),
-            Self::Bury(_) | Self::Purge(_) | Self::SetBack { .. } | Self::Probe => {}
+            Self::Bury(_)
+            | Self::Pause { .. }
+            | Self::Note(_)
+            | Self::Purge(_)
+            | Self::SetBack { .. }
+            | Self::Probe => {}
         }
     }
 
@@ -131,6 +141,21 @@ impl Op {
             Self::Hand { id, hand } => Answer::Yes(hand::hand(work, *id, *hand)),
             Self::Bury(letter) => {
                 work.bury(letter);
+                Answer::Done
+            }
+            Self::Pause { gateway, paused } => {
+                let now = work.now;
+                if *paused {
+                    work.writes.push(Table::GatewayPause, &(gateway, now));
+                } else {
+                    work.writes.push(Table::GatewayOn, &(gateway,));
+                }
+                Answer::Done
+            }
+            Self::Note(notes) => {
+                for note in notes {
+                    work.event(note.id, note.what, Some(&note.gateway), None, Some(&note.cause));
+                }
                 Answer::Done
             }
             Self::Take(segments) => Answer::Taken(inbound::take(work, segments)),

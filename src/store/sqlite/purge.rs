@@ -5,12 +5,17 @@
 use sqlx::{Row as _, SqliteConnection};
 
 use super::{load::decode, receipt::norm, row::Tally, work::Work};
-use crate::ground::{RemoteId, Timestamp};
+use crate::{
+    ground::{RemoteId, Timestamp},
+    store::Day,
+};
 
 /// Items of each kind in one batch.
 const BATCH: i64 = 500;
 /// Rows of a walked table in one batch.
 const PAGE: i64 = 2_000;
+/// What a gateway sent on each day is of interest for so long.
+const DAYS_KEPT: std::time::Duration = std::time::Duration::from_secs(40 * 86_400);
 
 /// How far the walks have come.
 #[derive(Default)]
@@ -41,6 +46,8 @@ pub async fn run(
     // Whether a phone was asked is of interest for an hour.
     let old = "DELETE FROM conflict WHERE id IN (SELECT id FROM conflict WHERE open = 0 AND asked < $1 AND until < $1 LIMIT $2)";
     gone += delete(conn, old, now - std::time::Duration::from_secs(86_400)).await?;
+    let (day, _) = Day::of(now - DAYS_KEPT, &jiff::tz::TimeZone::UTC);
+    sqlx::query("DELETE FROM gateway_day WHERE day < $1").bind(day.0).execute(&mut *conn).await?;
     gone += walk(conn, &mut cursors.link, LINK, now).await?;
     gone += walk(conn, &mut cursors.fingerprint, FINGERPRINT, now).await?;
     gone += walk(conn, &mut cursors.seen, SEEN, now).await?;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     address::Destination,
     ground::{AccountName, Fault, GatewayId, MessageId, Timestamp},
-    store::{About, Closed, Item, Key, New, Payload, Priority, SegmentRow, SegmentState, State, Why},
+    store::{About, Closed, Item, Key, New, Payload, Priority, SegmentRow, SegmentState, Spend, State, Why},
 };
 
 /// Where an item stands, finer than [`State`].
@@ -77,6 +77,9 @@ pub struct Row {
     pub segments: Vec<SegmentRow>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub begun: Option<(u8, u8)>,
+    /// What the attempt under way takes of its gateway's day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spend: Option<Spend>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<Fault>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -100,12 +103,32 @@ fn is_false(b: &bool) -> bool {
     !b
 }
 
-/// The `lane` of a key. Keys of gateways cannot meet the others: they begin with `g:`.
+/// The `lane` of a key. Keys with names in them cannot meet the others: they begin with a letter and a colon.
 pub fn lane_of(key: &Key) -> String {
     match key {
         Key::Any => "*".to_owned(),
         Key::Mailbox => "@".to_owned(),
         Key::Gateway(id) => format!("g:{id}"),
+        Key::Group(id) => format!("t:{id}"),
+        Key::Several(ids) => {
+            let names: Vec<&str> = ids.iter().map(GatewayId::as_str).collect();
+            format!("{SEVERAL}{}", names.join(","))
+        }
+    }
+}
+
+/// How lanes of [`Key::Several`] begin.
+pub const SEVERAL: &str = "s:";
+
+/// The key of a lane.
+pub fn key_of(lane: &str) -> Option<Key> {
+    match lane.split_once(':') {
+        None if lane == "*" => Some(Key::Any),
+        None if lane == "@" => Some(Key::Mailbox),
+        Some(("g", id)) => id.parse().ok().map(Key::Gateway),
+        Some(("t", id)) => id.parse().ok().map(Key::Group),
+        Some(("s", ids)) => ids.split(',').map(|id| id.parse().ok()).collect::<Option<_>>().map(Key::Several),
+        _ => None,
     }
 }
 
@@ -153,6 +176,7 @@ impl Row {
             gateway: None,
             segments: Vec::new(),
             begun: None,
+            spend: None,
             fault: None,
             why: None,
             unsure: false,
@@ -262,10 +286,7 @@ impl Row {
     pub fn item(&self, payload: Payload, frozen: Option<String>) -> Item {
         Item {
             id: self.id,
-            key: match self.key.as_str() {
-                "@" => Key::Mailbox,
-                key => key.strip_prefix("g:").and_then(|id| id.parse().ok()).map_or(Key::Any, Key::Gateway),
-            },
+            key: key_of(&self.key).unwrap_or(Key::Any),
             priority: self.priority,
             state: self.state(),
             attempts: self.attempts,

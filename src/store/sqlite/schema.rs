@@ -54,6 +54,7 @@ fn migrator() -> Migrator {
     };
     Migrator::with_migrations(vec![
         step(1, "first layout", include_str!("migrations/0001.sql")),
+        step(2, "gateways", include_str!("migrations/0002.sql")),
         step(5, "brakes", include_str!("migrations/0005.sql")),
     ])
 }

@@ -41,10 +41,13 @@ async fn lanes_and_sweepers_go_by_index() {
     let lease = plan(&store, candidates_sql(2)).await;
     assert_eq!(lease.matches("SEARCH queue USING INDEX queue_lane (lane=? AND stage=?").count(), 8, "{lease}");
     assert!(!lease.contains("SCAN queue") && !lease.contains("TEMP B-TREE"), "{lease}");
-    let next = plan(&store, super::lease::NEXT.to_owned()).await;
+    let next = plan(&store, super::lease::next_sql(2)).await;
     assert!(!next.contains("SCAN queue") && !next.contains("SCAN q"), "{next}");
     let trying = plan(&store, "SELECT id FROM queue WHERE lane > '!' AND lane < '!1' LIMIT 1".to_owned()).await;
     assert!(trying.contains("queue_lane (lane>? AND lane<?)"), "{trying}");
+    let talks = plan(&store, super::gateways::TALKS.to_owned()).await;
+    assert!(talks.contains("SEARCH l USING PRIMARY KEY (phone=? AND message=?)"), "{talks}");
+    assert!(!talks.contains("SCAN l"), "{talks}");
     for sql in [super::read::OVERDUE, super::read::LATE] {
         let plan = plan(&store, format!("SELECT q.id FROM queue q WHERE {sql}")).await;
         assert!(plan.contains("queue_wake (wake<?)") && !plan.contains("TEMP B-TREE"), "{plan}");
@@ -96,7 +99,12 @@ async fn connections_are_durable_and_tell_a_full_disk() {
 fn epochs_sort_as_numbers() {
     assert!(trying_lane(9) < trying_lane(10) && trying_lane(10) < trying_lane(i64::MAX));
     assert!(trying_lane(i64::MAX).as_str() < super::row::ANSWERED);
-    for key in [Key::Any, Key::Mailbox, Key::Gateway("main".parse().expect("an id"))] {
-        assert!(super::row::lane_of(&key) > trying_lane(i64::MAX));
+    let id = |name: &str| name.parse().expect("an id");
+    let several = Key::Several(vec![id("a"), id("b-2")]);
+    for key in [Key::Any, Key::Mailbox, Key::Gateway(id("main")), Key::Group(id("main")), several] {
+        let lane = super::row::lane_of(&key);
+        assert!(lane > trying_lane(i64::MAX));
+        assert_eq!(super::row::key_of(&lane), Some(key));
     }
+    assert_eq!(super::row::key_of("?"), None);
 }

@@ -9,12 +9,12 @@ use std::collections::{HashMap, HashSet};
 use super::{
     Shared, brake,
     fair::Flow,
-    row::{Kind, Row, Stage, Tally},
+    row::{Kind, Row, SEVERAL, Stage, Tally},
     write::{Table, Writes},
 };
 use crate::{
     ground::{GatewayId, MessageId, Timestamp},
-    store::{DeadLetter, Payload, Receipt},
+    store::{Day, DeadLetter, Payload, Receipt, Spend},
 };
 
 /// Where a row was found.
@@ -65,6 +65,8 @@ pub struct Work<'a> {
     pub wakes: bool,
     pub writes: Writes,
     tallies: HashMap<&'static str, i64>,
+    /// Segments that gateways took of their days, or gave back.
+    days: HashMap<(GatewayId, Day), i64>,
     touched_pools: HashSet<(String, u32)>,
 }
 
@@ -92,6 +94,7 @@ impl<'a> Work<'a> {
             wakes: false,
             writes: Writes::new(),
             tallies: HashMap::new(),
+            days: HashMap::new(),
             touched_pools: HashSet::new(),
         }
     }
@@ -135,6 +138,11 @@ impl<'a> Work<'a> {
         *self.tallies.entry(tally.name()).or_default() += by;
     }
 
+    /// What a gateway takes of its day, or gives back.
+    pub fn spend(&mut self, gateway: &GatewayId, spend: Spend, sign: i64) {
+        *self.days.entry((gateway.clone(), spend.day)).or_default() += sign * i64::from(spend.segments);
+    }
+
     pub fn used(&self, pool: &str, month: u32) -> u64 {
         self.used.get(&(pool.to_owned(), month)).copied().unwrap_or(0)
     }
@@ -170,6 +178,11 @@ impl<'a> Work<'a> {
         brake::save(&mut self);
         for (flow, finish) in std::mem::take(&mut self.fair) {
             self.writes.push(Table::Fair, &(flow.lane, flow.priority, flow.flow, finish));
+        }
+        for ((gateway, day), by) in std::mem::take(&mut self.days) {
+            if by != 0 {
+                self.writes.push(Table::GatewayDay, &(gateway, day, by));
+            }
         }
         for (name, by) in std::mem::take(&mut self.tallies) {
             if by != 0 {
@@ -208,6 +221,9 @@ impl<'a> Work<'a> {
     pub fn queue_line(&mut self, table: Table, row: &Row) {
         let at = self.writes.json(row);
         let (lane, stage) = (row.lane(), row.stage as u8);
+        if let Some(lane) = lane.as_ref().filter(|lane| lane.starts_with(SEVERAL)) {
+            self.shared.sets().insert(lane.clone());
+        }
         let (priority, ord, wake) = (row.priority as u8, row.ord(), row.wake());
         let line = (row.id, lane, stage, priority, ord, wake, row.expires, row.warning(), row.about, at.from, at.len);
         self.writes.push(table, &line);

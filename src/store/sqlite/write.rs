@@ -62,8 +62,15 @@ tables! {
     ParkedGone => "DELETE FROM parked WHERE (norm, gateway, state) IN \
         (SELECT value->>0, value->>1, value->>2 FROM json_each($J))",
     ParkedOld => "DELETE FROM parked WHERE at < (SELECT max(value->>0) FROM json_each($J))",
+    GatewayDay => "INSERT INTO gateway_day (gateway, day, segments) SELECT value->>0, value->>1, value->>2 \
+        FROM json_each($J) WHERE true \
+        ON CONFLICT (gateway, day) DO UPDATE SET segments = segments + excluded.segments",
+    GatewayPause => "INSERT OR IGNORE INTO gateway_pause (gateway, since) SELECT value->>0, value->>1 FROM json_each($J)",
+    GatewayOn => "DELETE FROM gateway_pause WHERE gateway IN (SELECT value->>0 FROM json_each($J))",
     Link => "INSERT OR REPLACE INTO link (phone, gateway, number, mailbox, message, renewed, expires) \
         SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6 FROM json_each($J)",
+    LinkLeft => "DELETE FROM link WHERE (phone, message, gateway) IN (SELECT value->>0, value->>1, value->>2 \
+        FROM json_each($J))",
     LinkGone => "DELETE FROM link WHERE (phone, message) IN (SELECT value->>0, value->>1 FROM json_each($J))",
     Mo => "INSERT INTO mo (id, state, row) SELECT value->>0, 0, substr($1, value->>1, value->>2) FROM json_each($J)",
     MoParked => "UPDATE mo SET state = 1 WHERE id IN (SELECT value->>0 FROM json_each($J))",
