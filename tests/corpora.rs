@@ -36,8 +36,10 @@ checks! {
     segments = "../fuzz/checks/segments.rs",
     session = "../fuzz/checks/session.rs",
     seven_bit = "../fuzz/checks/seven_bit.rs",
+    tags = "../fuzz/checks/tags.rs",
     template = "../fuzz/checks/template.rs",
     tpdu = "../fuzz/checks/tpdu.rs",
+    trace = "../fuzz/checks/trace.rs",
     udh = "../fuzz/checks/udh.rs",
     uri = "../fuzz/checks/uri.rs",
 }

@@ -18,6 +18,7 @@ mod e2e;
 mod faults;
 mod gateway;
 mod handset;
+mod hostile;
 mod journeys;
 mod layers;
 mod mail;
@@ -47,6 +48,7 @@ fn main() -> std::process::ExitCode {
         faults::trials(),
         gateway::trials(),
         handset::trials(),
+        hostile::trials(),
         journeys::trials(),
         layers::trials(),
         mail::trials(),

@@ -1,15 +1,17 @@
 //! Passwords of declared accounts: a plain secret, or an Argon2id hash in PHC form.
 //!
-//! Hashing is bounded to half of the cores at once, off the async threads; a caller waits a moment for its turn and is
-//! then told to come again.
+//! One password is hashed at a time, off the async threads, in memory that is kept for the next one: a hash takes 19 MiB
+//! and more by design, and many at once, or on many threads, would take that many times. A caller waits a moment for its turn
+//! and is then told to come again; what was right lately is not hashed again (`verified.rs`).
 
-use std::{sync::LazyLock, time::Duration};
-
-use argon2::{
-    Argon2,
-    password_hash::{PasswordVerifier, phc::PasswordHash},
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
 };
-use tokio::sync::Semaphore;
+
+use argon2::{Algorithm, Argon2, Block, Params, Version, password_hash::phc::PasswordHash};
+use subtle::ConstantTimeEq;
+use tokio::sync::Mutex;
 
 use crate::ground::Secret;
 
@@ -39,10 +41,8 @@ pub struct Busy;
 /// How long a caller waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-static TURNS: LazyLock<Semaphore> = LazyLock::new(|| {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    Semaphore::new((cores / 2).max(1))
-});
+/// Whoever holds it has the turn.
+static MEMORY: LazyLock<Arc<Mutex<Vec<Block>>>> = LazyLock::new(Arc::default);
 
 impl Password {
     /// A secret as the configuration gives it: a PHC string (`$argon2id$…`) or the plain password.
@@ -93,24 +93,30 @@ impl Password {
             Kept::Plain(secret) => secret.matches(given),
             Kept::Argon2(hash) => {
                 let (hash, given) = (hash.clone(), Secret::new(given.to_vec()));
-                let turn = tokio::time::timeout(PATIENCE, TURNS.acquire()).await;
-                let Ok(Ok(turn)) = turn else { return Err(Busy) };
+                let turn = tokio::time::timeout(PATIENCE, MEMORY.clone().lock_owned()).await;
+                let Ok(mut memory) = turn else { return Err(Busy) };
                 // The turn is over when the work is, also if the caller has gone by then.
-                tokio::task::spawn_blocking(move || {
-                    let fits = argon2_fits(&hash, &given);
-                    drop(turn);
-                    fits
-                })
-                .await
-                .unwrap_or(false)
+                tokio::task::spawn_blocking(move || argon2_fits(&hash, &given, &mut memory)).await.unwrap_or(false)
             }
         };
         Ok(right && !self.never)
     }
 }
 
-fn argon2_fits(hash: &Secret<String>, given: &Secret<Vec<u8>>) -> bool {
-    PasswordHash::new(hash.expose()).is_ok_and(|hash| Argon2::default().verify_password(given.expose(), &hash).is_ok())
+fn argon2_fits(hash: &Secret<String>, given: &Secret<Vec<u8>>, memory: &mut Vec<Block>) -> bool {
+    let mut fits = || {
+        let hash = PasswordHash::new(hash.expose()).ok()?;
+        let algorithm = Algorithm::try_from(hash.algorithm.as_str()).ok()?;
+        let version = hash.version.map_or(Ok(Version::default()), Version::try_from).ok()?;
+        let params = Params::try_from(&hash).ok()?;
+        let (salt, wanted) = (hash.salt?, hash.hash?);
+        memory.resize(memory.len().max(params.block_count()), Block::default());
+        let mut got = vec![0; wanted.as_bytes().len()];
+        let argon2 = Argon2::new(algorithm, version, params);
+        argon2.hash_password_into_with_memory(given.expose(), salt.as_ref(), &mut got, memory.as_mut_slice()).ok()?;
+        Some(bool::from(got.ct_eq(wanted.as_bytes())))
+    };
+    fits().unwrap_or(false)
 }
 
 #[cfg(test)]

@@ -264,7 +264,7 @@ pub fn mail_door_of(
 
 /// The connections that all mail doors share.
 pub fn places(config: &Config) -> mail_door::Limits {
-    mail_door::Limits::new(config.limits.connections, config.limits.per_peer)
+    mail_door::Limits::new(config.limits.connections, config.limits.per_peer, config.limits.size)
 }
 
 /// Reads a listener's certificate; an error says where in the file it is named.

@@ -14,12 +14,24 @@ pub(super) struct Chunks {
     limit: u64,
     after_cr: bool,
     bad: bool,
+    no_room: bool,
 }
 
 impl Chunks {
     /// For a mail of at most `limit` octets.
     pub(super) fn new(limit: u64) -> Self {
-        Self { data: Vec::new(), size: 0, limit, after_cr: false, bad: false }
+        Self { data: Vec::new(), size: 0, limit, after_cr: false, bad: false, no_room: false }
+    }
+
+    /// Octets that are kept so far.
+    pub(super) fn held(&self) -> usize {
+        self.data.len()
+    }
+
+    /// Nothing more of this mail is kept.
+    pub(super) fn put_off(&mut self) {
+        self.no_room = true;
+        self.data = Vec::new();
     }
 
     /// Takes the next octets. A mail that is refused already is not kept.
@@ -37,7 +49,13 @@ impl Chunks {
 
     /// Why the mail is refused, as far as it is known.
     pub(super) fn error(&self) -> Option<DataError> {
-        if self.bad { Some(DataError::Bytes) } else { (self.size > self.limit).then_some(DataError::TooBig) }
+        if self.bad {
+            Some(DataError::Bytes)
+        } else if self.size > self.limit {
+            Some(DataError::TooBig)
+        } else {
+            self.no_room.then_some(DataError::NoRoom)
+        }
     }
 
     /// The whole mail. A last line without its end gets one, as after DATA.

@@ -14,6 +14,8 @@ pub enum DataError {
     Bytes,
     /// Larger than the limit.
     TooBig,
+    /// There is no room for it now.
+    NoRoom,
 }
 
 /// What stood before the next byte.
@@ -34,6 +36,7 @@ pub struct Receiver {
     limit: u64,
     seen: Seen,
     bad: bool,
+    no_room: bool,
 }
 
 impl Receiver {
@@ -47,7 +50,19 @@ impl Receiver {
             limit,
             seen: Seen::LineStart,
             bad: false,
+            no_room: false,
         }
+    }
+
+    /// Octets that are kept so far.
+    pub fn held(&self) -> usize {
+        self.data.len()
+    }
+
+    /// Nothing more of this mail is kept: it is read to its end and put off.
+    pub fn put_off(&mut self) {
+        self.no_room = true;
+        self.data = Vec::new();
     }
 
     /// Takes from `input` up to the end of the mail. `None`: all of `input` was taken and the mail goes on.
@@ -107,7 +122,7 @@ impl Receiver {
 
     fn store(&mut self, part: &[u8]) {
         self.size = self.size.saturating_add(part.len() as u64);
-        if self.bad || self.size > self.limit {
+        if self.bad || self.no_room || self.size > self.limit {
             self.data = Vec::new();
         } else {
             self.data.extend_from_slice(part);
@@ -120,6 +135,8 @@ impl Receiver {
             Err(DataError::Bytes)
         } else if self.size > self.limit {
             Err(DataError::TooBig)
+        } else if self.no_room {
+            Err(DataError::NoRoom)
         } else {
             Ok(data)
         }

@@ -136,6 +136,24 @@ impl Session {
         }
     }
 
+    /// Octets of the mail on its way that are kept so far.
+    pub fn held(&self) -> usize {
+        match (&self.phase, &self.chunks) {
+            (Phase::Data(receiver), _) => receiver.held(),
+            (_, Some(chunks)) => chunks.held(),
+            _ => 0,
+        }
+    }
+
+    /// There is no room for the mail on its way: at its end the client is told to come again.
+    pub fn put_off(&mut self) {
+        match (&mut self.phase, &mut self.chunks) {
+            (Phase::Data(receiver), _) => receiver.put_off(),
+            (_, Some(chunks)) => chunks.put_off(),
+            _ => {}
+        }
+    }
+
     /// The replies that wait to be written, in wire form.
     pub fn replies(&self) -> &[u8] {
         &self.replies
@@ -404,7 +422,7 @@ impl Session {
         for _ in 0..more {
             self.say(&refusal);
         }
-        self.refuse(&refusal);
+        self.refuse_unless_late(&refusal);
         None
     }
 
@@ -414,7 +432,15 @@ impl Session {
             DataError::Bytes => {
                 Reply::new(550, Enhanced::new(5, 5, 2), "A bare CR, a bare LF or a NUL in the mail; lines end in CR LF")
             }
+            DataError::NoRoom => {
+                Reply::new(452, Enhanced::new(4, 3, 1), "Too many large mails at once; try again soon")
+            }
         }
+    }
+
+    /// What is only put off is no error of the client.
+    fn refuse_unless_late(&mut self, refusal: &Reply) {
+        if refusal.code() < 500 { self.say(refusal) } else { self.refuse(refusal) }
     }
 
     fn bad_line(&mut self, error: LineError) {

@@ -21,7 +21,7 @@ use self::{
     dice::{Dice, rounds, seed},
     load::Load,
     power::{Disk, Loss, Syncs},
-    verdict::{Counts, count},
+    verdict::{Counts, count, texts_arrive},
 };
 use crate::support::{
     martlet::Martlet,
@@ -121,7 +121,7 @@ impl World {
         !self.martlet.has_ended()
     }
 
-    /// The load ends, all that is accepted goes its way.
+    /// The load ends, all that is accepted goes its way, and the daemon stops.
     fn finish(&mut self, wait: bool) -> Counts {
         self.load.end();
         for thread in std::mem::take(&mut self.threads) {
@@ -129,8 +129,12 @@ impl World {
         }
         let odd = self.load.odd.lock().expect("odd");
         assert!(odd.is_empty(), "seed {}: {odd:?}", self.seed);
+        if wait {
+            texts_arrive(&self.load, &self.sink);
+        }
         self.martlet.idle();
-        count(&self.load, &self.provider, &self.sink, &self.martlet, self.choice, wait)
+        self.martlet.stop();
+        count(&self.load, &self.provider, &self.sink, &self.martlet, self.choice)
     }
 
     fn discreet(&self) {
@@ -180,9 +184,8 @@ fn without_power(choice: Choice) {
     world.progress(PER_ROUND);
     let counts = world.finish(true);
     world.say(&format!("without power ({checkpoints} in the middle of a checkpoint)"), rounds, &counts);
-    counts.must_be_right(&format!("seed {}", world.seed));
-    world.martlet.stop();
     disk.has_seen_everything();
+    counts.must_be_right(&format!("seed {}", world.seed));
 }
 
 /// One round: the power goes at some operation on a file, some time after enough was accepted, or while the daemon

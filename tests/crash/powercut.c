@@ -470,7 +470,8 @@ int renameat2(int from_dir, const char *from, int to_dir, const char *to, unsign
         struct object *moved = old ? name_of(old)->live : 0;
         if (old) name_of(old)->live = 0;
         if (new) name_of(new)->live = moved;
-        if (new && !moved) unseen("a file from elsewhere");
+        struct stat found;
+        if (new && !moved && !lstat(to_whole, &found) && S_ISREG(found.st_mode)) unseen("a file from elsewhere");
         save();
     }
     pthread_mutex_unlock(&lock);

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
+use sqlx::{Connection, Row, SqliteConnection};
 
 use super::{
     Choice,
@@ -12,6 +13,7 @@ use crate::support::{
     letter::{every_reading, header, text},
     martlet::Martlet,
     process::{DEADLINE, within},
+    run_async,
     sink::{MailSink, Provider, Request, Seen, Taken},
 };
 
@@ -111,41 +113,32 @@ impl std::fmt::Display for Counts {
     }
 }
 
-/// Counts when everything has come, or when `patience` for what is missing is over.
-pub fn count(
-    load: &Load,
-    provider: &Provider,
-    sink: &MailSink,
-    martlet: &Martlet,
-    choice: Choice,
-    wait: bool,
-) -> Counts {
+/// Waits until every phone's text is in a mailbox, or until it takes too long.
+pub fn texts_arrive(load: &Load, sink: &MailSink) {
+    let texts = load.texts.lock().expect("texts").clone();
+    let (nothing, mut ends) = (Seen::new(), Ends::default());
+    within(DEADLINE, || {
+        ends.look(&nothing, &sink.seen);
+        texts.iter().all(|token| ends.arrived.contains_key(token)).then_some(())
+    });
+}
+
+/// Counts when everything has come to its end and the daemon too: the commands read the store by themselves.
+pub fn count(load: &Load, provider: &Provider, sink: &MailSink, martlet: &Martlet, choice: Choice) -> Counts {
     let mails = load.mails.lock().expect("mails").clone();
     let texts = load.texts.lock().expect("texts").clone();
-    let rows: BTreeMap<String, Value> = martlet
-        .json(&["queue", "list", "--limit", "1000000"])
-        .as_array()
-        .expect("a list")
-        .iter()
-        .map(|row| (row["id"].as_str().unwrap_or_default().to_owned(), row.clone()))
-        .collect();
-    let held = |id: &String| rows.get(id).is_some_and(|row| row["state"] == "held");
+    let rows = run_async(rows(martlet));
+    let held = |id: &String| rows.get(id).is_some_and(|row| row["stage"] == "held");
     let mut ends = Ends::default();
-    let lost = |ends: &mut Ends| {
-        ends.look(&provider.seen, &sink.seen);
-        let told = |token: &String, id| match choice {
-            Choice::Report => ends.reported.contains(token),
-            Choice::Hold => held(id),
-            Choice::Retry => false,
-        };
-        let unsent = mails.iter().filter(|(token, id)| !ends.sent.contains_key(*token) && !told(token, id));
-        let unread = texts.iter().filter(|token| !ends.arrived.contains_key(*token));
-        unsent.map(|(token, _)| token).chain(unread).cloned().collect::<Vec<_>>()
+    ends.look(&provider.seen, &sink.seen);
+    let told = |token: &String, id| match choice {
+        Choice::Report => ends.reported.contains(token),
+        Choice::Hold => held(id),
+        Choice::Retry => false,
     };
-    if wait {
-        within(DEADLINE, || lost(&mut ends).is_empty().then_some(()));
-    }
-    let lost = lost(&mut ends);
+    let unsent = mails.iter().filter(|(token, id)| !ends.sent.contains_key(*token) && !told(token, id));
+    let unread = texts.iter().filter(|token| !ends.arrived.contains_key(*token));
+    let lost = unsent.map(|(token, _)| token).chain(unread).cloned().collect();
     let mut counts = Counts { mails: mails.len(), texts: texts.len(), lost, ..Counts::default() };
     for (token, times) in ends.sent.iter().filter(|(_, times)| **times > 1) {
         counts.doubled += 1;
@@ -160,7 +153,7 @@ pub fn count(
     counts.lost.extend(forgotten.map(|(token, id)| format!("{token}, for the store does not know {id}")));
     let unsure = |row: &&Value| match choice {
         Choice::Report => row["result"] == "failed",
-        Choice::Hold => row["state"] == "held",
+        Choice::Hold => row["stage"] == "held",
         Choice::Retry => row["attempts"].as_u64() > Some(1),
     };
     counts.unsure = mails.values().filter_map(|id| rows.get(id)).filter(unsure).count();
@@ -171,6 +164,19 @@ pub fn count(
     }
     counts.wrong = ends.wrong;
     counts
+}
+
+/// Every row of the store, by id: more than `martlet queue list` shows at once.
+async fn rows(martlet: &Martlet) -> BTreeMap<String, Value> {
+    let path = martlet.config.with_file_name("data").join("martlet.db");
+    let mut store = SqliteConnection::connect(&format!("sqlite:{}", path.display())).await.expect("the store");
+    let sql = "SELECT CAST(row AS TEXT) FROM queue UNION ALL SELECT CAST(row AS TEXT) FROM closed";
+    let rows = sqlx::query(sql).fetch_all(&mut store).await.expect("its rows");
+    store.close().await.expect("closed");
+    rows.iter()
+        .map(|row| serde_json::from_str::<Value>(row.get(0)).expect("a row is JSON"))
+        .map(|row| (row["id"].as_str().unwrap_or_default().to_owned(), row))
+        .collect()
 }
 
 /// Does the history say that all attempts but the last were under way when the daemon ended?

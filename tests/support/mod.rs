@@ -12,6 +12,7 @@ pub mod http;
 pub mod jail;
 pub mod letter;
 pub mod martlet;
+pub mod memory;
 pub mod opensmtpd;
 pub mod postfix;
 pub mod preload;

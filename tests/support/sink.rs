@@ -28,7 +28,7 @@ impl<T> Clone for Seen<T> {
 }
 
 impl<T: Clone> Seen<T> {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self(Arc::new((Mutex::new(Vec::new()), Condvar::new())))
     }
 

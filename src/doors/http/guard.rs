@@ -10,22 +10,66 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
+use tokio::sync::Semaphore;
+
 use super::{Shared, classic::refusal};
+
+/// KiB of bodies that are in memory at once, over all requests. Small ones do not count.
+const BODIES: u32 = 8 * 1024;
+const SMALL: usize = 16 * 1024;
+
+/// What the guard goes by, and the room that all requests share.
+#[derive(Clone)]
+pub struct Guard {
+    shared: Arc<Shared>,
+    bodies: Arc<Semaphore>,
+}
+
+impl Guard {
+    pub fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, bodies: Arc::new(Semaphore::new(BODIES as usize)) }
+    }
+}
 
 /// Refuses foreign pages (`Sec-Fetch-Site`, `Origin`) and, on a loopback bind, foreign `Host` names: a page that a
 /// person opens must not be able to send texts through the daemon on the same machine (DNS rebinding).
-pub async fn guard(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+pub async fn guard(State(Guard { shared, bodies }): State<Guard>, request: Request, next: Next) -> Response {
     if let Some(why) = foreign(request.headers(), &shared) {
         return refusal(StatusCode::FORBIDDEN, "5.7.1", why);
     }
+    let too_large = || refusal(StatusCode::PAYLOAD_TOO_LARGE, "5.3.4", "the request is too large");
+    let size = announced(request.headers()).unwrap_or(shared.settings.max_body);
+    if size > shared.settings.max_body {
+        return too_large();
+    }
     let (parts, body) = request.into_parts();
-    let read = axum::body::to_bytes(body, shared.settings.max_body);
-    let body = match tokio::time::timeout(shared.settings.timeout, read).await {
-        Ok(Ok(body)) => body,
-        Ok(Err(_)) => return refusal(StatusCode::PAYLOAD_TOO_LARGE, "5.3.4", "the request is too large"),
+    let read = async {
+        let room = room_for(size, &bodies).await;
+        (axum::body::to_bytes(body, shared.settings.max_body).await, room)
+    };
+    let (body, _room) = match tokio::time::timeout(shared.settings.timeout, read).await {
+        Ok((Ok(body), room)) => (body, room),
+        Ok((Err(_), _)) => return too_large(),
         Err(_) => return refusal(StatusCode::REQUEST_TIMEOUT, "4.4.2", "the request took too long"),
     };
     next.run(Request::from_parts(parts, Body::from(body))).await.into_response()
+}
+
+/// How large the body will be, where there is one and its length is given.
+fn announced(headers: &HeaderMap) -> Option<usize> {
+    if headers.contains_key(header::TRANSFER_ENCODING) {
+        return None;
+    }
+    headers.get(header::CONTENT_LENGTH).map_or(Some(0), |value| value.to_str().ok()?.parse().ok())
+}
+
+/// Waits until a body of this size has room, for as long as somebody holds it.
+async fn room_for(size: usize, bodies: &Arc<Semaphore>) -> Option<tokio::sync::OwnedSemaphorePermit> {
+    if size <= SMALL {
+        return None;
+    }
+    let kibibytes = u32::try_from(size.div_ceil(1024)).unwrap_or(u32::MAX).min(BODIES);
+    bodies.clone().acquire_many_owned(kibibytes).await.ok()
 }
 
 fn foreign(headers: &HeaderMap, shared: &Shared) -> Option<&'static str> {

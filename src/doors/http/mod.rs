@@ -125,7 +125,7 @@ fn router(shared: Arc<Shared>, pages: Option<Router>) -> Router {
         .route("/sms/deliver.html", get(classic::deliver).post(classic::deliver))
         .with_state(shared.clone())
         .merge(pages.unwrap_or_default())
-        .layer(axum::middleware::from_fn_with_state(shared.clone(), guard::guard));
+        .layer(axum::middleware::from_fn_with_state(guard::Guard::new(shared.clone()), guard::guard));
     Router::new()
         .route("/healthz", get(monitor::health))
         .route("/readyz", get(monitor::ready))

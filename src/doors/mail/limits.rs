@@ -1,4 +1,5 @@
-//! Counts of connections: all of a door, or of all doors that share them, and those of each peer.
+//! Counts of connections, and of the octets of mails that they are in the middle of: all of a door, or of all doors that
+//! share them, and those of each peer.
 
 use std::{
     collections::HashMap,
@@ -8,48 +9,65 @@ use std::{
 
 use super::End;
 
+/// What every connection may keep of a mail without asking for room.
+const FREE: usize = 16 * 1024;
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Count {
+    connections: usize,
+    octets: usize,
+}
+
 #[derive(Debug, Default)]
 struct Counts {
-    all: usize,
-    peers: HashMap<IpAddr, usize>,
+    all: Count,
+    peers: HashMap<IpAddr, Count>,
 }
 
 /// Shared by all connections of a door, or of several.
 #[derive(Debug, Clone)]
 pub struct Limits {
     counts: Arc<Mutex<Counts>>,
-    all: usize,
-    per_peer: usize,
+    all: Count,
+    per_peer: Count,
 }
 
 /// One connection's place; dropping it frees the place.
 pub(super) struct Place {
     limits: Limits,
     peer: Option<IpAddr>,
+    octets: usize,
 }
 
 impl Limits {
-    /// At most `all` connections at once, and `per_peer` from one address.
-    pub fn new(all: usize, per_peer: usize) -> Self {
-        Self { counts: Arc::default(), all, per_peer }
+    /// At most `all` connections at once, and `per_peer` from one address. Of mails up to `size` that are on their way two
+    /// fit at once, and one from one address; small ones always do.
+    pub fn new(all: usize, per_peer: usize, size: u64) -> Self {
+        let size = usize::try_from(size).unwrap_or(usize::MAX);
+        let count = |connections, octets| Count { connections, octets };
+        Self {
+            counts: Arc::default(),
+            all: count(all, size.saturating_mul(2)),
+            per_peer: count(per_peer, size.saturating_add(size / 4)),
+        }
     }
 
     /// A place for a connection, or which limit forbids it. `None` is a peer on a Unix socket.
     pub(super) fn take(&self, peer: Option<IpAddr>) -> Result<Place, End> {
         let peer = peer.map(network);
         let mut counts = self.lock();
-        if counts.all >= self.all {
+        if counts.all.connections >= self.all.connections {
             return Err(End::TooMany);
         }
         if let Some(peer) = peer {
             let count = counts.peers.entry(peer).or_default();
-            if *count >= self.per_peer {
+            if count.connections >= self.per_peer.connections {
                 return Err(End::TooManyFromPeer);
             }
-            *count += 1;
+            count.connections += 1;
         }
-        counts.all += 1;
-        Ok(Place { limits: self.clone(), peer })
+        counts.all.connections += 1;
+        Ok(Place { limits: self.clone(), peer, octets: 0 })
     }
 
     fn lock(&self) -> MutexGuard<'_, Counts> {
@@ -58,14 +76,40 @@ impl Limits {
     }
 }
 
+impl Place {
+    /// The connection keeps so many octets of a mail now. `false`: there is no room for more, and nothing is counted.
+    pub(super) fn keeps(&mut self, octets: usize) -> bool {
+        let wanted = octets.saturating_sub(FREE);
+        if wanted == self.octets {
+            return true;
+        }
+        let mut counts = self.limits.lock();
+        let fits = |count: Count, most: Count| count.octets - self.octets + wanted <= most.octets;
+        let of_peer = self.peer.and_then(|peer| counts.peers.get(&peer).copied()).unwrap_or_default();
+        let free = fits(counts.all, self.limits.all) && (self.peer.is_none() || fits(of_peer, self.limits.per_peer));
+        if wanted > self.octets && !free {
+            return false;
+        }
+        let change = |count: &mut Count| count.octets = count.octets - self.octets + wanted;
+        change(&mut counts.all);
+        if let Some(count) = self.peer.and_then(|peer| counts.peers.get_mut(&peer)) {
+            change(count);
+        }
+        drop(counts);
+        self.octets = wanted;
+        true
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
+        self.keeps(0);
         let mut counts = self.limits.lock();
-        counts.all -= 1;
+        counts.all.connections -= 1;
         if let Some(peer) = self.peer {
             let left = counts.peers.get_mut(&peer).map_or(0, |count| {
-                *count -= 1;
-                *count
+                count.connections -= 1;
+                count.connections
             });
             if left == 0 {
                 counts.peers.remove(&peer);
@@ -88,7 +132,7 @@ mod tests {
 
     #[test]
     fn places_are_given_back() {
-        let limits = Limits::new(3, 2);
+        let limits = Limits::new(3, 2, 0);
         let addr = |text: &str| Some(text.parse::<IpAddr>().expect(text));
         let first = limits.take(addr("192.0.2.1")).expect("first");
         let _second = limits.take(addr("::ffff:192.0.2.1")).expect("second");
@@ -98,12 +142,33 @@ mod tests {
         drop(third);
         drop(first);
         assert!(limits.take(addr("192.0.2.1")).is_ok());
-        assert_eq!(limits.lock().all, 1);
+        assert_eq!(limits.lock().all.connections, 1);
+    }
+
+    #[test]
+    fn room_for_mails_is_shared_and_given_back() {
+        const MIB: usize = 1 << 20;
+        let limits = Limits::new(9, 9, 10 * MIB as u64);
+        let addr = |text: &str| Some(text.parse::<IpAddr>().expect(text));
+        let mut greedy: Vec<_> = (0..2).map(|_| limits.take(addr("192.0.2.1")).expect("a place")).collect();
+        let (mut other, mut third) =
+            (limits.take(addr("192.0.2.2")).expect("a place"), limits.take(None).expect("a place"));
+        assert!(greedy[0].keeps(10 * MIB) && !greedy[1].keeps(4 * MIB), "one large mail for each peer");
+        assert!(greedy[1].keeps(FREE) && greedy[1].keeps(2 * MIB));
+        assert!(other.keeps(7 * MIB) && !third.keeps(2 * MIB), "two for all");
+        assert!(third.keeps(FREE), "small ones always");
+        greedy.truncate(1);
+        assert!(third.keeps(2 * MIB));
+        greedy.clear();
+        assert!(third.keeps(10 * MIB) && third.keeps(0));
+        drop((other, third));
+        let counts = limits.lock();
+        assert!(counts.all.octets == 0 && counts.peers.is_empty());
     }
 
     #[test]
     fn one_host_of_ipv6_is_one_peer() {
-        let limits = Limits::new(9, 1);
+        let limits = Limits::new(9, 1, 0);
         let _place = limits.take("2001:db8::1".parse().ok()).expect("first");
         assert!(limits.take("2001:db8::2".parse().ok()).is_err());
         assert!(limits.take("2001:db8:0:1::2".parse().ok()).is_ok());

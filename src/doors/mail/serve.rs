@@ -56,7 +56,10 @@ pub async fn serve<A: Accept, V: Voice>(
     let drain = settings.drain;
     let hard = CancellationToken::new();
     let shared = Arc::new(Shared {
-        limits: settings.places.clone().unwrap_or_else(|| Limits::new(settings.max_connections, settings.max_per_peer)),
+        limits: settings
+            .places
+            .clone()
+            .unwrap_or_else(|| Limits::new(settings.max_connections, settings.max_per_peer, settings.session.max_size)),
         session: Arc::new(session::Settings {
             tls: settings.tls.as_ref().is_some_and(|tls| !tls.implicit),
             ..settings.session.clone()
@@ -193,7 +196,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     match shared.limits.take(peer.addr) {
-        Ok(_place) => talk::talk(shared, peer, link, stream).await,
+        Ok(place) => talk::talk(shared, peer, link, stream, place).await,
         Err(end) => {
             let words = match end {
                 End::TooManyFromPeer => "Too many connections from your address; try again later",

@@ -12,6 +12,7 @@ use crate::{
 
 use super::{
     End, Voice,
+    limits::Place,
     serve::Shared,
     tls::{Channel, Tls},
 };
@@ -20,7 +21,7 @@ use super::{
 const READ: usize = 16 * 1024;
 
 /// Speaks with one peer to the end. Returns why it ended and how many mails were taken.
-pub(super) async fn talk<A, V, S>(shared: &Shared<A, V>, peer: &Peer, link: Link, stream: S) -> (End, u64)
+pub(super) async fn talk<A, V, S>(shared: &Shared<A, V>, peer: &Peer, link: Link, stream: S, place: Place) -> (End, u64)
 where
     A: Accept,
     V: Voice,
@@ -28,7 +29,7 @@ where
 {
     let protocol = if shared.listener.lmtp { Protocol::Lmtp } else { Protocol::Smtp };
     let session = Session::new(shared.session.clone(), protocol, peer.trusted).on(link);
-    let mut talk = Talk { shared, peer, stream: Channel::Plain(stream), session, slowed: 0 };
+    let mut talk = Talk { shared, peer, stream: Channel::Plain(stream), session, slowed: 0, place };
     if shared.settings.tls.as_ref().is_some_and(|tls| tls.implicit)
         && let Err(end) = talk.encrypt().await
     {
@@ -68,14 +69,19 @@ struct Talk<'a, A, V, S> {
     session: Session,
     /// Errors that were slowed down already.
     slowed: u32,
+    place: Place,
 }
 
 impl<A: Accept, V: Voice, S: AsyncRead + AsyncWrite + Unpin> Talk<'_, A, V, S> {
     /// Takes in what was read and writes the replies to it.
     async fn digest(&mut self, mut input: &[u8]) -> Result<(), End> {
         loop {
-            match self.session.step(&mut input) {
-                Step::More => return self.flush().await,
+            let step = self.session.step(&mut input);
+            match step {
+                Step::More => {
+                    self.make_room();
+                    return self.flush().await;
+                }
                 Step::Flush => self.flush().await?,
                 Step::AskRecipient { envelope, recipient } => {
                     let shared = self.shared;
@@ -128,11 +134,22 @@ impl<A: Accept, V: Voice, S: AsyncRead + AsyncWrite + Unpin> Talk<'_, A, V, S> {
         Ok(())
     }
 
+    /// What is kept of the mail on its way is counted; where there is no room it is put off.
+    fn make_room(&mut self) {
+        let held = self.session.held();
+        if !self.place.keeps(held) {
+            self.session.put_off();
+            self.place.keeps(0);
+        }
+    }
+
+    /// The mail counts until it is answered.
     async fn hand_over(&mut self, mail: Mail) {
         let Mail { envelope, recipients, data } = mail;
         let handed =
             Handed { listener: Arc::clone(&self.shared.listener), peer: self.peer.clone(), envelope, recipients, data };
         let replies = self.shared.accept.mail(handed).await;
+        self.place.keeps(0);
         self.session.answers(replies);
     }
 

@@ -238,7 +238,7 @@ impl Session {
         let refusal = self.refusal_of(error);
         self.reset();
         self.spoiled = true;
-        self.refuse(&refusal);
+        self.refuse_unless_late(&refusal);
     }
 
     pub(super) fn xclient(&mut self, told: XClient) {
