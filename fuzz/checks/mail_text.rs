@@ -6,7 +6,9 @@ use martlet::mail::{self, Choices, Strip};
 pub fn mail_text(data: &[u8]) {
     let (headers, body) = mail::header_block(data);
     assert!(headers.len() + body.len() <= data.len());
-    let Ok(mail) = mail::read(data) else { return };
+    let opened = mail::open(data);
+    assert!(opened.len() <= data.len() + 2);
+    let Ok(mail) = mail::read(&opened) else { return };
     assert!(mail.references.len() <= 20 && mail.attachments.len() <= 500);
     assert!(!mail.subject.contains(char::is_control));
     let template = "{subject}|{body}|{from}|{from_name}|{to}|{date}|{size}|{attachments}|{message_id}";

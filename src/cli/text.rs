@@ -54,7 +54,8 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Done {
         None => (Style::default(), None),
     };
     let raw = slurp(&args.file)?;
-    let found = mail::read(&raw).map_err(|why| why.to_string()).and_then(|mail| {
+    let opened = mail::open(&raw);
+    let found = mail::read(&opened).map_err(|why| why.to_string()).and_then(|mail| {
         let extract = style.extract(&mail).map_err(|refusal| refusal.reply.words().to_owned())?;
         let shaped = most.map(|most| style.shape_text(&extract.text, &Params::default(), most)).transpose();
         Ok((extract, shaped.map_err(|refusal| refusal.reply.words().to_owned())?))

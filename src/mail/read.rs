@@ -218,7 +218,7 @@ fn report_of(whole: &header::Structured, kind: &str) -> bool {
     whole.value == "multipart/report" && whole.param("report-type").is_some_and(|t| t.eq_ignore_ascii_case(kind))
 }
 
-/// S/MIME that hides its words (RFC 8551), signed-only DER too, and PGP/MIME (RFC 3156).
+/// S/MIME that hides its words (RFC 8551), and PGP/MIME (RFC 3156). What is only signed was opened before (`smime`).
 fn is_encrypted(kind: &str, smime: Option<&str>) -> bool {
     match kind {
         "multipart/encrypted" => true,

@@ -64,7 +64,8 @@ impl Inner {
         let door = door(&handed.listener);
         let count = handed.recipients.len();
         let same = |refusal: Refusal| vec![refusal.voiced(door); count];
-        let mail = match mail::read(&handed.data) {
+        let opened = mail::open(&handed.data);
+        let mail = match mail::read(&opened) {
             Ok(mail) => mail,
             Err(error) => return same(refuse(554, (5, 6, 0), error.to_string(), "unreadable")),
         };

@@ -51,6 +51,7 @@ pub enum Needs {
     Shells,
     /// Reads manual pages.
     Mandoc,
+    OpenSsl,
 }
 
 impl Needs {
@@ -70,6 +71,7 @@ impl Needs {
             Self::Tinyproxy => on_path("tinyproxy"),
             Self::Microsocks => on_path("microsocks"),
             Self::Nginx => on_path("nginx"),
+            Self::OpenSsl => on_path("openssl"),
             Self::FluflBounce => std::process::Command::new(python())
                 .args(["-c", "import flufl.bounce"])
                 .output()
