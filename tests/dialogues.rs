@@ -12,7 +12,7 @@
 //! The runner adds: every dialogue gives the same when the client's bytes come one by one, and all at once.
 //! `% tls yes`, `% auth yes`, `% xclient yes`, `% link open | local | encrypted` say what is offered and over what the
 //! session goes. After STARTTLS the runner plays a handshake that went well (`T: encrypted`). The user alice has the
-//! password pw; the password busy finds too many at once (`L: user`).
+//! password pw; the password busy finds too many at once, locked one wrong too often (`L: user`).
 //! `S*3:` stands for three replies that are the same.
 //! What needs sockets and time stands in `tests/dialogues/door/` and is spoken by `tests/mail_door/dialogues.rs`.
 //! [`covered`] holds both against the verbs, extensions and limits that there are.
@@ -159,6 +159,7 @@ impl Run {
                     let user = login.user.clone();
                     let outcome = match (user.as_str(), login.pass.expose().as_slice()) {
                         (_, b"busy") => LogIn::Busy,
+                        (_, b"locked") => LogIn::Locked,
                         ("alice", b"pw") => LogIn::Known("alice".parse().expect("a name")),
                         _ => LogIn::Wrong,
                     };

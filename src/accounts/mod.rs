@@ -5,6 +5,7 @@
 //! What can go wrong: a [`Denied`] reason, whose words are fit for an SMTP reply.
 
 pub mod allow;
+mod guesses;
 pub mod brakes;
 pub mod password;
 mod verified;
@@ -12,6 +13,7 @@ mod wording;
 
 pub use allow::{Allowance, Denied, Wish};
 pub use brakes::{Brakes, Pace};
+pub use guesses::{Guesser, Guesses};
 pub use password::{Busy, Password};
 pub use wording::Wording;
 

@@ -8,7 +8,7 @@ use super::{
     identify::identify,
     one_answer,
     one_answer::Fate,
-    rcpt::{Phones, Refusal, Resolved, check, credentials, refuse},
+    rcpt::{Phones, Refusal, Resolved, check, credentials, refuse, speaker},
     shape::Shaped,
 };
 use crate::{
@@ -32,8 +32,8 @@ impl Accept for Outbound {
         }
     }
 
-    async fn log_in(&self, listener: &Listener, _: &Peer, user: &str, pass: &[u8]) -> LogIn {
-        self.0.door_log_in(listener, user, pass).await
+    async fn log_in(&self, listener: &Listener, peer: &Peer, user: &str, pass: &[u8]) -> LogIn {
+        self.0.door_log_in(listener, peer, user, pass).await
     }
 
     async fn mail(&self, handed: Handed) -> Vec<Reply> {
@@ -193,7 +193,7 @@ impl Inner {
     ) -> Result<Vec<New>, Refusal> {
         self.automatic(common.mail)?;
         let who = match credentials(phones) {
-            Some(given) => self.log_in(given).await?,
+            Some(given) => self.log_in(given, speaker(&common.handed.peer)).await?,
             None => common.proved.clone().ok_or_else(|| {
                 refuse(550, (5, 7, 1), "this server does not know who sends: log in at your mail server", "no identity")
             })?,

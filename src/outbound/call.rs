@@ -1,5 +1,7 @@
 //! The classic HTTP call: one request, one text to each number, all or nothing.
 
+use std::net::IpAddr;
+
 use base64::Engine as _;
 
 use super::{
@@ -31,7 +33,7 @@ const MOST_NUMBERS: usize = 1_000;
 /// What the caller says of himself. Credentials among the parameters go before it.
 pub enum Claim {
     /// Of basic authentication.
-    Credentials(Option<Credentials>),
+    Credentials(Option<Credentials>, Option<IpAddr>),
     /// An administrator sends as this account.
     Account(AccountName),
     /// An administrator, by his login on this machine: the account of that name, else the global one. Where there is
@@ -42,8 +44,14 @@ pub enum Claim {
 impl Outbound {
     /// Allows, shapes and queues one call. `basic`: credentials of basic authentication; those among the parameters
     /// go before them. `trace`: the Martlets that it went through before.
-    pub async fn call(&self, call: Call, basic: Option<Credentials>, trace: Trace) -> Result<Called, Refusal> {
-        self.call_as(call, Claim::Credentials(basic), trace, "http").await
+    pub async fn call(
+        &self,
+        call: Call,
+        basic: Option<Credentials>,
+        peer: Option<IpAddr>,
+        trace: Trace,
+    ) -> Result<Called, Refusal> {
+        self.call_as(call, Claim::Credentials(basic, peer), trace, "http").await
     }
 
     /// As [`Outbound::call`], by whoever the door knows.
@@ -139,12 +147,15 @@ const MSGID_KEPT: std::time::Duration = std::time::Duration::from_secs(7 * 86_40
 impl super::Inner {
     async fn claimed(&self, credentials: Option<&Credentials>, claim: Claim) -> Result<AccountName, Refusal> {
         let claim = match credentials {
-            Some(given) => return self.log_in(given).await,
+            Some(given) => {
+                let peer = if let Claim::Credentials(_, peer) = claim { peer } else { None };
+                return self.log_in(given, peer).await;
+            }
             None => claim,
         };
         match claim {
-            Claim::Credentials(Some(given)) => self.log_in(&given).await,
-            Claim::Credentials(None) => {
+            Claim::Credentials(Some(given), peer) => self.log_in(&given, peer).await,
+            Claim::Credentials(None, _) => {
                 Err(refuse(550, (5, 7, 8), "give user and pass, or basic authentication", "no identity"))
             }
             Claim::Account(name) => Ok(name),

@@ -37,7 +37,7 @@ pub use rcpt::{Refusal, bad_address};
 pub use shape::{Shaped, Style};
 
 use crate::{
-    accounts::{Accounts, Brakes},
+    accounts::{Accounts, Brakes, Guesses},
     address::{Domains, Helper, Mailbox, Node},
     ground::{Clock, Swap},
     report::Reporter,
@@ -88,6 +88,7 @@ struct Inner {
     settings: Settings,
     references: References,
     again: again::Again,
+    guesses: Guesses,
     told: brakes::Told,
 }
 
@@ -104,7 +105,20 @@ impl Outbound {
         let routes = Swap::new(routes);
         let (references, again) = (References::default(), again::Again::new(clock.now()));
         let (told, domains) = (brakes::Told::default(), RwLock::new(Arc::new(domains)));
-        Self(Arc::new(Inner { store, clock, domains, accounts, routes, reporter, settings, references, again, told }))
+        let guesses = Guesses::default();
+        Self(Arc::new(Inner {
+            store,
+            clock,
+            domains,
+            accounts,
+            routes,
+            reporter,
+            settings,
+            references,
+            again,
+            guesses,
+            told,
+        }))
     }
 }
 

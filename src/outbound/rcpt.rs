@@ -1,8 +1,10 @@
 //! RCPT: refuse as early as can be. By address alone first; by the sender when he is known by then.
 
+use std::net::IpAddr;
+
 use super::{Inner, Listener, Peer, accept::door, identify::identify};
 use crate::{
-    accounts::{self, Allowance, Busy, Limit, Wish},
+    accounts::{self, Allowance, Busy, Guesser, Limit, Wish},
     address::{AddressError, Credentials, Destination, Helper, Params, Resolution, ReversePath, Target},
     ground::{AccountName, Enhanced},
     observe::{self, METRICS},
@@ -68,7 +70,7 @@ impl Inner {
             return Ok(());
         }
         let proved = match credentials(&resolved) {
-            Some(given) => Some(self.log_in(given).await?),
+            Some(given) => Some(self.log_in(given, speaker(peer)).await?),
             None => identify(listener, peer, envelope, None, &self.accounts),
         };
         let Some(who) = proved else { return Ok(()) };
@@ -134,28 +136,54 @@ impl Inner {
     }
 
     /// Credentials decide alone. One answer, one time, whether the user or the password is wrong.
-    pub async fn log_in(&self, given: &Credentials) -> Result<AccountName, Refusal> {
-        self.accounts
-            .verify(&given.users, given.pass.expose().as_bytes())
-            .await
-            .map_err(|Busy| refuse(451, (4, 3, 2), "too many log in at once, try again later", "busy"))?
+    pub async fn log_in(&self, given: &Credentials, peer: Option<IpAddr>) -> Result<AccountName, Refusal> {
+        self.proved(&given.users, given.pass.expose().as_bytes(), peer)
+            .await?
             .ok_or_else(|| refuse(550, (5, 7, 8), "user or password is wrong", "credentials"))
     }
 
+    /// Whoever was wrong too often waits, and no password of his is looked at meanwhile.
+    async fn proved(
+        &self,
+        users: &[String],
+        pass: &[u8],
+        peer: Option<IpAddr>,
+    ) -> Result<Option<AccountName>, Refusal> {
+        let guesser = Guesser { user: users.first().map_or("", String::as_str), peer };
+        if let Some(wait) = self.guesses.wait(guesser, self.clock.monotonic()) {
+            let words = format!("too many wrong passwords, try again in {} s", wait.as_secs().max(1));
+            return Err(refuse(454, (4, 7, 0), words, "locked"));
+        }
+        let found = self
+            .accounts
+            .verify(users, pass)
+            .await
+            .map_err(|Busy| refuse(451, (4, 3, 2), "too many log in at once, try again later", "busy"))?;
+        match found {
+            Some(_) => self.guesses.right(guesser),
+            None => self.guesses.wrong(guesser, self.clock.monotonic()),
+        }
+        Ok(found)
+    }
+
     /// AUTH at a door. A bare name is read as it is and with the listener's domain; two that exist are refused.
-    pub async fn door_log_in(&self, listener: &Listener, user: &str, pass: &[u8]) -> LogIn {
+    pub async fn door_log_in(&self, listener: &Listener, peer: &Peer, user: &str, pass: &[u8]) -> LogIn {
         let mut users = vec![user.to_owned()];
         if let Some(domain) = listener.login_domain.as_ref().filter(|_| !user.contains('@')) {
             users.push(format!("{user}@{domain}"));
         }
-        let wrong = match self.accounts.verify(&users, pass).await {
+        let wrong = match self.proved(&users, pass, speaker(peer)).await {
             Ok(Some(name)) if !accounts::speaks_for_many(&name) => return LogIn::Known(name),
             Ok(_) => refuse(535, (5, 7, 8), "user or password is wrong", "credentials"),
-            Err(Busy) => refuse(451, (4, 3, 2), "too many log in at once, try again later", "busy"),
+            Err(refusal) => refusal,
         };
-        let busy = wrong.reason == "busy";
+        let outcome = match wrong.reason {
+            "busy" => LogIn::Busy,
+            "locked" => LogIn::Locked,
+            _ => LogIn::Wrong,
+        };
         wrong.voiced(door(listener));
-        if busy { LogIn::Busy } else { LogIn::Wrong }
+        outcome
     }
 
     /// Who is charged: the helper address's account if the sender may use it, else the sender.
@@ -182,6 +210,11 @@ impl Inner {
         let used = self.store.usage(&allowance.pool, month).await.unwrap_or(0);
         if used >= limit { Err(over_quota(limit, month)) } else { Ok(()) }
     }
+}
+
+/// Whose guesses are counted by address: not those that a trusted mail server hands on for many.
+pub(super) fn speaker(peer: &Peer) -> Option<IpAddr> {
+    peer.addr.filter(|_| !peer.trusted)
 }
 
 /// The account itself, and the senders that the entry names: addresses or `@domain`.

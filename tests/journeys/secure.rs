@@ -19,6 +19,7 @@ pub fn trials() -> Vec<Trial> {
         trial("secure: TLS at once, and certificates that change", certificates),
         trial("secure: nothing may stand behind STARTTLS", pipelined),
         trial("secure: a login without TLS only where nobody can listen", plain),
+        trial("secure: guessing passwords is slow, by AUTH and by HTTP", guessing),
         trial("secure: who is believed behind a proxy", proxies),
         trial("secure: XCLIENT's login counts where it is asked for", xclient),
         trial("secure: the networks of accounts", networks),
@@ -107,6 +108,18 @@ fn plain() {
     assert_eq!(codes, [535, 535, 421]);
     assert!(talk.say("NOOP").is_err());
     world.martlet.settled();
+}
+
+/// Waits grow with each wrong one, so one of the next tries falls into a wait however slow this machine is.
+fn guessing() {
+    let (world, port) = world("login_domain = \"example.test\"");
+    let by_auth = || hello(port).0.login("alice", "wrong").expect("AUTH").code;
+    let answers: Vec<u16> = std::iter::repeat_with(by_auth).take(200).take_while(|code| *code != 454).collect();
+    assert!((5..200).contains(&answers.len()) && answers.iter().all(|code| *code == 535), "{answers:?}");
+    let call = "user=bob&pass=wrong&number=%2B12015550123&data=x";
+    let by_http = || crate::support::http::call(world.martlet.http, "POST", "/sms/", call).expect("a call").0;
+    let answers: Vec<u16> = std::iter::repeat_with(by_http).take(200).take_while(|status| *status != 429).collect();
+    assert!((5..200).contains(&answers.len()) && answers.iter().all(|status| *status == 401), "{answers:?}");
 }
 
 fn proxies() {

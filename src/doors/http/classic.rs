@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
+    Extension,
     body::Bytes,
     extract::{RawQuery, State},
     http::{HeaderMap, StatusCode, header},
@@ -10,7 +11,7 @@ use axum::{
 };
 use base64::Engine as _;
 
-use super::{Deliverer, Shared};
+use super::{Client, Deliverer, Shared};
 use crate::{
     address::{Credentials, Trace, params, uri},
     ground::{GatewayId, RemoteId, Secret},
@@ -35,7 +36,7 @@ fn of_reply(reply: &Reply) -> Response {
     let code = reply.enhanced().map_or_else(|| "5.0.0".to_owned(), |e| e.to_string());
     let status = match (code.as_str(), reply.code()) {
         ("5.7.8", _) => StatusCode::UNAUTHORIZED,
-        ("4.7.1", _) => StatusCode::TOO_MANY_REQUESTS,
+        ("4.7.1" | "4.7.0", _) => StatusCode::TOO_MANY_REQUESTS,
         (_, 400..500) => StatusCode::SERVICE_UNAVAILABLE,
         (code, _) if code.starts_with("5.7.") => StatusCode::FORBIDDEN,
         _ => StatusCode::BAD_REQUEST,
@@ -66,7 +67,13 @@ fn given(query: &RawQuery, headers: &HeaderMap, body: &Bytes) -> Result<String, 
 }
 
 /// `GET|POST /sms/?number=&data=…`
-pub async fn send(State(shared): State<Arc<Shared>>, query: RawQuery, headers: HeaderMap, body: Bytes) -> Response {
+pub async fn send(
+    State(shared): State<Arc<Shared>>,
+    Extension(Client(peer)): Extension<Client>,
+    query: RawQuery,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let given = match given(&query, &headers, &body) {
         Ok(given) => given,
         Err(words) => return refusal(StatusCode::BAD_REQUEST, "5.5.4", words),
@@ -75,7 +82,7 @@ pub async fn send(State(shared): State<Arc<Shared>>, query: RawQuery, headers: H
         Ok(call) => call,
         Err(error) => return of_reply(&bad_address(&error).voiced("http")),
     };
-    match shared.outbound.call(call, basic(&headers), trace(&headers)).await {
+    match shared.outbound.call(call, basic(&headers), Some(peer), trace(&headers)).await {
         Ok(Called::Queued(ids)) => {
             let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
             answer(StatusCode::OK, format!("OK {}\n", ids.join(",")))

@@ -62,6 +62,10 @@ impl std::fmt::Debug for Deliverer {
     }
 }
 
+/// Who calls.
+#[derive(Debug, Clone, Copy)]
+pub struct Client(pub std::net::IpAddr);
+
 /// What handlers reach.
 pub struct Shared {
     pub outbound: Outbound,
@@ -97,13 +101,14 @@ pub async fn serve(
             accepted = listener.accept() => accepted,
             () = stop.cancelled() => break,
         };
-        let Ok((stream, _)) = accepted else {
+        let Ok((stream, addr)) = accepted else {
             // Out of descriptors: give those who finish a moment.
             shared.clock.sleep(Duration::from_millis(100)).await;
             continue;
         };
         let _ = stream.set_nodelay(true);
-        let service = TowerToHyperService::new(app.clone());
+        let app = app.clone().layer(axum::Extension(Client(addr.ip())));
+        let service = TowerToHyperService::new(app);
         let connection = builder.serve_connection(TokioIo::new(stream), service);
         let connection = graceful.watch(connection);
         tokio::spawn(async move {

@@ -26,6 +26,8 @@ pub enum LogIn {
     Wrong,
     /// Too many at once: later.
     Busy,
+    /// Too many wrong ones lately: no password is looked at.
+    Locked,
 }
 
 /// A chunk on its way.
@@ -79,6 +81,7 @@ impl Session {
                 self.say_new(235, Enhanced::new(2, 7, 0), "Logged in");
             }
             LogIn::Wrong => self.wrong_login(),
+            LogIn::Locked => self.refuse_new(454, Enhanced::new(4, 7, 0), "Too many wrong passwords; try again later"),
             LogIn::Busy => self.say_new(451, Enhanced::new(4, 3, 2), "Too many log in at once; try again"),
         }
     }
