@@ -42,7 +42,7 @@ struct Tally {
 }
 
 /// Who gives a password: for which name, and from where if that says anything.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Guesser<'a> {
     /// As it was written.
     pub user: &'a str,
@@ -88,7 +88,7 @@ impl Guesses {
         let account = (self.0.hash.hash_one(("account", guesser.user.to_lowercase())), FREE_ACCOUNT);
         let network = |peer: IpAddr| match peer.to_canonical() {
             // One host has a whole /64 to itself.
-            IpAddr::V6(six) => (six.to_bits() >> 64) as u64,
+            IpAddr::V6(six) => six.segments()[..4].iter().fold(0, |bits, piece| bits << 16 | u64::from(*piece)),
             IpAddr::V4(four) => u64::from(four.to_bits()),
         };
         let peer = guesser.peer.filter(|peer| !peer.to_canonical().is_loopback());
