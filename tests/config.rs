@@ -36,7 +36,8 @@ pub fn trials() -> Vec<Trial> {
 struct Everything;
 impl World for Everything {
     fn env(&self, name: &str) -> Option<String> {
-        Some(format!("hunter2-{name}"))
+        // A PIN is digits, whatever else is secret.
+        Some(if name == "STICK_SIM_PIN" { "2580".to_owned() } else { format!("hunter2-{name}") })
     }
     fn read(&self, _: &Path) -> Result<String, String> {
         Ok("hunter2".into())

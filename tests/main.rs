@@ -24,6 +24,7 @@ mod layers;
 mod mail;
 mod mail_door;
 mod mailbox;
+mod modem;
 mod pdus;
 mod store;
 mod support;
@@ -54,6 +55,7 @@ fn main() -> std::process::ExitCode {
         mail::trials(),
         mail_door::trials(),
         mailbox::trials(),
+        modem::trials(),
         pdus::trials(),
         store::trials(),
         trial::trials(),

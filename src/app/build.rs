@@ -191,7 +191,7 @@ pub fn routes(config: &Config) -> Result<Table, StartError> {
         ways.push(Way {
             id: declared.id.clone(),
             binary: traits.binary,
-            shows: shows(declared, traits),
+            shows: shows(declared, &traits),
             reach: declared.reach.clone(),
         });
     }
@@ -328,6 +328,7 @@ pub fn kind(declared: &config::Gateway) -> Result<gateway::Kind, StartError> {
             settings.traits.window = declared.window;
             Ok(gateway::Kind::Handset(settings))
         }
+        config::Kind::Modem(modem) => Ok(gateway::Kind::Modem(modem_gateway(declared, modem))),
         config::Kind::Http(http) => {
             let mut settings = http_gateway(http).map_err(|error| StartError::new(78, error.to_string()))?;
             settings.traits.window = declared.window;
@@ -335,6 +336,25 @@ pub fn kind(declared: &config::Gateway) -> Result<gateway::Kind, StartError> {
             Ok(gateway::Kind::Http(settings))
         }
     }
+}
+
+/// A modem, as yet without its folder and clock.
+fn modem_gateway(declared: &config::Gateway, modem: &config::Modem) -> gateway::modem::Settings {
+    let clock = crate::ground::Clock::system();
+    let mut settings = gateway::modem::Settings::new(modem.device.clone(), std::path::PathBuf::new(), clock);
+    settings.baud = modem.baud;
+    settings.pin.clone_from(&modem.pin);
+    settings.smsc.clone_from(&modem.smsc);
+    settings.storage.clone_from(&modem.storage);
+    settings.direct = modem.direct;
+    settings.receive = declared.receive;
+    settings.receipts = modem.receipts;
+    settings.balance.clone_from(&modem.balance);
+    settings.window = declared.window;
+    if let Some(search) = &modem.search {
+        settings.search.clone_from(search);
+    }
+    settings
 }
 
 /// Reads the templates; an error names the place in the file.

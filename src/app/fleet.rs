@@ -48,6 +48,8 @@ impl Readers {
 pub struct Fleet {
     desk: Desk,
     clock: Clock,
+    /// Where modems remember their PIN.
+    data_dir: std::path::PathBuf,
     running: BTreeMap<GatewayId, Ran>,
     /// Of the handsets that ever ran.
     phones: BTreeMap<GatewayId, handset::Phones>,
@@ -63,7 +65,9 @@ struct Ran {
 impl Fleet {
     /// Starts every gateway that takes part; gives also the phones of the handsets among them.
     pub fn start(config: &Config, desk: Desk, clock: Clock) -> Result<(Self, Vec<handset::Phones>), StartError> {
-        let mut fleet = Self { desk, clock, running: BTreeMap::new(), phones: BTreeMap::new(), finishing: Vec::new() };
+        let data_dir = config.data_dir.clone();
+        let (running, phones, finishing) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+        let mut fleet = Self { desk, clock, data_dir, running, phones, finishing };
         for declared in config.gateways.iter().filter(|g| takes_part(g)) {
             let kind = fleet.kind(declared)?;
             let gateway = fleet.begin(declared, kind)?;
@@ -79,6 +83,10 @@ impl Fleet {
         if let Kind::Handset(settings) = &mut kind {
             let phones = self.phones.entry(declared.id.clone());
             settings.phones = phones.or_insert_with(|| handset::Phones::new(self.clock.clone())).clone();
+        }
+        if let Kind::Modem(settings) = &mut kind {
+            settings.state.clone_from(&self.data_dir);
+            settings.clock = self.clock.clone();
         }
         Ok(kind)
     }
@@ -133,7 +141,7 @@ impl Fleet {
         }
         // Last: what else could go wrong has not.
         for (declared, kind) in in_place {
-            let settings = build::lane(config, declared, kind.traits());
+            let settings = build::lane(config, declared, &kind.traits());
             self.in_place(declared, kind, settings, dispatch).await.map_err(words)?;
         }
         let mut gone: Vec<Ran> = Vec::new();

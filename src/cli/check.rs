@@ -89,6 +89,7 @@ fn kind(kind: &Kind) -> &'static str {
     match kind {
         Kind::Http(_) => "http",
         Kind::Handset => "handset",
+        Kind::Modem(_) => "modem",
     }
 }
 

@@ -13,6 +13,7 @@ mod doctor;
 mod encode;
 mod gateways;
 mod man;
+mod modem;
 mod number;
 mod online;
 mod queue;
@@ -87,6 +88,11 @@ enum Command {
     Gateway {
         #[command(subcommand)]
         what: gateways::What,
+    },
+    /// Modems: what one is, talk to one, be one
+    Modem {
+        #[command(subcommand)]
+        what: modem::What,
     },
     /// Look into the queue, and lay a hand on it
     Queue {
@@ -190,6 +196,7 @@ fn run(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> ExitCode {
         Command::Decode(args) => decode::run(&args, out),
         Command::Gateways(args) => gateways::list(&args, out),
         Command::Gateway { what } => gateways::run(&what, out),
+        Command::Modem { what } => modem::run(&what, out),
         Command::Queue { what } => queue::run(&what, out, err),
         Command::Doctor(args) => doctor::run(&args, out),
         Command::Completions(args) => completions::run(&args, out),

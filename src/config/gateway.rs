@@ -4,6 +4,7 @@
 
 mod bounds;
 mod http;
+mod modem;
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
@@ -14,6 +15,8 @@ pub use bounds::Breaker;
 use bounds::{BreakerKeys, Cost, Rate, Sender};
 pub use http::{Answer, Http, Method};
 use http::{AnswerKeys, SplitWord, http, only_http};
+pub use modem::Modem;
+use modem::{BalanceKeys, Memory, Smsc, modem, only_modem};
 
 use super::{
     check::Check,
@@ -25,6 +28,7 @@ use super::{
 use crate::{
     address::{Destination, Numbering},
     dispatch::policy::OnUnsure,
+    gateway::modem::Device,
     ground::{GatewayId, Secret},
     routing::{Area, Costs, Reach, Shows},
 };
@@ -67,6 +71,15 @@ pub struct Keys {
     proxy: Option<Setting<Origin>>,
     keep_alive: Option<Setting<Duration>>,
     log_payload: Option<Setting<Duration>>,
+    device: Option<Setting<Device>>,
+    baud: Option<Setting<Within<300, 4_000_000>>>,
+    pin: Option<Setting<Origin>>,
+    smsc: Option<Setting<Smsc>>,
+    storage: Option<Setting<Memory>>,
+    direct: Option<Setting<bool>>,
+    receipts: Option<Setting<bool>>,
+    search: Option<Vec<Setting<PathBuf>>>,
+    balance: Option<BalanceKeys>,
 }
 
 /// One gateway as declared.
@@ -110,6 +123,7 @@ pub struct Gateway {
 pub enum Kind {
     Http(Box<Http>),
     Handset,
+    Modem(Box<Modem>),
 }
 
 impl Read for OnUnsure {
@@ -122,14 +136,15 @@ impl Read for OnUnsure {
 enum Type {
     Http,
     Handset,
+    Modem,
 }
 
 impl Read for Type {
     fn read(value: &Value) -> Result<Self, Wrong> {
-        if let given @ ("modem" | "smpp" | "sip" | "xmpp") = text(value)? {
+        if let given @ ("smpp" | "sip" | "xmpp") = text(value)? {
             return Err(not_available(&format!("type = \"{given}\"")).into());
         }
-        one_of(value, &[("http", Self::Http), ("handset", Self::Handset)])
+        one_of(value, &[("http", Self::Http), ("modem", Self::Modem), ("handset", Self::Handset)])
     }
 }
 
@@ -177,13 +192,21 @@ pub fn gateway(keys: Spanned<Keys>, numbering: Option<Numbering>, check: &mut Ch
         check.missing(&header, "id", "a name of 1 to 64 letters, digits, _ and -");
     }
     if keys.kind.is_none() {
-        check.missing(&header, "type", "\"http\" or \"handset\"");
+        check.missing(&header, "type", "\"http\", \"modem\" or \"handset\"");
     }
     let id = check.placed(keys.id.take());
     let kind = match check.take(keys.kind.take()) {
-        Some(Type::Http) => http(&mut keys, &header, check).map(|http| Kind::Http(Box::new(http))),
+        Some(Type::Http) => {
+            only_modem(&keys, check);
+            http(&mut keys, &header, check).map(|http| Kind::Http(Box::new(http)))
+        }
+        Some(Type::Modem) => {
+            only_http(&keys, check);
+            modem(&mut keys, &header, check).map(|modem| Kind::Modem(Box::new(modem)))
+        }
         Some(Type::Handset) => {
             only_http(&keys, check);
+            only_modem(&keys, check);
             Some(Kind::Handset)
         }
         None => None,

@@ -38,7 +38,7 @@ pub use account::Account;
 pub use check::PemFile;
 pub use error::{Error, Errors, Place, Source};
 pub use flow::{Format, Inbound, Level, Log, Queue};
-pub use gateway::{Answer, Gateway, Http as HttpGateway, Kind, Method, PhoneFrom};
+pub use gateway::{Answer, Gateway, Http as HttpGateway, Kind, Method, Modem, PhoneFrom};
 pub use listener::{Control, Http, Limits, Listener, Protocol, Tls};
 pub use mailbox::WayBack;
 pub use prints::Prints;

@@ -11,7 +11,7 @@ use tokio::{sync::mpsc, task::JoinSet};
 use super::sweep;
 use crate::{
     address::Trace,
-    gateway::inbox::{Busy, Event, Fate, Handed, Incoming, Noted, Word},
+    gateway::inbox::{Busy, Event, Fate, Handed, Incoming, Noted, Notice, Word},
     ground::{Clock, GatewayId, Swap},
     inbound::Inbound,
     observe,
@@ -19,6 +19,8 @@ use crate::{
     store::{Down, Item, MoSegment, Receipt, SegmentState, Store, Taken},
 };
 
+/// For how long the postmaster is not told the same again.
+const TOLD_FOR: std::time::Duration = std::time::Duration::from_secs(86_400);
 /// Events worked on at once.
 const AT_ONCE: usize = 256;
 
@@ -57,6 +59,7 @@ impl Events {
         let noted = match event {
             Event::Segment(incoming) => self.segment(&gateway, incoming).await.map(|noted| (noted, None)),
             Event::Receipt(word) => self.receipt(&gateway, word).await,
+            Event::Notice(notice) => self.notice(&notice).await.map(|noted| (noted, None)),
         };
         let (noted, answered) = match noted {
             Ok((noted, item)) => (Ok(noted), item),
@@ -89,6 +92,15 @@ impl Events {
             Some(Taken::New(_)) => Noted::New,
             Some(Taken::Duplicate) | None => Noted::Again,
         })
+    }
+
+    async fn notice(&self, notice: &Notice) -> Result<Noted, Down> {
+        let until = self.clock.now() + TOLD_FOR;
+        let Some(mail) = self.reporter.notice(&notice.about, &notice.subject, &notice.text, until) else {
+            return Ok(Noted::Again);
+        };
+        self.store.put(vec![mail], false).await?;
+        Ok(Noted::New)
     }
 
     /// The item that the receipt answers is settled behind the answer to the network: should a crash come between, the

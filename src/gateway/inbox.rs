@@ -18,6 +18,16 @@ const DEPTH: usize = 256;
 pub enum Event {
     Segment(Incoming),
     Receipt(Word),
+    Notice(Notice),
+}
+
+/// A word to the postmaster about the gateway itself; told once a day for each `about`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    pub about: String,
+    pub subject: String,
+    /// Without numbers and texts of others.
+    pub text: String,
 }
 
 /// One segment from a phone (MO). `Debug` shows neither number nor text.

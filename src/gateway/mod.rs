@@ -7,6 +7,7 @@
 pub mod handset;
 pub mod http;
 pub mod inbox;
+pub mod modem;
 pub mod tls;
 
 use std::{ops::Range, sync::Arc, time::Duration};
@@ -126,14 +127,16 @@ pub struct Gateway {
 pub enum Kind {
     Http(http::Settings),
     Handset(handset::Settings),
+    Modem(modem::Settings),
 }
 
 impl Kind {
     /// What such a gateway can do.
-    pub fn traits(&self) -> &Traits {
+    pub fn traits(&self) -> Traits {
         match self {
-            Self::Http(settings) => &settings.traits,
-            Self::Handset(settings) => &settings.traits,
+            Self::Http(settings) => settings.traits.clone(),
+            Self::Handset(settings) => settings.traits.clone(),
+            Self::Modem(settings) => settings.traits(),
         }
     }
 }
@@ -166,6 +169,8 @@ impl std::error::Error for StartError {}
 /// brings goes to `inbox`.
 pub fn start(id: GatewayId, kind: Kind, inbox: Inbox) -> Result<Gateway, StartError> {
     Ok(match kind {
+        Kind::Modem(settings) => modem::start(id, settings, inbox),
+        // The others get nothing from the network by themselves: it comes through the HTTP door.
         Kind::Http(settings) => {
             // What its network brings comes through the HTTP door.
             drop(inbox);

@@ -126,6 +126,31 @@ pub fn braked(kind: &str, account: Option<&AccountName>, limit: u64) {
     tracing::warn!(kind, account = account.map_or("-", AccountName::as_str), limit, "brake");
 }
 
+/// A line to or from a modem, without its payload.
+pub fn modem_line(gateway: &GatewayId, out: bool, words: &str) {
+    tracing::debug!(%gateway, way = if out { "out" } else { "in" }, words, "modem line");
+}
+
+/// Something happened to the line of a modem.
+pub fn modem(gateway: &GatewayId, what: &str) {
+    tracing::info!(%gateway, what, "modem");
+}
+
+/// A modem works.
+pub fn modem_ready(gateway: &GatewayId, model: Option<&str>, operator: Option<&str>) {
+    tracing::info!(%gateway, model = model.unwrap_or("-"), operator = operator.unwrap_or("-"), "modem ready");
+}
+
+/// A modem or its SIM needs a person.
+pub fn modem_trouble(gateway: &GatewayId, what: &str, why: impl Display) {
+    tracing::warn!(%gateway, what, %why, "modem trouble");
+}
+
+/// What a prepaid SIM has left.
+pub fn modem_balance(gateway: &GatewayId, amount: f64) {
+    tracing::info!(%gateway, amount, "modem balance");
+}
+
 /// The store cannot be used now.
 pub fn store_down(what: &str, why: impl Display) {
     tracing::error!(what, %why, "store");

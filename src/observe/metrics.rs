@@ -50,6 +50,12 @@ pub struct Metrics {
     pub gateway_up: Family<Kind, Gauge<i64, AtomicI64>>,
     pub brakes: Family<Kind, Counter<u64, AtomicU64>>,
     pub gateway_changes: Family<Changes, Counter<u64, AtomicU64>>,
+    pub modem_ready: Family<Kind, Gauge<i64, AtomicI64>>,
+    pub modem_signal: Family<Kind, Gauge<i64, AtomicI64>>,
+    pub modem_registration: Family<Kind, Gauge<i64, AtomicI64>>,
+    pub modem_stored: Family<Kind, Gauge<i64, AtomicI64>>,
+    pub modem_room: Family<Kind, Gauge<i64, AtomicI64>>,
+    balance: Family<Kind, Gauge<f64, AtomicU64>>,
 }
 
 /// The one registry: metrics are counted from everywhere and read at `/metrics`.
@@ -86,7 +92,38 @@ impl Metrics {
         );
         let gateway_changes = Family::default();
         registry.register("gateway_changes", "How often a gateway went into each state", gateway_changes.clone());
-        Self { registry, doors, attempts, mails, reports, inbound, queue, oldest, gateway_up, brakes, gateway_changes }
+        let [modem_ready, modem_signal, modem_registration, modem_stored, modem_room] =
+            std::array::from_fn(|_| Family::default());
+        registry.register("modem_ready", "1 while the modem works, by gateway", modem_ready.clone());
+        registry.register("modem_signal", "Signal of the modem, 0 to 31, -1 unknown", modem_signal.clone());
+        registry.register(
+            "modem_registration",
+            "State of registration (TS 27.007 7.2): 1 home, 5 roaming, -1 unknown",
+            modem_registration.clone(),
+        );
+        registry.register("modem_stored", "Texts in the memory of the modem", modem_stored.clone());
+        registry.register("modem_room", "Texts that the memory of the modem can hold", modem_room.clone());
+        let balance = Family::default();
+        registry.register("modem_balance", "What the SIM has left, in the network's currency", balance.clone());
+        Self {
+            registry,
+            doors,
+            attempts,
+            mails,
+            reports,
+            inbound,
+            queue,
+            oldest,
+            gateway_up,
+            brakes,
+            gateway_changes,
+            modem_ready,
+            modem_signal,
+            modem_registration,
+            modem_stored,
+            modem_room,
+            balance,
+        }
     }
 
     /// Counts one text at a door.
@@ -113,6 +150,11 @@ impl Metrics {
             "up" | "resumed" => Self::set(&self.gateway_up, gateway, 1),
             _ => {}
         }
+    }
+
+    /// What a SIM has left.
+    pub fn modem_balance(&self, gateway: &str, amount: f64) {
+        self.balance.get_or_create(&Kind { kind: gateway.to_owned() }).set(amount);
     }
 
     /// Counts in a family with one label.

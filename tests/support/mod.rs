@@ -52,6 +52,8 @@ pub enum Needs {
     /// Reads manual pages.
     Mandoc,
     OpenSsl,
+    Smstools,
+    Gammu,
 }
 
 impl Needs {
@@ -67,6 +69,8 @@ impl Needs {
             Self::Curl => on_path("curl"),
             Self::Shells => ["bash", "zsh", "fish"].into_iter().all(on_path),
             Self::Mandoc => on_path("mandoc"),
+            Self::Smstools => on_path("smsd"),
+            Self::Gammu => on_path("gammu"),
             Self::Root => nix::unistd::Uid::effective().is_root(),
             Self::Tinyproxy => on_path("tinyproxy"),
             Self::Microsocks => on_path("microsocks"),
