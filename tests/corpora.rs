@@ -23,6 +23,7 @@ checks! {
     config = "../fuzz/checks/config.rs",
     control = "../fuzz/checks/control.rs",
     data = "../fuzz/checks/data.rs",
+    dialogue = "../fuzz/checks/dialogue.rs",
     header_addresses = "../fuzz/checks/header_addresses.rs",
     html = "../fuzz/checks/html.rs",
     lmtp_client = "../fuzz/checks/lmtp_client.rs",

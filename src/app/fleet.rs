@@ -239,6 +239,7 @@ fn is_same(running: &config::Gateway, declared: &config::Gateway) -> bool {
     !files
         && running.kind == declared.kind
         && running.window == declared.window
+        && running.receive == declared.receive
         && running.password == declared.password
         && running.number == declared.number
 }

@@ -82,6 +82,10 @@ fn gateways(config: &Config) -> Result<Vec<Reached>, Failure> {
         let answer = match kind {
             gateway::Kind::Http(settings) => runtime.block_on(gateway::http::reach(&settings, PATIENCE)),
             gateway::Kind::Handset(_) => Ok("a phone inside Martlet".to_owned()),
+            gateway::Kind::Modem(settings) => runtime.block_on(async {
+                let opened = gateway::modem::port::open(&settings.device, settings.baud, &settings.search).await;
+                opened.map(|_| "its line opens".to_owned()).map_err(|why| why.to_string())
+            }),
         };
         all.push(Reached { what: format!("gateway {}", declared.id), answer });
     }

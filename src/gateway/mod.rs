@@ -146,6 +146,8 @@ impl Kind {
     pub fn stands_beside(&self) -> bool {
         match self {
             Self::Http(_) | Self::Handset(_) => true,
+            // A line is opened once.
+            Self::Modem(_) => false,
         }
     }
 }

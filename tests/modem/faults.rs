@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use libtest_mimic::Trial;
-use martlet::ground::{Secret, Scope};
+use martlet::ground::{Scope, Secret};
 
 use super::*;
 use crate::support::{run_async, say, trial};
@@ -144,7 +144,11 @@ async fn pin() {
 }
 
 async fn poison() {
-    let world = World::on_tcp(scripted("submit 1 error\nsubmit 3 error\nsubmit 5 error\nsubmit 7 error\nsubmit 9 error"), |_| {}).await;
+    let world = World::on_tcp(
+        scripted("submit 1 error\nsubmit 3 error\nsubmit 5 error\nsubmit 7 error\nsubmit 9 error"),
+        |_| {},
+    )
+    .await;
     let id = MessageId::new();
     for n in 1..=5 {
         let outcome = world.send_as(id, "poison").await.remove(0);

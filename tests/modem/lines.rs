@@ -12,7 +12,9 @@ pub fn trials() -> Vec<Trial> {
     vec![
         trial("modem: both ways over a terminal", || run_async(both_ways(false, false))),
         trial("modem: both ways over TCP", || run_async(both_ways(true, false))),
-        trial("modem: texts that come directly are acknowledged when they are durable", || run_async(both_ways(true, true))),
+        trial("modem: texts that come directly are acknowledged when they are durable", || {
+            run_async(both_ways(true, true))
+        }),
         trial("modem: a report before the answer has the same name", || run_async(early_report())),
         trial("modem: found by its IMEI under another name", || run_async(moved())),
         trial("modem: what the core does not take stays in the SIM, also over a restart", || run_async(busy_core())),
@@ -45,11 +47,16 @@ async fn both_ways(tcp: bool, direct: bool) {
     assert!(core.iter().all(|word| word.fate == Fate::Delivered && word.at.is_some()));
 
     (0..3).for_each(|n| world.text(&format!("answer {n}")));
-    world.until("three texts, and an empty SIM", |core, sim| (core.segments.len() == 3 && sim.stored() == 0).then_some(())).await;
-    let core = world.core.lock().expect("the core");
-    assert!(core.segments.iter().all(|segment| segment.from == PHONE && segment.sent.is_some()));
-    assert_eq!(core.again, 0);
-    drop(core);
+    world
+        .until("three texts, and an empty SIM", |core, sim| {
+            (core.segments.len() == 3 && sim.stored() == 0).then_some(())
+        })
+        .await;
+    {
+        let core = world.core.lock().expect("the core");
+        assert!(core.segments.iter().all(|segment| segment.from == PHONE && segment.sent.is_some()));
+        assert_eq!(core.again, 0);
+    }
     world.stop().await;
 }
 

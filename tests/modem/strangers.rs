@@ -95,7 +95,10 @@ fn probe_and_at() {
     let said: Value = serde_json::from_slice(&probe.stdout).expect("one JSON value");
     assert_eq!((&said["maker"], &said["registered"]), (&"Martlet".into(), &true.into()));
     let sent = said["sent"].as_array().expect("what was sent");
-    assert!(sent.contains(&"AT+CMGF=0".into()) && !sent.iter().any(|line| line.as_str().is_some_and(|l| l.contains("CMGS"))));
+    assert!(
+        sent.contains(&"AT+CMGF=0".into())
+            && !sent.iter().any(|line| line.as_str().is_some_and(|l| l.contains("CMGS")))
+    );
 
     let mut at = Command::new(env!("CARGO_BIN_EXE_martlet"))
         .args(["modem", "at", simulator.device()])
@@ -121,7 +124,7 @@ fn smstools() {
     let text = format!(
         "devices = SIM\noutgoing = {outgoing}\nchecked = {}\nincoming = {incoming}\nsent = {}\nfailed = {}\n\
          report = {}\nlogfile = {}\ninfofile = {}\npidfile = {}\nstats = {}\nloglevel = 7\ndelaytime = 1\n\n[SIM]\n\
-         device = {}\nincoming = high\nbaudrate = 115200\ncs_convert = yes\nreport = no\nsmart_init = no\n",
+         device = {}\nincoming = high\nbaudrate = 115200\ncs_convert = yes\nreport = no\n",
         dir("checked"),
         dir("sent"),
         dir("failed"),
@@ -134,7 +137,8 @@ fn smstools() {
     );
     std::fs::write(&config, text).expect("a config");
     simulator.type_in("text +15551234567 a text for smstools");
-    std::fs::write(scratch.path().join("outgoing/one"), "To: 15559876543\n\nfrom smstools, with love\n").expect("a text");
+    std::fs::write(scratch.path().join("outgoing/one"), "To: 15559876543\n\nfrom smstools, with love\n")
+        .expect("a text");
     let mut command = Command::new("smsd");
     command.arg("-t").arg(format!("-c{}", config.display()));
     let _running = Running::start("smsd", &mut command, &scratch.path().join("smsd.out"));
@@ -151,7 +155,8 @@ fn gammu() {
     let scratch = Scratch::new();
     let mut simulator = Simulator::start(scratch.path());
     let config = scratch.path().join("gammurc");
-    std::fs::write(&config, format!("[gammu]\ndevice = {}\nconnection = at115200\n", simulator.device())).expect("a config");
+    std::fs::write(&config, format!("[gammu]\ndevice = {}\nconnection = at115200\n", simulator.device()))
+        .expect("a config");
     let run = |args: &[&str]| {
         let output = Command::new("gammu").arg("-c").arg(&config).args(args).output().expect("gammu runs");
         (String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr), output.status)

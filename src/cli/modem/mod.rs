@@ -35,7 +35,10 @@ struct Place {
 impl Place {
     async fn open(&self) -> Result<crate::gateway::modem::port::Port, Failure> {
         crate::gateway::modem::port::open(&self.device, self.baud, &self.search).await.map_err(|error| {
-            let words = format!("cannot open {}: {error}; is it there, may you use it, and is no daemon using it?", self.device);
+            let words = format!(
+                "cannot open {}: {error}; is it there, may you use it, and is no daemon using it?",
+                self.device
+            );
             Failure::new(Exit::NoInput, words)
         })
     }

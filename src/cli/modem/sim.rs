@@ -17,7 +17,7 @@ use crate::{
     sms::{Body, Segment},
 };
 
-#[derive(Debug, clap::Args)]
+#[derive(clap::Args)]
 pub struct Args {
     /// The name under which its terminal is found
     #[arg(long, default_value = "modem", conflicts_with = "tcp")]
@@ -49,6 +49,13 @@ pub struct Args {
     /// What the network answers to a USSD code
     #[arg(long, default_value = "Your balance is 3.50 EUR")]
     ussd: String,
+}
+
+/// Without the PIN.
+impl std::fmt::Debug for Args {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Args({})", self.link.display())
+    }
 }
 
 pub async fn run(args: &Args, out: &mut dyn Write) -> Done {

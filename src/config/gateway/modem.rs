@@ -31,7 +31,7 @@ pub struct BalanceKeys {
 }
 
 /// `type = "modem"`.
-#[derive(Debug, Clone)]
+#[derive(Clone, PartialEq)]
 pub struct Modem {
     pub device: Device,
     pub baud: u32,
@@ -44,6 +44,13 @@ pub struct Modem {
     pub balance: Option<Balance>,
 }
 
+/// Without numbers and the PIN.
+impl std::fmt::Debug for Modem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Modem({})", self.device)
+    }
+}
+
 /// A code such as `*100#`.
 struct Code(String);
 
@@ -51,7 +58,11 @@ impl Read for Code {
     fn read(value: &Value) -> Result<Self, Wrong> {
         let given = text(value)?;
         let sound = (2..=40).contains(&given.len()) && given.bytes().all(|c| matches!(c, b'0'..=b'9' | b'*' | b'#'));
-        if sound { Ok(Self(given.to_owned())) } else { Err(format!("{} is no code such as \"*100#\"", quoted(given)).into()) }
+        if sound {
+            Ok(Self(given.to_owned()))
+        } else {
+            Err(format!("{} is no code such as \"*100#\"", quoted(given)).into())
+        }
     }
 }
 
@@ -94,7 +105,11 @@ impl Read for Memory {
     fn read(value: &Value) -> Result<Self, Wrong> {
         let given = text(value)?;
         let sound = given.len() == 2 && given.bytes().all(|c| c.is_ascii_uppercase());
-        if sound { Ok(Self(given.to_owned())) } else { Err(format!("{} is no memory such as \"SM\" or \"ME\"", quoted(given)).into()) }
+        if sound {
+            Ok(Self(given.to_owned()))
+        } else {
+            Err(format!("{} is no memory such as \"SM\" or \"ME\"", quoted(given)).into())
+        }
     }
 }
 
@@ -125,7 +140,8 @@ pub fn modem(keys: &mut Keys, header: &Place, check: &mut Check<'_>) -> Option<M
         check.missing(header, "device", "such as \"/dev/serial/by-id/…\", \"/dev/ttyUSB0\" or \"tcp://host:port\"");
     }
     let device = check.take(keys.device.take());
-    let baud = check.take(keys.baud.take()).map_or(115_200, |n: Within<300, 4_000_000>| u32::try_from(n.0).unwrap_or(115_200));
+    let baud =
+        check.take(keys.baud.take()).map_or(115_200, |n: Within<300, 4_000_000>| u32::try_from(n.0).unwrap_or(115_200));
     let pin = check.secret(keys.pin.take()).and_then(|(pin, place)| {
         let sound = (4..=8).contains(&pin.expose().len()) && pin.expose().bytes().all(|c| c.is_ascii_digit());
         if !sound {

@@ -119,7 +119,7 @@ pub fn end(line: &str) -> Option<End> {
 }
 
 /// A line that nobody asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Unasked {
     /// `+CMTI`, `+CDSI`: something is stored there.
     Stored { memory: String, index: u16 },
@@ -132,6 +132,8 @@ pub enum Unasked {
     /// The store is full.
     Full,
 }
+
+named!(Unasked);
 
 /// What a known unasked line opens or says; `None`: not one that is known by its first word.
 #[derive(Debug, PartialEq, Eq)]
@@ -195,7 +197,7 @@ pub fn fields(rest: &str) -> Vec<String> {
 /// The octets of a line of hexadecimal digits.
 pub fn hex(line: &str) -> Option<Vec<u8>> {
     let digit = |c: u8| char::from(c).to_digit(16).map(|digit| digit.to_le_bytes()[0]);
-    let sound = line.len() >= 2 && line.len() % 2 == 0;
+    let sound = line.len() >= 2 && line.len().is_multiple_of(2);
     let pairs = line.as_bytes().chunks_exact(2);
     sound.then(|| pairs.map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?)).collect())?
 }

@@ -20,6 +20,14 @@ pub struct Balance {
     pub warn_below: Option<f64>,
 }
 
+/// The same pattern is the same.
+impl PartialEq for Balance {
+    fn eq(&self, other: &Self) -> bool {
+        let all = |b: &Self| (b.code.clone(), b.every, b.amount.as_str().to_owned(), b.warn_below);
+        all(self) == all(other)
+    }
+}
+
 impl Balance {
     /// The amount in the network's words.
     pub fn find(&self, words: &str) -> Option<f64> {

@@ -181,7 +181,10 @@ mod tests {
                 assert_eq!(cms(*code), class, "{code}");
             }
         }
-        assert_eq!((cme(10), cme(12), cme(30), cme(100)), (Device(Trouble::NoSim), Device(Trouble::Puk), Network, Suspect));
+        assert_eq!(
+            (cme(10), cme(12), cme(30), cme(100)),
+            (Device(Trouble::NoSim), Device(Trouble::Puk), Network, Suspect)
+        );
     }
 
     #[test]

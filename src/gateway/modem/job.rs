@@ -43,7 +43,8 @@ impl Under {
     fn tpdu(&self, settings: &Settings) -> Result<Vec<u8>, Fault> {
         let attempt = &self.job.attempt;
         let refused = |why: &str| Fault::new(Scope::Message, Enhanced::new(5, 6, 0), why);
-        let segment = attempt.segments.get(usize::from(self.part)).ok_or_else(|| refused("there is no such segment"))?;
+        let segment =
+            attempt.segments.get(usize::from(self.part)).ok_or_else(|| refused("there is no such segment"))?;
         let to = Address::try_from(&attempt.to)
             .map_err(|error| Fault::new(Scope::Recipient, Enhanced::new(5, 1, 3), error.to_string()))?;
         let alphabet = alphabet_of(&attempt.segments);
@@ -75,7 +76,13 @@ impl Under {
     }
 
     /// What the end of its segment means.
-    pub fn ended(mut self, end: SendEnd, id: u64, settings: &Settings, suspects: &mut Suspects) -> (Option<Self>, Next) {
+    pub fn ended(
+        mut self,
+        end: SendEnd,
+        id: u64,
+        settings: &Settings,
+        suspects: &mut Suspects,
+    ) -> (Option<Self>, Next) {
         let which = (self.job.attempt.id, self.part);
         let (class, said) = match end {
             SendEnd::Sent(reference) => {
@@ -153,4 +160,3 @@ pub fn refuse(job: Job, class: Class, words: &str) {
 
 /// The error of a modem that never answered what it was asked.
 pub const NOT_THERE: &str = "the modem is not there";
-

@@ -7,12 +7,14 @@
 const LONGEST: usize = 2_048;
 
 /// What stands between two line ends, without blanks around it.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Framer {
     held: Vec<u8>,
     /// The rest of a line that is too long is thrown away.
     skipping: bool,
 }
+
+named!(Framer);
 
 impl Framer {
     /// One octet more; the line that it ends, if it ends one that is not empty.
@@ -25,7 +27,8 @@ impl Framer {
             }
             return None;
         }
-        let line = String::from_utf8_lossy(&self.held).trim_matches(|c: char| c.is_whitespace() || c.is_control()).to_owned();
+        let line =
+            String::from_utf8_lossy(&self.held).trim_matches(|c: char| c.is_whitespace() || c.is_control()).to_owned();
         self.held.clear();
         let whole = !std::mem::take(&mut self.skipping);
         (whole && !line.is_empty()).then_some(line)

@@ -2,8 +2,28 @@
 
 /// Commands and answers whose arguments say nothing of anybody.
 const OPEN: &[&str] = &[
-    "+CSQ", "+CREG", "+CGREG", "+CEREG", "+CPMS", "+CMTI", "+CDSI", "+CNMI", "+CMGF", "+CMEE", "+CMGS", "+CMGD",
-    "+CMMS", "+CSMS", "+CNMA", "+CMS ERROR", "+CME ERROR", "+CPIN", "+CMT", "+CDS", "+CGMI", "+CGMM",
+    "+CSQ",
+    "+CREG",
+    "+CGREG",
+    "+CEREG",
+    "+CPMS",
+    "+CMTI",
+    "+CDSI",
+    "+CNMI",
+    "+CMGF",
+    "+CMEE",
+    "+CMGS",
+    "+CMGD",
+    "+CMMS",
+    "+CSMS",
+    "+CNMA",
+    "+CMS ERROR",
+    "+CME ERROR",
+    "+CPIN",
+    "+CMT",
+    "+CDS",
+    "+CGMI",
+    "+CGMM",
 ];
 
 /// A line with its length in front: `[9] +CSQ: 21,99`; payload is left out.

@@ -10,11 +10,13 @@ use sha2::{Digest, Sha256};
 use tokio::io::AsyncWriteExt;
 
 /// Where the word on one gateway's PIN stands.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Memory {
     path: PathBuf,
     digest: String,
 }
+
+named!(Memory);
 
 impl Memory {
     pub fn new(folder: &std::path::Path, gateway: &str, pin: &str) -> Self {

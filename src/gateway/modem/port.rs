@@ -16,7 +16,7 @@ const OPENING: Duration = Duration::from_secs(10);
 const QUESTION: Duration = Duration::from_secs(2);
 
 /// Where a modem is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Device {
     /// `/dev/serial/by-id/…`, `/dev/ttyUSB0`.
     Serial(PathBuf),
@@ -27,6 +27,8 @@ pub enum Device {
     /// The one with this SIM.
     Imsi(String),
 }
+
+named!(Device);
 
 impl std::str::FromStr for Device {
     type Err = &'static str;
@@ -48,7 +50,9 @@ impl std::str::FromStr for Device {
 }
 
 fn has_port(place: &str) -> bool {
-    place.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0))
+    place
+        .rsplit_once(':')
+        .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0))
 }
 
 impl std::fmt::Display for Device {

@@ -226,7 +226,11 @@ impl Session {
                 Event::PinWanted => {
                     let may = match &self.pin {
                         Some(memory) => memory.try_once().await.unwrap_or_else(|error| {
-                            observe::log::modem_trouble(&self.id, "the PIN is not tried: its memory cannot be written", &error);
+                            observe::log::modem_trouble(
+                                &self.id,
+                                "the PIN is not tried: its memory cannot be written",
+                                &error,
+                            );
                             false
                         }),
                         None => false,
@@ -294,7 +298,11 @@ impl Session {
         }
         self.told = Some(trouble);
         observe::log::modem_trouble(&self.id, trouble.word(), trouble.words());
-        let text = format!("Modem {}: {}.\n\nIts texts go by other gateways where there are any, and wait otherwise.", self.id, trouble.words());
+        let text = format!(
+            "Modem {}: {}.\n\nIts texts go by other gateways where there are any, and wait otherwise.",
+            self.id,
+            trouble.words()
+        );
         self.notice(trouble.word(), format!("Modem {}: {}", self.id, trouble.word()), text);
     }
 

@@ -22,13 +22,15 @@ const NETWORK: Duration = Duration::from_secs(120);
 const LINES: usize = 8_192;
 
 /// An answer with the lines before its end.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Answer {
     pub lines: Vec<String>,
     pub end: End,
     /// What stood behind the prompt was handed over.
     pub submitted: bool,
 }
+
+named!(Answer);
 
 impl Answer {
     pub fn ok(&self) -> bool {
@@ -47,7 +49,9 @@ pub enum Heard {
     Answer(Answer),
     Unasked(Unasked),
     /// No answer in time; whether what stood behind the prompt was handed over.
-    Silence { submitted: bool },
+    Silence {
+        submitted: bool,
+    },
 }
 
 struct Asked {
@@ -127,7 +131,7 @@ impl Talk {
     pub fn receive(&mut self, octets: &[u8], now: Duration, heard: &mut Vec<Heard>) {
         for octet in octets {
             if let Some(line) = self.framer.push(*octet)
-                && let Some(something) = self.line(line)
+                && let Some(something) = self.line(&line)
             {
                 heard.push(something);
             }
@@ -161,9 +165,9 @@ impl Talk {
         asked.echo = payload;
     }
 
-    fn line(&mut self, line: String) -> Option<Heard> {
-        self.log.push((false, masked(&line)));
-        let line = line.strip_prefix('>').map_or(line.as_str(), str::trim);
+    fn line(&mut self, line: &str) -> Option<Heard> {
+        self.log.push((false, masked(line)));
+        let line = line.strip_prefix('>').map_or(line, str::trim);
         if let Some(keep) = self.pdu_follows.take()
             && let Some(pdu) = hex(line)
         {
@@ -250,7 +254,8 @@ mod tests {
     #[test]
     fn answers_with_echo_and_unasked_lines_between() {
         let mut talk = asked("AT+CSQ");
-        let said = "AT+CSQ\r\r\n+CMTI: \"SM\",7\r\n+CSQ: 21,99\r\n+CMT: ,23\r\n0123AB\r\n+CREG: 2\r\nRING\r\n\r\nOK\r\n";
+        let said =
+            "AT+CSQ\r\r\n+CMTI: \"SM\",7\r\n+CSQ: 21,99\r\n+CMT: ,23\r\n0123AB\r\n+CREG: 2\r\nRING\r\n\r\nOK\r\n";
         assert_eq!(
             heard(&mut talk, said),
             [

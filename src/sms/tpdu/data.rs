@@ -118,7 +118,10 @@ fn write_septets(words: &str, tables: Tables, fill: usize, out: &mut Vec<u8>) ->
     }
     let mut septets = [0u8; SEPTETS];
     let mut count = 0;
-    for c in words.chars() {
+    // Most texts are ASCII: its octets are its characters.
+    let ascii = words.is_ascii();
+    let octets = words.bytes().map(char::from).take_while(|_| ascii);
+    for c in octets.chain(words.chars().skip_while(|_| ascii)) {
         let (escape, septet) = alphabet::code(c).ok_or(TpduError::Alphabet)?;
         let width = if escape { 2 } else { 1 };
         let place = septets.get_mut(count..count + width).ok_or(TpduError::Long)?;

@@ -37,7 +37,7 @@ const UNCOMMITTED: usize = 64;
 const TOLD: usize = 256;
 
 /// How a modem is to be set up.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Setup {
     /// Where a SIM wants one, [`Event::PinWanted`] asks for it; it is not kept here.
     pub has_pin: bool,
@@ -52,8 +52,10 @@ pub struct Setup {
     pub receive: bool,
 }
 
+named!(Setup);
+
 /// What is known of a modem.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Facts {
     pub maker: Option<String>,
     pub model: Option<String>,
@@ -75,6 +77,8 @@ pub struct Facts {
     pub runs: Option<bool>,
 }
 
+named!(Facts);
+
 impl Facts {
     /// Whether texts can go out. A modem that does not say is believed.
     pub fn is_registered(&self) -> bool {
@@ -86,7 +90,7 @@ impl Facts {
 pub type Ticket = u64;
 
 /// What happened.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Event {
     /// For the log; it has no payload.
     Line { out: bool, words: String },
@@ -109,6 +113,8 @@ pub enum Event {
     /// Nothing more will come over this line.
     Dead(&'static str),
 }
+
+named!(Event);
 
 /// What is being done.
 #[derive(Debug, Clone)]
@@ -137,12 +143,18 @@ enum Task {
 #[derive(Debug)]
 enum Phase {
     /// Nothing is said before `until`; what comes until then is thrown away where `deaf`.
-    Pause { until: Duration, then: Step, deaf: bool },
+    Pause {
+        until: Duration,
+        then: Step,
+        deaf: bool,
+    },
     Starting(Step),
     /// Waits for [`Dialogue::pin`].
     Pin,
     Ready,
-    Unfit { until: Duration },
+    Unfit {
+        until: Duration,
+    },
     Dead,
 }
 
@@ -213,7 +225,7 @@ impl Dialogue {
         }
         for something in heard {
             match something {
-                Heard::Answer(answer) => self.answered(answer, now),
+                Heard::Answer(answer) => self.answered(&answer, now),
                 Heard::Unasked(unasked) => self.unasked(unasked),
                 Heard::Silence { .. } => {}
             }
@@ -393,12 +405,12 @@ impl Dialogue {
         self.ask(&command, Doing::Task(task), now);
     }
 
-    fn answered(&mut self, answer: Answer, now: Duration) {
+    fn answered(&mut self, answer: &Answer, now: Duration) {
         match self.doing.take() {
-            Some(Doing::Step(step)) => self.step_answered(step, &answer, now),
-            Some(Doing::Send(submission)) => self.send_answered(*submission, &answer, now),
+            Some(Doing::Step(step)) => self.step_answered(step, answer, now),
+            Some(Doing::Send(submission)) => self.send_answered(&submission, answer, now),
             Some(Doing::Run) => self.sends.run_answered(answer.ok(), &mut self.facts, now),
-            Some(Doing::Task(task)) => self.task_answered(&task, &answer),
+            Some(Doing::Task(task)) => self.task_answered(&task, answer),
             None => {}
         }
     }
@@ -421,7 +433,7 @@ impl Dialogue {
                     }
                 }
             }
-            Task::Delete { memory, index } => self.kept.deleted(memory, *index, answer.ok()),
+            Task::Delete { memory, index } => self.kept.deleted(memory, *index),
             Task::Read { memory, index } => self.read(memory, *index, answer),
             Task::List => self.list(answer),
             Task::Room => self.room(answer),
@@ -431,7 +443,8 @@ impl Dialogue {
     }
 
     fn signal(&mut self, answer: &Answer) {
-        let signal = answer.value("+CSQ").and_then(|rest| fields(rest).first()?.parse().ok()).filter(|signal| *signal <= 31);
+        let signal =
+            answer.value("+CSQ").and_then(|rest| fields(rest).first()?.parse().ok()).filter(|signal| *signal <= 31);
         if self.facts.signal != signal {
             self.facts.signal = signal;
             self.events.push_back(Event::Changed);

@@ -48,11 +48,12 @@ impl Kept {
 
     /// It was read already.
     pub fn is_held(&self, memory: &str, index: u16) -> bool {
-        let here = |place: &Place| matches!(place, Place::Stored { memory: of, index: at } if of == memory && *at == index);
+        let here =
+            |place: &Place| matches!(place, Place::Stored { memory: of, index: at } if of == memory && *at == index);
         self.held.values().any(here) || self.deleting.iter().any(|(of, at)| of == memory && *at == index)
     }
 
-    pub fn deleted(&mut self, memory: &str, index: u16, _ok: bool) {
+    pub fn deleted(&mut self, memory: &str, index: u16) {
         self.deleting.retain(|(of, at)| of != memory || *at != index);
     }
 

@@ -19,7 +19,7 @@ const FAILURES: u32 = 3;
 const LINK: Duration = Duration::from_secs(1);
 
 /// One TPDU to hand over.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Submission {
     pub id: u64,
     /// SUBMIT without service centre.
@@ -27,6 +27,8 @@ pub struct Submission {
     /// More of the same text follow.
     pub more: bool,
 }
+
+named!(Submission);
 
 /// What became of a submission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,7 +101,7 @@ impl Dialogue {
         true
     }
 
-    pub(super) fn send_answered(&mut self, submission: Submission, answer: &Answer, now: Duration) {
+    pub(super) fn send_answered(&mut self, submission: &Submission, answer: &Answer, now: Duration) {
         let reference = answer.value("+CMGS").and_then(|rest| fields(rest).first()?.parse().ok());
         let end = match answer.end {
             // A reference means that the network has it, whatever comes behind.

@@ -89,11 +89,17 @@ impl Line {
     }
 
     fn arrived(&self) -> Vec<Ticket> {
-        self.events.iter().filter_map(|event| if let Event::Arrived(ticket, _) = event { Some(*ticket) } else { None }).collect()
+        self.events
+            .iter()
+            .filter_map(|event| if let Event::Arrived(ticket, _) = event { Some(*ticket) } else { None })
+            .collect()
     }
 
     fn trouble(&self) -> Vec<Trouble> {
-        self.events.iter().filter_map(|event| if let Event::Unfit(trouble) = event { Some(*trouble) } else { None }).collect()
+        self.events
+            .iter()
+            .filter_map(|event| if let Event::Unfit(trouble) = event { Some(*trouble) } else { None })
+            .collect()
     }
 
     fn deliver(&mut self, words: &str) {
@@ -119,7 +125,10 @@ fn it_starts_and_sends_octet_by_octet_too() {
         line.pass(5);
         assert!(line.dialogue.is_ready(), "{chunk}");
         let facts = line.dialogue.facts();
-        assert_eq!((facts.signal, facts.registration, facts.operator.as_deref()), (Some(21), Some(1), Some("Simulated")));
+        assert_eq!(
+            (facts.signal, facts.registration, facts.operator.as_deref()),
+            (Some(21), Some(1), Some("Simulated"))
+        );
         assert_eq!((facts.maker.as_deref(), facts.indications), (Some("Martlet"), Some("2,1,0,1,0")));
         line.send(7);
         assert_eq!(line.ends(), [(7, SendEnd::Sent(Some(0)))]);
@@ -286,8 +295,10 @@ fn stored_texts_are_deleted_when_they_are_durable() {
 #[test]
 fn what_came_while_nobody_was_there_is_found() {
     let mut line = Line::plain(Options::default());
-    (0..20).for_each(|_| line.sim.deliver("+15551234567", Segment { body: Body::Text("x".to_owned()), udh: Vec::new() }));
-    (0..100).for_each(|_| line.sim.deliver("+15551234567", Segment { body: Body::Text("y".to_owned()), udh: Vec::new() }));
+    (0..20)
+        .for_each(|_| line.sim.deliver("+15551234567", Segment { body: Body::Text("x".to_owned()), udh: Vec::new() }));
+    (0..100)
+        .for_each(|_| line.sim.deliver("+15551234567", Segment { body: Body::Text("y".to_owned()), udh: Vec::new() }));
     assert_eq!(line.sim.stored(), 20, "full");
     line.pass(5);
     for _ in 0..10 {

@@ -1,9 +1,14 @@
 //! The commands of TS 27.005 and TS 27.007 that programs use, as a plain modem answers them.
 
-use super::{Sim, super::answer::{AtError, fields}};
+use super::{
+    super::answer::{AtError, fields},
+    Sim,
+};
 
 impl Sim {
     pub(super) fn command(&mut self, line: &str) {
+        // Of several commands in one line the first counts.
+        let line = line.split(';').next().unwrap_or_default();
         let upper = line.to_ascii_uppercase();
         let Some(rest) = upper.strip_prefix("AT") else { return self.refuse(AtError::Plain) };
         // What is asked or set stands behind `?` or `=`; words in quotes keep their case.
@@ -11,7 +16,12 @@ impl Sim {
         let name = rest.split(['=', '?']).next().unwrap_or_default();
         let asks = rest.ends_with('?') && !rest.ends_with("=?");
         let lists = rest.ends_with("=?");
-        if self.is_locked() && !matches!(name, "" | "Z" | "&F" | "E0" | "E1" | "V1" | "+CMEE" | "+CPIN" | "+CGMI" | "+CGMM" | "+CGMR" | "+CGSN") {
+        if self.is_locked()
+            && !matches!(
+                name,
+                "" | "Z" | "&F" | "E0" | "E1" | "V1" | "+CMEE" | "+CPIN" | "+CGMI" | "+CGMM" | "+CGMR" | "+CGSN"
+            )
+        {
             return self.refuse(AtError::Cme(11));
         }
         match name {

@@ -27,7 +27,7 @@ const LONGEST: usize = 2_048;
 const REMEMBERED: usize = 100_000;
 
 /// What kind of modem it is.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Options {
     /// The SIM wants it.
     pub pin: Option<String>,
@@ -45,6 +45,8 @@ pub struct Options {
     pub ussd: String,
     pub script: Vec<Rule>,
 }
+
+named!(Options);
 
 impl Default for Options {
     fn default() -> Self {
@@ -70,7 +72,6 @@ pub struct Taken {
 }
 
 /// The state that survives a modem being unplugged is in `options`, `store`, `taken` and `waiting`.
-#[derive(Debug)]
 pub struct Sim {
     pub options: Options,
     /// Whether the network knows when it is: texts and reports have its time.
@@ -105,6 +106,8 @@ pub struct Sim {
     /// Answers nothing any more.
     mute: bool,
 }
+
+named!(Sim);
 
 impl Sim {
     pub fn new(options: Options) -> Self {
@@ -273,7 +276,8 @@ impl Sim {
             let (_, tpdu) = read_pdu(&octets, Toward::Network).ok()?;
             (octets.len() == smsc + length).then_some(tpdu)
         });
-        let Some(Tpdu::Submit(submit)) = read.filter(|tpdu| matches!(tpdu, Tpdu::Submit(submit) if submit.sound)) else {
+        let Some(Tpdu::Submit(submit)) = read.filter(|tpdu| matches!(tpdu, Tpdu::Submit(submit) if submit.sound))
+        else {
             return self.refuse(AtError::Cms(304));
         };
         if !self.options.registered {

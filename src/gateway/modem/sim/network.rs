@@ -1,10 +1,6 @@
 //! The network behind the simulated modem: what it brings, and its reports.
 
-use super::{
-    Sim,
-    commands::hex,
-    super::answer::AtError,
-};
+use super::{super::answer::AtError, Sim, commands::hex};
 use crate::sms::{
     Dcs, Segment,
     tpdu::{Address, Deliver, Stamp, Status, StatusReport, Submit, alphabet_of},

@@ -51,7 +51,8 @@ fn three_wrong_pins_lock_it() {
 
 #[test]
 fn scripts() {
-    let rules = script::read("# trouble\nAT+CSQ 2 error\n\nsubmit 3+ cms 331\nAT+CREG every say RING\n").expect("a script");
+    let rules =
+        script::read("# trouble\nAT+CSQ 2 error\n\nsubmit 3+ cms 331\nAT+CREG every say RING\n").expect("a script");
     assert_eq!(rules.len(), 3);
     let mut sim = Sim::new(Options { script: rules, ..Options::default() });
     said(&mut sim, "ATE0\r");
