@@ -94,6 +94,7 @@ async fn begin(gateway: &Gateway) -> oneshot::Receiver<Vec<(u8, Outcome)>> {
         id: MessageId::new(),
         n: 1,
         to: Destination::Number("+15551234567".parse().expect("a number")),
+        wire: None,
         content,
         segments,
         parts: 1,

@@ -148,6 +148,7 @@ impl World {
             id,
             n: 1,
             to: Destination::Number(PHONE.parse().expect("a number")),
+            wire: None,
             content,
             segments,
             parts,

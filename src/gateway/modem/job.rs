@@ -14,7 +14,7 @@ use crate::{
     ground::{Enhanced, Fault, Outcome, Scope},
     sms::{
         Dcs,
-        tpdu::{Address, Submit, Validity, alphabet_of},
+        tpdu::{Address, Submit, TpduError, Validity, alphabet_of},
     },
 };
 
@@ -45,8 +45,8 @@ impl Under {
         let refused = |why: &str| Fault::new(Scope::Message, Enhanced::new(5, 6, 0), why);
         let segment =
             attempt.segments.get(usize::from(self.part)).ok_or_else(|| refused("there is no such segment"))?;
-        let to = Address::try_from(&attempt.to)
-            .map_err(|error| Fault::new(Scope::Recipient, Enhanced::new(5, 1, 3), error.to_string()))?;
+        let to = Address::number(attempt.number())
+            .ok_or_else(|| Fault::new(Scope::Recipient, Enhanced::new(5, 1, 3), TpduError::Address.to_string()))?;
         let alphabet = alphabet_of(&attempt.segments);
         let dcs = attempt.dcs.map_or_else(|| Dcs::plain(alphabet), |dcs| Dcs(dcs).with_alphabet(alphabet));
         let submit = Submit {
@@ -88,7 +88,7 @@ impl Under {
             SendEnd::Sent(reference) => {
                 suspects.passed(which);
                 let name = reference.filter(|_| settings.receipts);
-                let name = name.and_then(|reference| reference::sent(reference, self.job.attempt.to.as_str()));
+                let name = name.and_then(|reference| reference::sent(reference, self.job.attempt.number()));
                 return self.sent(name, id, settings);
             }
             SendEnd::Unsure => (Class::Unsure, "no answer".to_owned()),

@@ -7,12 +7,9 @@
 use std::fmt;
 
 use super::{Reader, TpduError};
-use crate::{
-    address::Destination,
-    sms::{
-        national::Tables,
-        pack::{pack, unpack},
-    },
+use crate::sms::{
+    national::Tables,
+    pack::{pack, unpack},
 };
 
 /// What semi-octets mean; F ends the digits.
@@ -155,15 +152,6 @@ impl Address {
 fn digits(octets: &[u8], semi: usize) -> String {
     let nibbles = octets.iter().flat_map(|octet| [octet & 0x0f, octet >> 4]);
     nibbles.take(semi).map_while(|nibble| SIGNS.get(usize::from(nibble))).map(|sign| char::from(*sign)).collect()
-}
-
-/// International where it is E.164, else (short codes) of unknown type.
-impl TryFrom<&Destination> for Address {
-    type Error = TpduError;
-
-    fn try_from(destination: &Destination) -> Result<Self, TpduError> {
-        Self::number(destination.as_str()).ok_or(TpduError::Address)
-    }
 }
 
 impl fmt::Debug for Address {
