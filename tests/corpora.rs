@@ -34,6 +34,7 @@ checks! {
     proxy = "../fuzz/checks/proxy.rs",
     received = "../fuzz/checks/received.rs",
     report = "../fuzz/checks/report.rs",
+    rules = "../fuzz/checks/rules.rs",
     segments = "../fuzz/checks/segments.rs",
     session = "../fuzz/checks/session.rs",
     seven_bit = "../fuzz/checks/seven_bit.rs",

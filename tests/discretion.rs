@@ -207,6 +207,7 @@ fn words_of_the_store() {
         charge: None,
         brakes: Vec::new(),
         fingerprint: None,
+        held: None,
         note: None,
         original: Some(original.clone().into()),
     };

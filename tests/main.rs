@@ -26,6 +26,7 @@ mod mail_door;
 mod mailbox;
 mod modem;
 mod pdus;
+mod rules;
 mod store;
 mod support;
 mod trial;
@@ -57,6 +58,7 @@ fn main() -> std::process::ExitCode {
         mailbox::trials(),
         modem::trials(),
         pdus::trials(),
+        rules::trials(),
         store::trials(),
         trial::trials(),
         words::trials(),

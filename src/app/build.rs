@@ -10,9 +10,10 @@ use crate::{
     dispatch::{self, lane, vitals::Bounds},
     doors::{http, mail as mail_door},
     gateway::{self, Traits, handset},
-    ground::{AccountName, Clock, GatewayId},
+    ground::{AccountName, Clock, GatewayId, Swap},
     inbound, mailbox, outbound, report,
     routing::{Shows, Table, Way},
+    rules::Ruleset,
     smtp::session,
 };
 
@@ -63,7 +64,7 @@ fn row(declared: &config::Account) -> Result<Row, StartError> {
     })
 }
 
-pub fn outbound(config: &Config, node: &Node) -> outbound::Settings {
+pub fn outbound(config: &Config, node: &Node, rules: &Swap<Ruleset>) -> outbound::Settings {
     let queue = &config.queue;
     outbound::Settings {
         hostname: config.hostname.clone(),
@@ -80,6 +81,7 @@ pub fn outbound(config: &Config, node: &Node) -> outbound::Settings {
         send_auto_replied: false,
         send_auto_generated: true,
         send_lists: true,
+        rules: rules.clone(),
     }
 }
 
@@ -103,7 +105,7 @@ pub fn counted_tables(config: &Config) -> Vec<crate::sms::national::Language> {
     if all { config.sms.shift_tables.clone() } else { Vec::new() }
 }
 
-pub fn inbound(config: &Config) -> inbound::Settings {
+pub fn inbound(config: &Config, rules: &Swap<Ruleset>) -> inbound::Settings {
     let given = &config.inbound;
     inbound::Settings {
         hostname: config.hostname.clone(),
@@ -125,6 +127,8 @@ pub fn inbound(config: &Config) -> inbound::Settings {
         brakes: config.brakes,
         flood_phone: given.flood_phone,
         flood_gateway: given.flood_gateway,
+        rules: rules.clone(),
+        routes: config.inbound_routes.clone(),
     }
 }
 

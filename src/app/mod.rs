@@ -25,11 +25,11 @@ use self::{
 };
 use crate::{
     address::Node,
-    config::Config,
+    config::{Config, Loaded},
     dispatch,
     doors::{self, control, http, mail},
     gateway::{handset, inbox::Desk},
-    ground::Clock,
+    ground::{Clock, Swap},
     inbound::Inbound,
     observe,
     outbound::{Listener, Outbound},
@@ -115,7 +115,13 @@ pub fn check(config: &Config) -> Result<(), StartError> {
     for listener in &config.listeners {
         build::tls(listener)?;
     }
+    rules(config)?;
     build::accounts(config).map(drop)
+}
+
+/// The rules of a configuration, held against its gateways.
+fn rules(config: &Config) -> Result<Loaded, StartError> {
+    config.rules.load(Some(&config.gateway_names())).map_err(|why| StartError::new(78, why))
 }
 
 /// Builds, binds and starts everything.
@@ -140,6 +146,8 @@ pub async fn start_with(config: Config, clock: Clock, trial: Option<Trial>) -> R
     // The desk goes with the gateways: the end of both is the end of events.
     let (fleet, phones) = Fleet::start(&config, desk, clock.clone())?;
     let accounts = build::accounts(&config)?;
+    let loaded = self::rules(&config)?;
+    let rules = Swap::new(loaded.set.clone());
     let reporter = Reporter::new(store.clone(), clock.clone(), build::report(&config), crate::mail::Words::default());
     let outbound = Outbound::new(
         store.clone(),
@@ -148,9 +156,9 @@ pub async fn start_with(config: Config, clock: Clock, trial: Option<Trial>) -> R
         accounts.clone(),
         build::routes(&config)?,
         reporter.clone(),
-        build::outbound(&config, &node),
+        build::outbound(&config, &node, &rules),
     );
-    let settings = build::inbound(&config);
+    let settings = build::inbound(&config, &rules);
     let readers = Readers {
         outbound: outbound.clone(),
         inbound: settings.gateways.clone(),
@@ -197,6 +205,13 @@ pub async fn start_with(config: Config, clock: Clock, trial: Option<Trial>) -> R
         dispatch: shared.clone(),
         fleet,
         started: config.clone(),
+        rules: reload::Rules {
+            current: rules,
+            declared: config.rules.clone(),
+            loaded: Arc::new(loaded),
+            gateways: config.gateway_names(),
+        },
+        clock: clock.clone(),
     };
     let names = bound.names(&config);
     let control = control::Shared {

@@ -4,7 +4,7 @@
 //! differs is named as waiting for a restart. [`LIVE`] and [`Live::apply`] are the one place that decides: whoever makes
 //! another part changeable adds its table there.
 
-use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -15,14 +15,18 @@ use super::{
 };
 use crate::{
     accounts::Accounts,
-    config::{self, Config, Prints},
+    config::{self, Config, Loaded, Prints},
     dispatch,
     doors::control::{Reload, Reloaded},
+    ground::{Clock, GatewayId, Swap},
     observe,
+    rules::Ruleset,
 };
 
 /// Tables of the file that are applied without a restart.
-const LIVE: [&str; 5] = ["account", "address", "gateway", "group", "route"];
+const LIVE: [&str; 7] = ["account", "address", "calendar", "gateway", "group", "route", "rules"];
+/// How often lists of rules are looked at.
+const LOOK: Duration = Duration::from_secs(2);
 
 /// The handles through which a running Martlet takes up what has changed.
 pub struct Live {
@@ -35,6 +39,17 @@ pub struct Live {
     pub fleet: Fleet,
     /// As Martlet started: what is inherited from here changes with a restart.
     pub started: Config,
+    pub rules: Rules,
+    pub clock: Clock,
+}
+
+/// The rules that hold, and what they were read from.
+pub struct Rules {
+    pub current: Swap<Ruleset>,
+    pub declared: config::Rules,
+    pub loaded: Arc<Loaded>,
+    /// Gateways and groups that they may name.
+    pub gateways: Vec<GatewayId>,
 }
 
 impl Live {
@@ -45,13 +60,17 @@ impl Live {
                 biased;
                 () = stop.cancelled() => return self.fleet,
                 wish = wishes.recv() => wish,
+                () = self.clock.sleep(LOOK) => {
+                    self.rules.look().await;
+                    continue;
+                }
             };
             let Some(Reload(reply)) = wish else { return self.fleet };
             let file = self.file.clone();
             // Files, secrets, hashes: none of it may hold up a worker.
             let read = tokio::task::spawn_blocking(move || read(&file)).await;
             let done = match read.unwrap_or_else(|_| Err("the configuration cannot be read".to_owned())) {
-                Ok(config) => self.apply(config).await,
+                Ok((config, rules)) => self.apply(config, rules).await,
                 Err(why) => Err(why),
             };
             match &done {
@@ -63,7 +82,7 @@ impl Live {
         }
     }
 
-    async fn apply(&mut self, mut config: Config) -> Result<Reloaded, String> {
+    async fn apply(&mut self, mut config: Config, rules: Loaded) -> Result<Reloaded, String> {
         config.sms = self.started.sms.clone();
         config.zone = self.started.zone.clone();
         config.queue = self.started.queue;
@@ -72,16 +91,45 @@ impl Live {
         self.accounts.replace(&accounts);
         self.readers.outbound.replace_helpers(config.helpers.clone());
         let changed = self.prints.differing(&config.prints);
-        let (applied, restart): (BTreeSet<String>, _) =
+        let other_files = self.rules.loaded.differs(&rules);
+        self.rules.current.replace(rules.set.clone());
+        (self.rules.declared, self.rules.loaded) = (config.rules.clone(), Arc::new(rules));
+        self.rules.gateways = config.gateway_names();
+        let (mut applied, restart): (BTreeSet<String>, _) =
             changed.into_iter().partition(|name| LIVE.contains(&name.as_str()));
+        if other_files {
+            applied.insert("rules".to_owned());
+        }
         // What waits for a restart goes on differing from what runs.
         self.prints.take(&config.prints, &LIVE);
         Ok(Reloaded { applied: applied.into_iter().collect(), restart: restart.into_iter().collect() })
     }
 }
 
-fn read(file: &std::path::Path) -> Result<Config, String> {
+impl Rules {
+    /// Reads the lists of rules again where they have changed; one that is wrong keeps what was.
+    async fn look(&mut self) {
+        let (declared, loaded, gateways) = (self.declared.clone(), self.loaded.clone(), self.gateways.clone());
+        let read = tokio::task::spawn_blocking(move || declared.again(&loaded, &gateways)).await;
+        match read {
+            Ok(Some(Ok(loaded))) => {
+                self.current.replace(loaded.set.clone());
+                self.loaded = Arc::new(loaded);
+                observe::log::reloaded("lists of rules", "");
+            }
+            Ok(Some(Err(why))) => {
+                Arc::make_mut(&mut self.loaded).seen();
+                observe::log::not_reloaded(&why);
+            }
+            Ok(None) | Err(_) => {}
+        }
+    }
+}
+
+/// The file, and its rules.
+fn read(file: &std::path::Path) -> Result<(Config, Loaded), String> {
     let config = config::load(file).map_err(|errors| errors.to_string())?;
     check(&config).map_err(|error| error.words)?;
-    Ok(config)
+    let rules = super::rules(&config).map_err(|error| error.words)?;
+    Ok((config, rules))
 }

@@ -18,6 +18,7 @@ mod number;
 mod online;
 mod queue;
 mod reload;
+mod rules;
 mod send;
 mod serve;
 mod text;
@@ -72,6 +73,11 @@ enum Command {
     Send(send::Args),
     /// Let the running daemon read its configuration again
     Reload(reload::Args),
+    /// Rules: try them on a mail, write and read them as XML
+    Rules {
+        #[command(subcommand)]
+        what: rules::What,
+    },
     /// Show what a phone number is
     Number(number::Args),
     /// Show what an address resolves to
@@ -189,6 +195,7 @@ fn run(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> ExitCode {
         Command::Check(args) => check::run(&args, out, err),
         Command::Send(args) => send::run(&args, out),
         Command::Reload(args) => reload::run(&args, out),
+        Command::Rules { what } => rules::run(&what, out),
         Command::Number(args) => number::run(&args, out),
         Command::Address(args) => address::run(&args, out),
         Command::Text(args) => text::run(&args, out),

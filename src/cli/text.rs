@@ -138,7 +138,7 @@ fn value(texts: &[String], cut: bool, cuts: Option<&[mail::Cut]>, style: &Style)
     Value::Object(value)
 }
 
-fn slurp(path: &Path) -> Result<Vec<u8>, Failure> {
+pub(super) fn slurp(path: &Path) -> Result<Vec<u8>, Failure> {
     let failed = |why: std::io::Error| Failure::new(Exit::NoInput, format!("cannot read {}: {why}", path.display()));
     let mut raw = Vec::new();
     let mut source: Box<dyn Read> = if path == Path::new("-") {

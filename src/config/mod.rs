@@ -19,6 +19,7 @@ mod mailbox;
 mod net;
 mod prints;
 mod route;
+mod rules;
 mod schema;
 mod secret;
 mod sms;
@@ -42,6 +43,7 @@ pub use gateway::{Answer, Gateway, Http as HttpGateway, Kind, Method, Modem, Pho
 pub use listener::{Control, Http, Limits, Listener, Protocol, Tls};
 pub use mailbox::WayBack;
 pub use prints::Prints;
+pub use rules::{Loaded, Rules};
 pub use schema::Node;
 pub use secret::{Machine, World, Written};
 pub use sms::Sms;
@@ -50,6 +52,7 @@ use crate::{
     accounts::Brakes,
     address::{Domains, Helper, Numbering},
     ground::GatewayId,
+    inbound,
     routing::Route,
     store,
 };
@@ -81,6 +84,9 @@ struct Keys {
     route: Option<Vec<Spanned<route::RouteKeys>>>,
     account: Option<Vec<Spanned<account::Keys>>>,
     address: Option<Vec<Spanned<address::Keys>>>,
+    rules: Option<rules::Keys>,
+    calendar: Option<Vec<Spanned<rules::CalendarKeys>>>,
+    inbound_route: Option<Vec<Spanned<rules::RouteKeys>>>,
     log: Option<flow::LogKeys>,
 }
 
@@ -120,6 +126,9 @@ pub struct Config {
     pub accounts: Vec<Account>,
     /// `[[address]]` by address in lower case.
     pub helpers: HashMap<String, Helper>,
+    pub rules: Rules,
+    /// Behind the rules, before the default mailbox.
+    pub inbound_routes: Vec<inbound::Route>,
     pub log: Log,
     /// To tell what has changed when the file is read again.
     pub prints: Prints,
@@ -128,6 +137,11 @@ pub struct Config {
 }
 
 impl Config {
+    /// Gateways and groups: what may stand behind `@` in rules.
+    pub fn gateway_names(&self) -> Vec<GatewayId> {
+        self.gateways.iter().map(|gateway| gateway.id.clone()).chain(self.groups.keys().cloned()).collect()
+    }
+
     /// What addresses resolve by.
     pub fn addresses(&self) -> Domains {
         Domains {
@@ -335,6 +349,8 @@ fn assemble(keys: Keys, others: Others, check: &mut Check<'_>) -> Option<Config>
     let store = store::Settings { dedupe: inbound.dedupe, ..store };
     let queue = flow::queue(keys.queue.unwrap_or_default(), check);
     let brakes = brakes::brakes(keys.brakes, check);
+    let rules = rules::rules(keys.rules, keys.calendar, &zone, check);
+    let inbound_routes = rules::routes(keys.inbound_route, check);
     let log = flow::log(keys.log.unwrap_or_default(), check);
     Some(Config {
         file: check.source.path.clone(),
@@ -358,6 +374,8 @@ fn assemble(keys: Keys, others: Others, check: &mut Check<'_>) -> Option<Config>
         routes,
         accounts: accounts.into_iter().map(|(account, _, _)| account).collect(),
         helpers,
+        rules,
+        inbound_routes,
         prints: Prints::default(),
         warnings: Vec::new(),
     })

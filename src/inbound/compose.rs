@@ -10,6 +10,7 @@ use crate::{
 };
 
 /// Where one text goes, and why.
+#[derive(Clone)]
 pub struct Delivery<'a> {
     /// The words without their tag; `None`: as they came.
     pub words: Option<String>,
@@ -21,6 +22,13 @@ pub struct Delivery<'a> {
     pub link: Option<&'a Link>,
     /// The step that found the mailbox, one word or two.
     pub why: &'static str,
+}
+
+impl Delivery<'_> {
+    /// Nobody is known whom it is for.
+    pub fn unknown() -> Self {
+        Self { words: None, to: None, then: None, link: None, why: "default" }
+    }
 }
 
 impl Inner {
@@ -61,6 +69,20 @@ impl Inner {
             }
         }
         Ok(())
+    }
+
+    /// The same mail for another mailbox, beside its way; `None` where it cannot be written.
+    pub(super) fn copy(
+        &self,
+        set: &Assembled,
+        delivery: &Delivery<'_>,
+        to: Mailbox,
+        nth: usize,
+        now: Timestamp,
+    ) -> Option<New> {
+        let message_id = format!("{}.{nth}@{}", set.id, self.settings.hostname);
+        let data = self.write(set, delivery, &to, &message_id, now).ok()?;
+        Some(self.errand(set, to, Vec::new(), message_id, data, now))
     }
 
     fn errand(

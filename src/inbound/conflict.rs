@@ -6,7 +6,7 @@
 use super::{Inner, assemble::Assembled, compose::Delivery};
 use crate::{
     accounts::Limit,
-    address::{Destination, Mailbox, Originator, Trace},
+    address::{Destination, Mailbox, Number, Originator, Trace},
     ground::{AccountName, GatewayId, MessageId, Timestamp},
     observe,
     sms::{
@@ -25,8 +25,17 @@ const MOST_CHOICES: usize = 9;
 /// Segments that wait for one answer at most; what comes behind them goes to the default mailbox at once.
 const MOST_WAITING: usize = 200;
 
-/// Whether the phone is asked.
-enum Asked {
+/// A text of Martlet's own: to whom, by which gateway if it sends, at whose cost.
+pub(super) struct Own<'a> {
+    pub number: &'a Number,
+    pub gateway: Option<&'a GatewayId>,
+    pub account: AccountName,
+    pub words: &'a str,
+    pub expires: Timestamp,
+}
+
+/// Whether a text of Martlet's own goes out.
+pub(super) enum Asked {
     With(Box<New>),
     /// Too many texts of ours today.
     Braked(Braked),
@@ -100,14 +109,24 @@ impl Inner {
         choices: &[Mailbox],
         now: Timestamp,
     ) -> Result<Asked, Down> {
-        let global: AccountName = "*".parse().expect("a star is a sound name");
-        let (Some(number), Ok(allowance)) = (phone.number(), self.accounts.allowance(&global, now)) else {
+        let Some(number) = phone.number() else { return Ok(Asked::Not) };
+        let words = self.conflict_words(choices);
+        let account = "*".parse().expect("a star is a sound name");
+        let expires = now + self.settings.conflict_wait;
+        self.own_text(Own { number: &number, gateway: Some(gateway), account, words: &words, expires }, now).await
+    }
+
+    /// A text that Martlet writes by itself, within the regions and limits of the account it is charged to.
+    pub(super) async fn own_text(&self, own: Own<'_>, now: Timestamp) -> Result<Asked, Down> {
+        let Own { number, gateway, account, words, expires } = own;
+        let Ok(allowance) = self.accounts.allowance(&account, now) else { return Ok(Asked::Not) };
+        if number.is_premium() && !allowance.premium {
             return Ok(Asked::Not);
-        };
+        }
         if !number.region().is_some_and(|region| allowance.regions.contains(&region)) {
             return Ok(Asked::Not);
         }
-        let content = Content::text(self.conflict_words(choices));
+        let content = Content::text(words.to_owned());
         let Ok(measure) = split::measure(&content, Reference::Eight(0)) else { return Ok(Asked::Not) };
         let parts = u8::try_from(measure.segments).unwrap_or(u8::MAX);
         let month = Month::of(now, &self.settings.zone);
@@ -127,14 +146,14 @@ impl Inner {
         let id = MessageId::new();
         Ok(Asked::With(Box::new(New {
             id,
-            key: match self.settings.gateways.now().sends.contains(gateway) {
-                true => Key::Gateway(gateway.clone()),
-                // A way in only: the question goes out by whichever can take it.
-                false => Key::Any,
+            key: match gateway.filter(|gateway| self.settings.gateways.now().sends.contains(gateway)) {
+                Some(gateway) => Key::Gateway(gateway.clone()),
+                // A way in only: the text goes out by whichever can take it.
+                None => Key::Any,
             },
             priority: Priority::Urgent,
             due: now,
-            expires: now + self.settings.conflict_wait,
+            expires,
             warn_at: None,
             payload: Payload::Text(Box::new(Text {
                 to: Destination::Number(number.clone()),
@@ -148,7 +167,7 @@ impl Inner {
                 pid: None,
                 dcs: None,
                 value: Vec::new(),
-                account: global,
+                account,
                 charged: None,
                 trace: Trace::default(),
                 origin: silent(number.as_str(), now),
@@ -156,6 +175,7 @@ impl Inner {
             charge: Some(Charge { pool: allowance.pool, month, amount: u64::from(parts), limit }),
             brakes,
             fingerprint: None,
+            held: None,
             note: None,
             original: None,
         })))

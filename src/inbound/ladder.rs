@@ -37,14 +37,14 @@ impl Inner {
             if let Some(tagged) = tags::find(words, &self.settings.domains, choices) {
                 return match (tagged.tag, open) {
                     (Tag::Choice(n), Some(conflict)) => self.answered(set, conflict, n, tagged.rest, now).await,
-                    (Tag::Choice(_), None) => self.to_ladder(set, None, "default", now).await,
+                    (Tag::Choice(_), None) => self.by_rules(set, Delivery::unknown(), now).await,
                     (Tag::Mailbox(mailbox), _) => self.tagged(set, mailbox, tagged.rest, phone, now).await,
                 };
             }
         }
         match phone.filter(|_| self.settings.call_log) {
             Some(phone) => self.by_call_log(set, phone, open, now).await,
-            None => self.to_ladder(set, None, "default", now).await,
+            None => self.by_rules(set, Delivery::unknown(), now).await,
         }
     }
 
@@ -56,7 +56,6 @@ impl Inner {
         phone: Option<&str>,
         now: Timestamp,
     ) -> Result<InboundStep, Down> {
-        let mut step = InboundStep::default();
         // The next step of the ladder, should the mailbox refuse: who wrote to the phone, if that is one person.
         let then = match phone.filter(|_| self.settings.call_log) {
             Some(phone) => match self.candidates(set, phone, now).await?.as_slice() {
@@ -65,14 +64,8 @@ impl Inner {
             },
             None => None,
         };
-        self.deliver(
-            set,
-            Delivery { words: Some(rest), to: Some(mailbox), then, link: None, why: "tag" },
-            now,
-            &mut step,
-        )
-        .await?;
-        Ok(step)
+        let delivery = Delivery { words: Some(rest), to: Some(mailbox), then, link: None, why: "tag" };
+        self.by_rules(set, delivery, now).await
     }
 
     async fn by_call_log(
@@ -84,7 +77,7 @@ impl Inner {
     ) -> Result<InboundStep, Down> {
         let links = self.candidates(set, phone, now).await?;
         match links.as_slice() {
-            [] => self.to_ladder(set, None, "default", now).await,
+            [] => self.by_rules(set, Delivery::unknown(), now).await,
             [link] => self.to_ladder(set, Some(link), "call log", now).await,
             several => self.ask(set, phone, several, open, now).await,
         }

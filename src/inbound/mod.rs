@@ -5,6 +5,7 @@
 //! | segments → whole texts | `assemble` |
 //! | `#email#` in a text | `tags` |
 //! | which mailbox: tag, call log, conflict, default | `ladder` |
+//! | what rules make of it | `ruled` |
 //! | several people wrote: ask the phone | `conflict` |
 //! | more than anybody writes: held | `flood` |
 //! | the mail itself | `compose` |
@@ -17,10 +18,12 @@ mod compose;
 mod conflict;
 mod flood;
 mod ladder;
+mod ruled;
 pub mod tags;
 
 use std::{sync::Arc, time::Duration};
 
+use regex::Regex;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -31,6 +34,7 @@ use crate::{
     ground::{Clock, GatewayId, Swap, Timestamp},
     observe,
     report::Reporter,
+    rules::{Rates, Ruleset},
     store::{Down, MoSegment, Store, StoredSegment, Taken},
 };
 
@@ -65,6 +69,22 @@ pub struct Settings {
     /// How much one phone, or all phones of one gateway, may bring before the rest is held.
     pub flood_phone: Option<Pace>,
     pub flood_gateway: Option<Pace>,
+    /// Behind tag and call log.
+    pub rules: Swap<Ruleset>,
+    /// Behind the rules, before the default mailbox.
+    pub routes: Vec<Route>,
+}
+
+/// Texts that fit all of what is said go to this mailbox.
+#[derive(Debug, Clone)]
+pub struct Route {
+    /// Of the phone.
+    pub from: Option<Regex>,
+    /// Of our number that was dialled.
+    pub number: Option<Regex>,
+    /// Of the words.
+    pub text: Option<Regex>,
+    pub mailbox: Mailbox,
 }
 
 /// What the journey must know of gateways.
@@ -88,6 +108,7 @@ struct Inner {
     reporter: Reporter,
     taken: Notify,
     flood: flood::Flood,
+    rates: Rates,
 }
 
 /// How many segments are looked at together.
@@ -98,8 +119,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 impl Inbound {
     pub fn new(store: Store, clock: Clock, accounts: Accounts, reporter: Reporter, settings: Settings) -> Self {
-        let (taken, flood) = (Notify::new(), flood::Flood::default());
-        Self(Arc::new(Inner { store, clock, accounts, settings, reporter, taken, flood }))
+        let (taken, flood, rates) = (Notify::new(), flood::Flood::default(), Rates::default());
+        Self(Arc::new(Inner { store, clock, accounts, settings, reporter, taken, flood, rates }))
     }
 
     /// Stores segments of one gateway. `Ok` is durable: now acknowledge.

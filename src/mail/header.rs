@@ -96,6 +96,11 @@ pub(super) fn fields(block: &[u8]) -> Vec<Field<'_>> {
     found
 }
 
+/// Names and decoded values of every field, in order.
+pub fn headers(block: &[u8]) -> Vec<(String, String)> {
+    fields(block).iter().map(|field| (String::from_utf8_lossy(field.name).into_owned(), field.decoded())).collect()
+}
+
 /// Decodes encoded words of an unstructured value; controls become blanks.
 pub(super) fn decode_words(value: &str) -> String {
     let decoded = if value.contains("=?") {

@@ -121,6 +121,16 @@ pub fn routed(id: MessageId, gateway: &GatewayId, step: &str, outcome: &str) {
     tracing::info!(%id, %gateway, step, outcome, "inbound");
 }
 
+/// What a rule made of a message, where it is not simply sent.
+pub fn ruled(door: &str, rule: &str, fate: &str) {
+    tracing::info!(door, rule, fate, "rule");
+}
+
+/// A line that a rule asks for, in the administrator's own words.
+pub fn rule_says(line: &str) {
+    tracing::info!(line, "a rule says");
+}
+
 /// A limit over a stretch of time took hold.
 pub fn braked(kind: &str, account: Option<&AccountName>, limit: u64) {
     tracing::warn!(kind, account = account.map_or("-", AccountName::as_str), limit, "brake");

@@ -5,15 +5,17 @@ use std::{collections::HashMap, sync::Arc};
 use super::{
     Accept, Handed, Inner, Listener, Outbound, Peer,
     entry::{Made, fingerprint},
+    facts::Asked,
     identify::identify,
     one_answer,
     one_answer::Fate,
     rcpt::{Phones, Refusal, Resolved, check, credentials, refuse, speaker},
+    ruled::Around,
     shape::Shaped,
 };
 use crate::{
     accounts::{Allowance, Limit, Wish},
-    address::{Mailbox, ReversePath, Trace, mask},
+    address::{Destination, Mailbox, Params, ReversePath, Trace, mask},
     ground::{AccountName, Enhanced, GatewayId, MessageId, Timestamp},
     mail::{self, AutoSubmitted, Mail},
     observe,
@@ -115,6 +117,8 @@ impl Inner {
                 Ok(Resolved::Phones(phones)) => {
                     let mut who = None;
                     match self.to_phones(common, recipient, &phones, &mut words, &mut who).await {
+                        // A rule keeps it from the phone.
+                        Ok(entries) if entries.is_empty() => Fate::Done(taken()),
                         Ok(entries) => {
                             groups.push(entries);
                             Fate::Waits(who)
@@ -223,30 +227,68 @@ impl Inner {
                     if target.params.binary { style.data(common.mail) } else { Ok(style.extract(common.mail)?.text) }
                 });
                 let words = words.as_deref().map_err(|refusal| (*refusal).clone())?;
-                let shaped = if target.params.binary {
-                    style.shape_binary(words, &target.params, allowance.max_parts)?
+                let asked = self.asked(common, recipient, phones, (&who, &allowance), (to, &target.params), words);
+                let ruled = self.ruled(&asked, &self.around(common, &author, &asked))?;
+                entries.extend(ruled.errands);
+                if let Some(letter) = ruled.buried {
+                    self.keep(letter).await?;
+                }
+                let Some(goes) = ruled.goes else { continue };
+                let shaped = if goes.params.binary {
+                    style.shape_binary(&goes.words, &goes.params, allowance.max_parts)?
                 } else {
-                    style.shape_text(words, &target.params, allowance.max_parts)?
+                    style.shape_text(&goes.words, &goes.params, allowance.max_parts)?
                 };
                 if let Some(shaped) = shaped.iter().find(|shaped| shaped.cut && style.truncation_notice) {
-                    cut = cut.or_else(|| self.cut_notice(common, recipient, &author, words, shaped));
+                    cut = cut.or_else(|| self.cut_notice(common, recipient, &author, &goes.words, shaped));
                 }
                 for (piece, shaped) in shaped.into_iter().enumerate() {
-                    entries.push(self.made(
-                        common,
-                        recipient,
-                        &author,
-                        &allowance,
-                        to,
-                        &target.params,
-                        shaped,
-                        piece,
-                    )?);
+                    let (to, params) = (&*goes.to, &*goes.params);
+                    let new = self.made(common, recipient, &author, &goes.allowance, to, params, shaped, piece)?;
+                    entries.push(New { priority: goes.priority, held: goes.held.clone(), ..new });
                 }
             }
         }
         entries.extend(cut);
         Ok(entries)
+    }
+
+    /// What rules are told of one text.
+    fn asked<'a>(
+        &self,
+        common: &'a Common<'_>,
+        recipient: &'a Recipient,
+        phones: &Phones,
+        (who, payer): (&'a AccountName, &'a Allowance),
+        (to, params): (&'a Destination, &'a Params),
+        words: &'a str,
+    ) -> Asked<'a> {
+        let extension = recipient.path.local.split_once('+').map(|(_, extension)| extension);
+        Asked {
+            mail: Some(common.mail),
+            headers: &common.original.headers,
+            sender: common.sender.as_ref().map(Mailbox::as_str),
+            who,
+            payer,
+            to,
+            params,
+            words,
+            peer: common.handed.peer.addr,
+            extension: extension.filter(|_| phones.helper.is_some()),
+            now: common.now,
+        }
+    }
+
+    fn around<'a>(&self, common: &'a Common<'_>, author: &Allowance, asked: &Asked<'_>) -> Around<'a> {
+        let own = self.addresses(author, common.sender.as_ref(), common.author.as_ref());
+        Around {
+            door: door(&common.handed.listener),
+            report_to: own.report_to,
+            reply_to: own.reply_to,
+            mail: Some((&common.original.headers, mail::header_block(&common.handed.data).1)),
+            trace: trace(common.mail),
+            print: self.mail_fingerprint(common, asked.to.as_str(), asked.params.id.as_ref(), usize::MAX),
+        }
     }
 
     /// The addresses of somebody who writes through a helper and may have no account himself.
@@ -262,8 +304,8 @@ impl Inner {
         recipient: &Recipient,
         author: &Allowance,
         payer: &Allowance,
-        to: &crate::address::Destination,
-        params: &crate::address::Params,
+        to: &Destination,
+        params: &Params,
         shaped: Shaped,
         piece: usize,
     ) -> Result<New, Refusal> {
@@ -359,12 +401,20 @@ impl Inner {
     }
 }
 
+/// The answer where a rule keeps a text from its phone: whoever sent it has done all he can.
+fn taken() -> Reply {
+    Reply::new(250, Enhanced::new(2, 0, 0), "taken")
+}
+
 /// What the put made of those that waited for it.
 fn placed(fates: Vec<Fate>, placed: Vec<Result<Vec<Placed>, Refusal>>) -> Vec<Fate> {
     let mut placed = placed.into_iter();
     let queued = |placed: &[Placed]| {
         let ids: Vec<String> = placed.iter().map(|p| id_of(*p).to_string()).collect();
-        Reply::new(250, Enhanced::new(2, 0, 0), format!("queued as {}", ids.join(",")))
+        match ids.is_empty() {
+            true => taken(),
+            false => Reply::new(250, Enhanced::new(2, 0, 0), format!("queued as {}", ids.join(","))),
+        }
     };
     let settled = |fate| match fate {
         Fate::Waits(who) => match placed.next() {

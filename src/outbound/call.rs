@@ -8,15 +8,16 @@ use super::{
     Outbound,
     accept::id_of,
     entry::{Made, down, fingerprint},
+    facts::Asked,
     rcpt::{Refusal, check, over_quota, refuse},
+    ruled::Around,
     shape::MOST,
 };
 use crate::{
     accounts::{self, Limit, Wish},
     address::{Credentials, Trace, uri::Call},
     ground::{AccountName, MessageId, Timestamp},
-    smtp::Notify,
-    store::{Month, Origin},
+    store::{Month, New, Origin},
 };
 
 /// What became of a call.
@@ -85,46 +86,74 @@ impl Outbound {
         for to in &target.to {
             check(&allowance, Wish { to, params })?;
         }
+        let door: &'static str = if door == "http" { "http" } else { "control" };
         let style = inner.settings.style.of(&allowance.wording);
         // `sms.max_parts` is for mails: a program is cut where it asks for it, or its account says so.
         let most = if inner.accounts.caps_parts(&who) { allowance.max_parts } else { MOST };
-        let shaped = if params.binary {
-            let data = data.trim().to_owned();
-            style.shape_binary(&url_safe(&data), params, most)?
-        } else {
-            style.shape_call(&data, params, most)?
+        let (data, now) = (data.trim(), inner.clock.now());
+        let words = match params.binary {
+            true => url_safe(data),
+            false => style.words(data)?,
         };
-        let now = inner.clock.now();
         let mut own = inner.addresses(&allowance, params.reply.as_ref(), params.reply.as_ref());
         if admin && own.report_to.is_none() {
             own.report_to = Some(inner.settings.postmaster.clone());
         }
-        let mut entries = Vec::new();
+        let (mut entries, mut buried) = (Vec::new(), Vec::new());
         for to in &target.to {
-            for (piece, shaped) in shaped.iter().cloned().enumerate() {
-                let fingerprint = params.msgid.as_ref().map(|msgid| {
-                    let pieces: [&[u8]; 4] = [
-                        allowance.who.as_str().as_bytes(),
-                        msgid.as_bytes(),
-                        to.as_str().as_bytes(),
-                        &piece.to_be_bytes(),
-                    ];
-                    fingerprint(&pieces, now + inner.settings.dedupe_window.max(MSGID_KEPT))
-                });
-                let origin = origin(&own.report_to, &own.reply_to, to.as_str(), now);
+            let print = |piece: usize| {
+                let msgid = params.msgid.as_ref()?;
+                let pieces: [&[u8]; 4] = [
+                    allowance.who.as_str().as_bytes(),
+                    msgid.as_bytes(),
+                    to.as_str().as_bytes(),
+                    &piece.to_be_bytes(),
+                ];
+                Some(fingerprint(&pieces, now + inner.settings.dedupe_window.max(MSGID_KEPT)))
+            };
+            let asked = Asked {
+                mail: None,
+                headers: b"",
+                sender: None,
+                who: &who,
+                payer: &allowance,
+                to,
+                params,
+                words: &words,
+                peer: None,
+                extension: None,
+                now,
+            };
+            let around = Around {
+                door,
+                report_to: own.report_to.clone(),
+                reply_to: own.reply_to.clone(),
+                mail: None,
+                trace: trace.clone(),
+                print: print(usize::MAX),
+            };
+            let ruled = inner.ruled(&asked, &around)?;
+            entries.extend(ruled.errands);
+            buried.extend(ruled.buried);
+            let Some(goes) = ruled.goes else { continue };
+            let shaped = match params.binary {
+                true => style.shape_binary(&goes.words, &goes.params, most)?,
+                false => style.shape_text(&goes.words, &goes.params, most)?,
+            };
+            for (piece, shaped) in shaped.into_iter().enumerate() {
                 let made = Made {
-                    to,
-                    params,
+                    to: &goes.to,
+                    params: &goes.params,
                     shaped,
-                    allowance: &allowance,
-                    origin,
-                    fingerprint,
+                    allowance: &goes.allowance,
+                    origin: Origin::of_call(&own.report_to, &own.reply_to, to.as_str(), now),
+                    fingerprint: print(piece),
                     original: None,
                     trace: trace.clone(),
                     answers: false,
                     replaced: false,
                 };
-                entries.push(inner.entry(made, now)?);
+                entries.push(New { priority: goes.priority, held: goes.held.clone(), ..inner.entry(made, now)? });
             }
         }
         if dry_run {
@@ -134,6 +163,12 @@ impl Outbound {
             }
             let amount: u64 = entries.iter().filter_map(|e| e.charge.as_ref()).map(|c| c.amount).sum();
             return inner.would_fit(&allowance, amount, now).await;
+        }
+        for letter in buried {
+            inner.keep(letter).await?;
+        }
+        if entries.is_empty() {
+            return Ok(Called::Queued(Vec::new()));
         }
         let placed = inner.put(vec![entries], door).await.pop();
         let placed = placed.unwrap_or_else(|| Err(refuse(451, (4, 3, 0), "not queued, try again later", "broken")))?;
@@ -176,29 +211,6 @@ impl super::Inner {
         let month = Month::of(now, &self.settings.zone);
         let used = self.store.usage(&allowance.pool, month).await.map_err(|why| down(&why))?;
         if used.saturating_add(amount) > limit { Err(over_quota(limit, month)) } else { Ok(Called::WouldQueue) }
-    }
-}
-
-fn origin(
-    report_to: &Option<crate::address::Mailbox>,
-    reply_to: &Option<crate::address::Mailbox>,
-    to: &str,
-    now: Timestamp,
-) -> Origin {
-    Origin {
-        report_to: report_to.clone(),
-        reply_to: reply_to.clone(),
-        notify: Notify::default(),
-        ret: None,
-        envid: None,
-        orcpt: None,
-        written: format!("sms:{to}"),
-        auto_replied: false,
-        arrived: now,
-        message_id: None,
-        references: Vec::new(),
-        subject: None,
-        original: None,
     }
 }
 

@@ -87,6 +87,7 @@ impl Inner {
             charge: Some(Charge { pool, month, amount, limit }),
             brakes,
             fingerprint,
+            held: None,
             note: replaced.then_some("an address that is not the account's own was replaced by the account's"),
             original,
         })

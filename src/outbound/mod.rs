@@ -1,10 +1,11 @@
-//! Outbound: mail becomes a text. Reads as the flow: resolve → identify → allow → text → put ══▶ 250.
+//! Outbound: mail becomes a text. Reads as the flow: resolve → identify → allow → text → rules → put ══▶ 250.
 //!
 //! | step | file |
 //! |---|---|
 //! | what a door hands over | `door` |
 //! | RCPT: by address alone, and by what is known of the sender | `rcpt` |
 //! | who sends | `identify` |
+//! | what rules make of it | `facts`, `ruled` |
 //! | mail → words → segments | `shape` |
 //! | DATA: all of it, one answer per recipient | `accept` |
 //! | SMTP: one answer for all of them | `one_answer` |
@@ -19,10 +20,12 @@ mod brakes;
 pub mod call;
 pub mod door;
 mod entry;
+pub mod facts;
 mod identify;
 mod null;
 mod one_answer;
 mod rcpt;
+mod ruled;
 mod shape;
 mod told;
 
@@ -42,6 +45,7 @@ use crate::{
     ground::{Clock, Swap},
     report::Reporter,
     routing::Table,
+    rules::{Rates, Ruleset},
     store::Store,
 };
 
@@ -72,6 +76,8 @@ pub struct Settings {
     pub send_auto_replied: bool,
     pub send_auto_generated: bool,
     pub send_lists: bool,
+    /// What holds now.
+    pub rules: Swap<Ruleset>,
 }
 
 /// The journey; cheap to clone.
@@ -90,6 +96,7 @@ struct Inner {
     again: again::Again,
     guesses: Guesses,
     told: brakes::Told,
+    rates: Rates,
 }
 
 impl Outbound {
@@ -105,7 +112,7 @@ impl Outbound {
         let routes = Swap::new(routes);
         let (references, again) = (References::default(), again::Again::new(clock.now()));
         let (told, domains) = (brakes::Told::default(), RwLock::new(Arc::new(domains)));
-        let guesses = Guesses::default();
+        let (guesses, rates) = (Guesses::default(), Rates::default());
         Self(Arc::new(Inner {
             store,
             clock,
@@ -118,6 +125,7 @@ impl Outbound {
             again,
             guesses,
             told,
+            rates,
         }))
     }
 }

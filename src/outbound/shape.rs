@@ -155,13 +155,13 @@ impl Style {
         Ok(vec![Shaped { content, parts, cut: false }])
     }
 
-    /// Words of the HTTP call: tidied, with look-alikes, and made to fit.
-    pub fn shape_call(&self, words: &str, params: &Params, most: u8) -> Result<Vec<Shaped>, Refusal> {
-        let words = self.transliterate(tidy::tidy(words));
+    /// Words of the HTTP call: tidied, with look-alikes.
+    pub fn words(&self, given: &str) -> Result<String, Refusal> {
+        let words = self.transliterate(tidy::tidy(given));
         if words.trim().is_empty() {
             return Err(refuse(554, (5, 6, 0), "nothing to send: data is empty", "empty"));
         }
-        self.shape_text(&words, params, most)
+        Ok(words)
     }
 }
 

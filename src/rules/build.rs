@@ -431,6 +431,16 @@ impl Build<'_, '_> {
             return None;
         };
         let of = &entry.node;
+        let of_body = |node: &Node| node.text().is_some_and(|field| field.eq_ignore_ascii_case("body"));
+        let word = match entry.key.as_str() {
+            "copy" if of.at("folder").is_some() => "folder",
+            "edit" if !of.at("field").is_some_and(of_body) => "edit of a field",
+            key => key,
+        };
+        if let Some(why) = (self.known.missing)(self.direction, word) {
+            self.at(entry.span.start, why);
+            return None;
+        }
         Some(match entry.key.as_str() {
             "set_header" => {
                 let (name, value) = self.named(of, "name", "value")?;

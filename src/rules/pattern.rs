@@ -6,11 +6,11 @@
 use std::fmt;
 
 /// Steps of a pattern with look-around: enough for any mail header, and milliseconds at most.
-const STEPS: usize = 50_000;
+const STEPS: usize = 20_000;
 /// What a compiled pattern may take, octets.
 const SIZE: usize = 1 << 20;
 /// A text longer than this is looked at up to here: patterns with look-around are not linear.
-const FANCY_LONGEST: usize = 16 << 10;
+const FANCY_LONGEST: usize = 4 << 10;
 
 /// One pattern as written, compiled.
 #[derive(Clone)]

@@ -42,6 +42,8 @@ pub struct Known<'a> {
     pub zone: TimeZone,
     /// The lines of a list's file.
     pub list: &'a dyn Fn(&str) -> Result<Vec<String>, String>,
+    /// Why an action (`folder`: a copy into one) cannot be done here; `None`: it can.
+    pub missing: fn(Direction, &str) -> Option<&'static str>,
 }
 
 impl Default for Known<'_> {
@@ -53,6 +55,7 @@ impl Default for Known<'_> {
             calendars: HashMap::new(),
             zone: TimeZone::UTC,
             list: &|name| Err(format!("there is no list {name}")),
+            missing: |_, _| None,
         }
     }
 }

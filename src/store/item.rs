@@ -114,6 +114,32 @@ pub struct Origin {
     pub original: Option<OriginalId>,
 }
 
+impl Origin {
+    /// Of a text that no mail brought.
+    pub fn of_call(
+        report_to: &Option<Mailbox>,
+        reply_to: &Option<Mailbox>,
+        to: &str,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            report_to: report_to.clone(),
+            reply_to: reply_to.clone(),
+            notify: Notify::default(),
+            ret: None,
+            envid: None,
+            orcpt: None,
+            written: format!("sms:{to}"),
+            auto_replied: false,
+            arrived: now,
+            message_id: None,
+            references: Vec::new(),
+            subject: None,
+            original: None,
+        }
+    }
+}
+
 /// A mail of ours: a reply from a phone or a report.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Mail {
@@ -191,6 +217,8 @@ pub struct New {
     /// Limits over a stretch of time; one that takes hold refuses the entry.
     pub brakes: Vec<super::Brake>,
     pub fingerprint: Option<Fingerprint>,
+    /// It waits for a person from the beginning; why, in one line.
+    pub held: Option<String>,
     /// Something about it that its history should say from the first event on.
     pub note: Option<&'static str>,
     /// Stored once even when several entries carry it.
@@ -211,6 +239,7 @@ impl New {
             charge: None,
             brakes: Vec::new(),
             fingerprint: None,
+            held: None,
             note: None,
             original: None,
         }

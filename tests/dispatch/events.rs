@@ -46,6 +46,8 @@ fn inbox(w: &World) -> Inbox {
         brakes: martlet::accounts::Brakes::default(),
         flood_phone: None,
         flood_gateway: None,
+        rules: martlet::ground::Swap::default(),
+        routes: Vec::new(),
     };
     let accounts = Accounts::new(HashMap::new(), settings.region, 3);
     let events = Events {

@@ -384,6 +384,7 @@ fn new(content: Content, parts: u8) -> New {
         charge: Some(charge),
         brakes: Vec::new(),
         fingerprint: None,
+        held: None,
         note: None,
         original: None,
     }

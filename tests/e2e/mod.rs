@@ -6,6 +6,7 @@ mod exim;
 mod opensmtpd;
 mod recipe;
 mod reports;
+mod rules;
 mod spoof;
 
 use libtest_mimic::Trial;
@@ -23,7 +24,7 @@ use crate::support::{
 };
 
 pub fn trials() -> Vec<Trial> {
-    [recipe::trials(), circle::trials(), exim::trials(), opensmtpd::trials(), reports::trials(), spoof::trials()]
+    [recipe::trials(), circle::trials(), exim::trials(), opensmtpd::trials(), reports::trials(), rules::trials(), spoof::trials()]
         .into_iter()
         .flatten()
         .collect()
@@ -56,7 +57,10 @@ struct Setup {
     /// Lines behind all others in `main.cf`.
     main_cf: &'static str,
     /// Tables added to the recipe's `martlet.toml`.
+    /// `PROVIDER` stands for the provider's port.
     toml: &'static str,
+    /// A file of rules.
+    rules: &'static str,
 }
 
 impl System {
@@ -74,7 +78,9 @@ impl System {
         let postfix = Postfix::start(&scratch, cut.as_ref().map_or(way, |c| Way::Tcp(c.port)), setup.main_cf);
         let provider = Provider::start(answer);
         let dir = scratch.dir("martlet");
-        let config = martlet_toml(&dir, &postfix, way, provider.port) + setup.toml;
+        let config = martlet_toml(&dir, &postfix, way, provider.port) + &setup.toml.replace("PROVIDER", &provider.port.to_string());
+        std::fs::create_dir(dir.join("rules")).expect("a folder");
+        std::fs::write(dir.join("rules/10.toml"), setup.rules).expect("written");
         let martlet = Martlet::start(&dir, &config, &[("BOB_PW", ADDRESS_PASSWORD)]);
         Self { martlet, postfix, dovecot, provider, cut, _scratch: scratch }
     }

@@ -9,6 +9,7 @@ mod ladder;
 mod loops;
 mod outbound;
 mod routes;
+mod rules;
 mod secure;
 mod smtp;
 mod wording;
@@ -29,6 +30,7 @@ pub fn trials() -> Vec<Trial> {
         loops::trials(),
         ladder::trials(),
         outbound::trials(),
+        rules::trials(),
         calls::trials(),
         discreet::trials(),
         smtp::trials(),
@@ -63,6 +65,8 @@ pub struct Setup {
     pub sms: &'static str,
     pub gateway: &'static str,
     pub more: &'static str,
+    /// Further files of the daemon's folder, by name.
+    pub files: &'static [(&'static str, &'static str)],
 }
 
 impl World {
@@ -77,6 +81,11 @@ impl World {
     pub fn with(setup: Setup, provider: Provider, mails: MailSink) -> Self {
         let scratch = Scratch::new();
         let dir = scratch.dir("martlet");
+        for (name, text) in setup.files {
+            let path = dir.join(name);
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+            std::fs::write(path, text).expect("written");
+        }
         let lmtp = free_port();
         let config = toml(setup, lmtp, free_port(), provider.port, mails.port);
         let martlet = Martlet::start(&dir, &config, &[]);
@@ -124,7 +133,7 @@ pub fn mail(id: &str, from: &str, body: &str, more: &str) -> String {
 }
 
 fn toml(setup: Setup, lmtp: u16, http: u16, provider: u16, mails: u16) -> String {
-    let Setup { inbound, queue, sms, gateway, more } = setup;
+    let Setup { inbound, queue, sms, gateway, more, .. } = setup;
     format!(
         r#"
 data_dir = "./data"

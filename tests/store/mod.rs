@@ -210,6 +210,7 @@ fn text_of(account: &str) -> New {
         charge: None,
         brakes: Vec::new(),
         fingerprint: None,
+        held: None,
         note: None,
         original: None,
     }

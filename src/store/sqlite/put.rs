@@ -118,6 +118,9 @@ fn enqueue(work: &mut Work<'_>, new: &New) {
         work.count(tally, 1);
     }
     work.event(new.id, "accepted", None, None, new.note);
+    if let Some(why) = &new.held {
+        work.event(new.id, "held", None, None, Some(why));
+    }
     if let Some(mid) = &row.mid {
         work.writes.push(Table::MailId, &(mid, new.id));
     }

@@ -183,6 +183,10 @@ impl Row {
             result: None,
         };
         row.wait(new.due, now);
+        if new.held.is_some() {
+            row.stage = Stage::Held;
+            row.why = Some(Why::Person);
+        }
         row
     }
 

@@ -1,0 +1,52 @@
+use martlet::{
+    ground::Timestamp,
+    mail,
+    rules::{Direction, Facts, Known, Ruleset, Source, judge, to::To},
+};
+
+/// A rule file, and behind a NUL a mail: any file is a set or has errors with a place; any set judges any mail and ends,
+/// makes no more than so much of it, and comes back from XML as it was.
+pub fn rules(data: &[u8]) {
+    let (file, letter) = data.iter().position(|b| *b == 0).map_or((data, &b""[..]), |at| (&data[..at], &data[at + 1..]));
+    let text = String::from_utf8_lossy(file).into_owned();
+    let list = |name: &str| match name {
+        "none.txt" => Err("it is not there".to_owned()),
+        _ => Ok(vec!["mallory@example.com".to_owned(), "@spam.example".to_owned()]),
+    };
+    let known = Known { statements: ["note".to_owned()].into(), list: &list, ..Known::default() };
+    let name = if text.trim_start().starts_with('<') { "fuzz.xml" } else { "fuzz.toml" };
+    let lines = text.lines().count().max(1);
+    let set = match Ruleset::read(&[Source { path: name.into(), text }], &known) {
+        Ok(set) => set,
+        Err(errors) => {
+            assert!(!errors.is_empty());
+            for error in errors {
+                assert!((1..=lines + 1).contains(&error.line) && error.column >= 1 && !error.cause.contains('\n'));
+            }
+            return;
+        }
+    };
+    for direction in [Direction::Out, Direction::In] {
+        let (block, body) = mail::header_block(letter);
+        let facts = Facts {
+            headers: mail::headers(block),
+            to: To::read("+12025550123"),
+            body: String::from_utf8_lossy(body).into_owned(),
+            sender: Some("alice@example.com".to_owned()),
+            account: Some("alice@example.com".to_owned()),
+            size: letter.len() as u64,
+            ..Facts::empty(direction, Timestamp(1_764_000_000_000))
+        };
+        let (before, judgement) = (facts.body.len(), judge(&set, facts));
+        assert!(judgement.facts.body.len() <= before.max(64 << 10) * 2 && judgement.then.len() <= 100);
+        assert!(judgement.trace.0.len() <= set.rules().len());
+    }
+    let xml = set.to_xml(&[]);
+    let back = Ruleset::read(&[Source { path: "back.xml".into(), text: xml.clone() }], &known);
+    let back = back.unwrap_or_else(|errors| panic!("{xml}\n{errors:?}"));
+    assert_eq!(set.rules().len(), back.rules().len());
+    for (one, other) in set.rules().iter().zip(back.rules()) {
+        assert_eq!(one.node, other.node);
+    }
+    assert_eq!(back.to_xml(&[]), xml);
+}

@@ -1,0 +1,183 @@
+//! Rules over a phone's text: behind its tag and the call log, before the routes and the default mailbox.
+//!
+//! A text that answers one person's mail (exactly one live link) never comes here. What can go wrong: a text that a rule
+//! writes and that may not be sent (no account, no room, too many today); then the phone's words go on to their mailbox
+//! all the same, and the history says so.
+
+use super::{
+    Inner,
+    assemble::Assembled,
+    compose::Delivery,
+    conflict::{Asked, Own},
+};
+use crate::{
+    accounts,
+    address::{Accept, Destination, Mailbox, Number, Numbering, uri},
+    ground::Timestamp,
+    observe,
+    rules::{Direction, Errand, Facts, Fate, judge, to::To},
+    store::{DeadLetter, Down, InboundStep},
+};
+
+impl Inner {
+    /// What the rules make of a text that would go the way of `delivery`.
+    pub(super) async fn by_rules(
+        &self,
+        set: &Assembled,
+        delivery: Delivery<'_>,
+        now: Timestamp,
+    ) -> Result<InboundStep, Down> {
+        let mut step = InboundStep::default();
+        let rules = self.settings.rules.now();
+        if !rules.concerns(Direction::In) {
+            self.deliver(set, self.by_routes(set, delivery), now, &mut step).await?;
+            return Ok(step);
+        }
+        let mut facts = self.facts(set, &delivery, now);
+        let originator = facts.originator.clone().unwrap_or_default();
+        facts.rates = self.rates.count(&originator, rules.rates(Direction::In), now);
+        let before = facts.body.clone();
+        let judgement = judge(&rules, facts);
+        for title in judgement.trace.matched() {
+            step.events.push((set.id, "rule", title.to_owned()));
+        }
+        let by = judgement.by.clone().unwrap_or_default();
+        let changed = (judgement.facts.body != before).then(|| judgement.facts.body.clone());
+        let mut delivery = Delivery { words: changed.or(delivery.words), ..delivery };
+        let texts = self.own_texts(set, &judgement.then, now, &mut step).await?;
+        let mut copies: Vec<Mailbox> = Vec::new();
+        for errand in &judgement.then {
+            match errand {
+                Errand::Mail { to } => match to.parse() {
+                    Ok(mailbox) => copies.push(mailbox),
+                    Err(_) => step.events.push((set.id, "rule", "a copy is for what is no mail address".to_owned())),
+                },
+                Errand::Log(line) => observe::log::rule_says(line),
+                _ => {}
+            }
+        }
+        match judgement.fate {
+            Fate::Pass | Fate::Hold(_) => {
+                self.deliver(set, self.by_routes(set, delivery.clone()), now, &mut step).await?;
+                if let (Fate::Hold(why), Some(mail)) = (judgement.fate, step.errands.last_mut()) {
+                    mail.held = Some(format!("by rule {by:?}: {why}"));
+                }
+            }
+            Fate::Moved => {
+                // The first mailbox is the way; where there is none and no text went out instead, the usual one is.
+                if copies.is_empty() && texts > 0 {
+                    self.done(set, "forwarded", &by, &mut step);
+                } else {
+                    if !copies.is_empty() {
+                        delivery = Delivery { to: Some(copies.remove(0)), why: "rule", ..delivery };
+                    }
+                    self.deliver(set, delivery.clone(), now, &mut step).await?;
+                }
+            }
+            Fate::Reject(_) | Fate::Discard => self.done(set, "discarded", &by, &mut step),
+            Fate::Quarantine => {
+                let data = delivery.words.clone().or_else(|| set.words().map(str::to_owned)).unwrap_or_default();
+                let (about, cause) = (Some(set.id), format!("rule {by:?}"));
+                step.dead.push(DeadLetter { kind: "quarantine", about, cause, data: data.into_bytes() });
+                self.done(set, "quarantined", &by, &mut step);
+            }
+        }
+        for (nth, mailbox) in copies.into_iter().enumerate() {
+            step.errands.extend(self.copy(set, &delivery, mailbox, nth, now));
+        }
+        Ok(step)
+    }
+
+    /// The first route that fits, where nothing else says whose the text is.
+    fn by_routes<'a>(&self, set: &Assembled, delivery: Delivery<'a>) -> Delivery<'a> {
+        if delivery.to.is_some() {
+            return delivery;
+        }
+        let mo = &set.first().mo;
+        let words = delivery.words.as_deref().or(set.words()).unwrap_or_default();
+        let fits = |pattern: &Option<regex::Regex>, text: &str| pattern.as_ref().is_none_or(|p| p.is_match(text));
+        let route = self.settings.routes.iter().find(|route| {
+            fits(&route.from, mo.from.as_str())
+                && fits(&route.number, mo.number.as_deref().unwrap_or_default())
+                && fits(&route.text, words)
+        });
+        match route {
+            Some(route) => Delivery { to: Some(route.mailbox.clone()), why: "route", ..delivery },
+            None => delivery,
+        }
+    }
+
+    /// Nothing goes to a mailbox.
+    fn done(&self, set: &Assembled, outcome: &'static str, by: &str, step: &mut InboundStep) {
+        self.voice(set, &set.first().mo.gateway, "rule", outcome);
+        step.done.extend(set.segments.iter().map(|segment| segment.id));
+        step.events.push((set.id, outcome, format!("by rule {by:?}")));
+    }
+
+    fn facts(&self, set: &Assembled, delivery: &Delivery<'_>, now: Timestamp) -> Facts {
+        let mo = &set.first().mo;
+        let number = mo.from.number();
+        let body = delivery.words.clone().or_else(|| set.words().map(str::to_owned)).unwrap_or_default();
+        Facts {
+            to: To { number: mo.number.clone().unwrap_or_default(), ..To::default() },
+            size: body.len() as u64,
+            body,
+            binary: set.words().is_none(),
+            gateway: Some(mo.gateway.as_str().to_owned()),
+            originator: Some(mo.from.as_str().to_owned()),
+            originator_region: number.and_then(|number| Some(number.region()?.as_str().to_owned())),
+            ..Facts::empty(Direction::In, now)
+        }
+    }
+
+    /// Texts that rules write, queued with what becomes of the phone's own; how many.
+    async fn own_texts(
+        &self,
+        set: &Assembled,
+        errands: &[Errand],
+        now: Timestamp,
+        step: &mut InboundStep,
+    ) -> Result<usize, Down> {
+        let mut count = 0;
+        for errand in errands {
+            let (number, text, account, back) = match errand {
+                Errand::ReplySms { text, account } => (set.first().mo.from.number(), text, account.as_str(), true),
+                Errand::Sms { to, text, account } => {
+                    (self.phone(to), text, account.as_deref().unwrap_or("*"), false)
+                }
+                _ => continue,
+            };
+            let asked = match (number, accounts::name(account)) {
+                (Some(number), Some(account)) => {
+                    let gateway = back.then_some(&set.first().mo.gateway);
+                    let own = Own { number: &number, gateway, account, words: text, expires: now + self.settings.expire };
+                    self.own_text(own, now).await?
+                }
+                _ => Asked::Not,
+            };
+            match asked {
+                Asked::With(new) => {
+                    step.errands.push(*new);
+                    count += 1;
+                }
+                Asked::Braked(braked) => {
+                    step.errands.extend(self.braked(braked));
+                    step.events.push((set.id, "rule", "its text was not sent: too many today".to_owned()));
+                }
+                Asked::Not => {
+                    let why = "its text was not sent: no such number, account, or room in it";
+                    step.events.push((set.id, "rule", why.to_owned()));
+                }
+            }
+        }
+        Ok(count)
+    }
+
+    fn phone(&self, written: &str) -> Option<Number> {
+        let numbering = Numbering { region: self.settings.region, accept: Accept::default() };
+        match uri::parse(written, &numbering).ok()?.to.into_iter().next()? {
+            Destination::Number(number) => Some(number),
+            Destination::Short(_) => None,
+        }
+    }
+}
