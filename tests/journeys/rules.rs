@@ -322,7 +322,9 @@ fn phones() {
     assert!(world.mails.seen.all().iter().all(|mail| !words_of(mail).contains("Hours")), "discarded");
     // With a tag rules are asked, too; where one person wrote, no rule is.
     world.phone("#carol@other.example.test# order a tagged one");
-    world.mail_to("carol@other.example.test", "order a tagged one");
+    world.mail_to("shop@example.test", "a tagged one");
+    world.phone("#carol@other.example.test# for Carol");
+    world.mail_to("carol@other.example.test", "for Carol");
     assert!(say(&world, BOB, "g1", "do you want one?").starts_with("250"));
     world.provider.seen.wait("bob's question", |r| r.value("text") == "do you want one?");
     world.phone("order this one, Bob");
