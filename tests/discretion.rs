@@ -419,6 +419,8 @@ const MAY: &[(&str, &str)] = &[
     ("smtp/envelope.rs XForward", "hosts"),
     ("smtp/step.rs Settings", "a host"),
     ("smtp/xclient.rs XClient", "a login"),
+    ("cli/rules.rs Test", "the administrator's own words"),
+    ("cli/rules.rs Export", "the administrator's own words"),
     ("rules/action.rs Action", "the administrator's own words"),
     ("rules/action.rs Place", "the administrator's own words"),
     ("rules/condition.rs Field", "the administrator's own words"),
