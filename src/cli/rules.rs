@@ -137,9 +137,8 @@ fn import(args: &Import, out: &mut dyn Write) -> Done {
     let gateways = config.as_ref().map(Config::gateway_names);
     let source = Source { path: args.file.with_extension("xml"), text: text.clone() };
     let loaded = folder.of(vec![source], gateways.as_deref()).map_err(|why| Failure::new(Exit::Config, why))?;
-    let cannot = |why: std::io::Error| {
-        Failure::new(Exit::CannotCreate, format!("cannot write {}: {why}", target.display()))
-    };
+    let cannot =
+        |why: std::io::Error| Failure::new(Exit::CannotCreate, format!("cannot write {}: {why}", target.display()));
     // Whole or not at all: a daemon may be reading.
     let new = target.with_extension("new");
     std::fs::write(&new, text).and_then(|()| std::fs::rename(&new, &target)).map_err(cannot)?;
@@ -197,9 +196,8 @@ fn allowance(config: Option<&Config>, who: &AccountName) -> Result<Allowance, Fa
         return Ok(Accounts::new(std::collections::HashMap::new(), region, u8::MAX).undeclared(who));
     };
     let all = app::accounts(config).map_err(|why| Failure::new(Exit::Config, why.words))?;
-    all.allowance(who, Clock::system().now()).map_err(|why| {
-        Failure::new(Exit::Data, format!("{}: {why}; --account says who sends", who.as_str()))
-    })
+    all.allowance(who, Clock::system().now())
+        .map_err(|why| Failure::new(Exit::Data, format!("{}: {why}; --account says who sends", who.as_str())))
 }
 
 /// The phones: those that are named, else the mail's recipient.
@@ -211,10 +209,9 @@ fn targets(args: &Test, config: Option<&Config>, mail: &mail::Mail<'_>) -> Resul
     if written.is_empty() {
         return Err(Failure::new(Exit::Usage, "for which phone? Say --to NUMBER"));
     }
-    let numbering = config.map(|config| config.sms.numbering).unwrap_or(Numbering {
-        region: "US".parse().expect("a region"),
-        accept: crate::address::Accept::default(),
-    });
+    let numbering = config
+        .map(|config| config.sms.numbering)
+        .unwrap_or(Numbering { region: "US".parse().expect("a region"), accept: crate::address::Accept::default() });
     let mut targets = Vec::new();
     for address in &written {
         let bad = |why: &dyn std::fmt::Display| Failure::new(Exit::Data, format!("{address}: {why}"));

@@ -142,15 +142,14 @@ impl Inner {
         for errand in errands {
             let (number, text, account, back) = match errand {
                 Errand::ReplySms { text, account } => (set.first().mo.from.number(), text, account.as_str(), true),
-                Errand::Sms { to, text, account } => {
-                    (self.phone(to), text, account.as_deref().unwrap_or("*"), false)
-                }
+                Errand::Sms { to, text, account } => (self.phone(to), text, account.as_deref().unwrap_or("*"), false),
                 _ => continue,
             };
             let asked = match (number, accounts::name(account)) {
                 (Some(number), Some(account)) => {
                     let gateway = back.then_some(&set.first().mo.gateway);
-                    let own = Own { number: &number, gateway, account, words: text, expires: now + self.settings.expire };
+                    let own =
+                        Own { number: &number, gateway, account, words: text, expires: now + self.settings.expire };
                     self.own_text(own, now).await?
                 }
                 _ => Asked::Not,

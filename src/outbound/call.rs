@@ -103,12 +103,8 @@ impl Outbound {
         for to in &target.to {
             let print = |piece: usize| {
                 let msgid = params.msgid.as_ref()?;
-                let pieces: [&[u8]; 4] = [
-                    allowance.who.as_str().as_bytes(),
-                    msgid.as_bytes(),
-                    to.as_str().as_bytes(),
-                    &piece.to_be_bytes(),
-                ];
+                let pieces: [&[u8]; 4] =
+                    [allowance.who.as_str().as_bytes(), msgid.as_bytes(), to.as_str().as_bytes(), &piece.to_be_bytes()];
                 Some(fingerprint(&pieces, now + inner.settings.dedupe_window.max(MSGID_KEPT)))
             };
             let asked = Asked {

@@ -120,6 +120,8 @@ mod tests {
         assert_eq!((gone.maxmsgs, gone.sender), (Some(1), None));
         let set = of("+12025550123&sender=Other", Some("+12025550199")).expect("parameters");
         assert_eq!(set.sender.as_ref().map(SenderId::as_str), Some("+12025550199"));
-        assert!(of("+12025550123&nonsense=1", None).is_err() && of("+12025550123", Some("far too long a name")).is_err());
+        assert!(
+            of("+12025550123&nonsense=1", None).is_err() && of("+12025550123", Some("far too long a name")).is_err()
+        );
     }
 }

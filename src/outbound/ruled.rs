@@ -151,7 +151,8 @@ impl Inner {
                 Cow::Owned(read.map_err(|why| wrong(&why))?.destination)
             }
         };
-        let mut params = facts::params(asked.params, &facts.to, judgement.sender.as_deref()).map_err(|why| wrong(&why))?;
+        let mut params =
+            facts::params(asked.params, &facts.to, judgement.sender.as_deref()).map_err(|why| wrong(&why))?;
         let mut allowance = Cow::Borrowed(asked.payer);
         if facts.to.at != before.to.at {
             params.id = facts.to.at.as_deref().and_then(|at| at.parse().ok());

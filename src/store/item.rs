@@ -116,12 +116,7 @@ pub struct Origin {
 
 impl Origin {
     /// Of a text that no mail brought.
-    pub fn of_call(
-        report_to: &Option<Mailbox>,
-        reply_to: &Option<Mailbox>,
-        to: &str,
-        now: Timestamp,
-    ) -> Self {
+    pub fn of_call(report_to: &Option<Mailbox>, reply_to: &Option<Mailbox>, to: &str, now: Timestamp) -> Self {
         Self {
             report_to: report_to.clone(),
             reply_to: reply_to.clone(),

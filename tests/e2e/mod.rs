@@ -24,10 +24,18 @@ use crate::support::{
 };
 
 pub fn trials() -> Vec<Trial> {
-    [recipe::trials(), circle::trials(), exim::trials(), opensmtpd::trials(), reports::trials(), rules::trials(), spoof::trials()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        recipe::trials(),
+        circle::trials(),
+        exim::trials(),
+        opensmtpd::trials(),
+        reports::trials(),
+        rules::trials(),
+        spoof::trials(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 const ALICE: &str = "alice@example.test";
@@ -78,7 +86,8 @@ impl System {
         let postfix = Postfix::start(&scratch, cut.as_ref().map_or(way, |c| Way::Tcp(c.port)), setup.main_cf);
         let provider = Provider::start(answer);
         let dir = scratch.dir("martlet");
-        let config = martlet_toml(&dir, &postfix, way, provider.port) + &setup.toml.replace("PROVIDER", &provider.port.to_string());
+        let config = martlet_toml(&dir, &postfix, way, provider.port)
+            + &setup.toml.replace("PROVIDER", &provider.port.to_string());
         std::fs::create_dir(dir.join("rules")).expect("a folder");
         std::fs::write(dir.join("rules/10.toml"), setup.rules).expect("written");
         let martlet = Martlet::start(&dir, &config, &[("BOB_PW", ADDRESS_PASSWORD)]);

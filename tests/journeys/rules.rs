@@ -72,9 +72,10 @@ fn rewritten() {
     let seen = world.provider.seen.wait("by the backup", |r| r.value("text") == "gw please");
     assert_eq!((seen.path.as_str(), seen.value("to"), seen.value("from")), ("/backup", PHONE, "Acme"));
     assert!(say(&world, BOB, "a2", "alarm 7 in the hall").starts_with("250"));
-    world.provider.seen.wait("to whom is on call", |r| {
-        r.value("text") == "ALARM 7 in the hall" && r.value("to") == "+12025550124"
-    });
+    world
+        .provider
+        .seen
+        .wait("to whom is on call", |r| r.value("text") == "ALARM 7 in the hall" && r.value("to") == "+12025550124");
     // What rules make is held against the account: regions, senders, gateways that there are.
     let abroad = say(&world, BOB, "a3", "abroad");
     assert!(abroad.starts_with("550 5.7.1") && abroad.contains("region GB"), "{abroad}");
