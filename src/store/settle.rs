@@ -113,7 +113,7 @@ pub struct Receipt {
 /// Something that ended and whose owner could not be told.
 #[derive(Clone)]
 pub struct DeadLetter {
-    /// One word: bounce, withheld, refused, expired, unroutable.
+    /// One word: bounce, withheld, refused, expired, unroutable, quarantine.
     pub kind: &'static str,
     /// The message it is about.
     pub about: Option<MessageId>,
