@@ -143,7 +143,7 @@ fn paced(kind: BrakeKind, pace: Pace, whose: &[&[u8]], now: Timestamp) -> Brake 
 pub fn code(kind: BrakeKind) -> (u16, Enhanced) {
     match kind {
         BrakeKind::Echo => (554, Enhanced::new(5, 4, 6)),
-        BrakeKind::Daily | BrakeKind::DailyAll | BrakeKind::Cost | BrakeKind::CostAll => (550, Enhanced::new(5, 7, 1)),
+        BrakeKind::Daily | BrakeKind::DailyAll => (550, Enhanced::new(5, 7, 1)),
         _ => (450, Enhanced::new(4, 7, 1)),
     }
 }
@@ -175,8 +175,6 @@ pub fn words(braked: Braked) -> String {
         BrakeKind::DailyAll => {
             format!("the daily limit of this server, {limit} segments, is reached; it starts anew at {until}")
         }
-        BrakeKind::Cost => format!("the daily spending limit of this account is reached; it starts anew at {until}"),
-        BrakeKind::CostAll => format!("the daily spending limit of this server is reached; it starts anew at {until}"),
         BrakeKind::OwnPhone | BrakeKind::OwnAll => {
             format!("{limit} automatic texts went out today; the next goes after {until}")
         }
@@ -196,8 +194,6 @@ pub fn key(kind: BrakeKind) -> &'static str {
         BrakeKind::Echo => "two machines that answer each other",
         BrakeKind::Daily => "account.daily_max",
         BrakeKind::DailyAll => "brakes.daily_max",
-        BrakeKind::Cost => "account.daily_cost",
-        BrakeKind::CostAll => "brakes.daily_cost",
         BrakeKind::OwnPhone => "brakes.own_texts.phone",
         BrakeKind::OwnAll => "brakes.own_texts.all",
         BrakeKind::FloodPhone => "inbound.flood_phone",

@@ -25,10 +25,6 @@ pub enum BrakeKind {
     Daily,
     /// Segments of everybody in a day.
     DailyAll,
-    /// What an account spends in a day, in millionths.
-    Cost,
-    /// What everybody spends in a day, in millionths.
-    CostAll,
     /// Texts that Martlet itself writes to one phone in a day.
     OwnPhone,
     /// Texts that Martlet itself writes in a day.
@@ -41,7 +37,7 @@ pub enum BrakeKind {
 
 impl BrakeKind {
     /// Every kind.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 11] = [
         Self::SameText,
         Self::Echo,
         Self::NewNumbers,
@@ -49,8 +45,6 @@ impl BrakeKind {
         Self::Rate,
         Self::Daily,
         Self::DailyAll,
-        Self::Cost,
-        Self::CostAll,
         Self::OwnPhone,
         Self::OwnAll,
         Self::FloodPhone,
@@ -67,8 +61,6 @@ impl BrakeKind {
             Self::Rate => "rate",
             Self::Daily => "daily_max",
             Self::DailyAll => "daily_max_all",
-            Self::Cost => "daily_cost",
-            Self::CostAll => "daily_cost_all",
             Self::OwnPhone => "own_texts_phone",
             Self::OwnAll => "own_texts_all",
             Self::FloodPhone => "flood_phone",
