@@ -126,14 +126,14 @@ mod tests {
 
     #[test]
     fn denied_goes_before_allowed() {
-        let (us, ca, gb, short) = ("+12015550123", "+16135550123", "+447911123456", "46645");
+        let (us, ca, gb, short) = ("+12015550123", "+16135550123", "+447400123456", "46645");
         for (reach, admitted) in [
             (reach(&[], &[]), [true, true, true, true]),
             (reach(&["+1"], &[]), [true, true, false, false]),
             (reach(&["US"], &[]), [true, false, false, false]),
             (reach(&["+1", "466"], &["CA"]), [true, false, false, true]),
             (reach(&[], &["+1201", "GB"]), [false, true, false, true]),
-            (reach(&["GB"], &["+4479"]), [false; 4]),
+            (reach(&["GB"], &["+4474"]), [false; 4]),
         ] {
             assert_eq!([us, ca, gb, short].map(|number| reach.admits(&to(number))), admitted, "{reach:?}");
         }
@@ -143,11 +143,11 @@ mod tests {
     fn the_longest_beginning_is_the_price() {
         let list = [("+1", 10), ("+1201", 20), ("466", 5)];
         let costs = Costs::ByPrefix(list.map(|(prefix, price)| (prefix.to_owned(), Price(price))).into());
-        for (number, price) in [("+12015550123", 20), ("+16135550123", 10), ("46645", 5), ("+447911123456", u64::MAX)] {
+        for (number, price) in [("+12015550123", 20), ("+16135550123", 10), ("46645", 5), ("+447400123456", u64::MAX)] {
             assert_eq!(costs.of(&to(number)), Price(price), "{number}");
         }
         let all = Costs::ByPrefix([(String::new(), Price(7))].into());
-        assert_eq!(all.of(&to("+447911123456")), Price(7));
+        assert_eq!(all.of(&to("+447400123456")), Price(7));
         assert_eq!(Costs::default().of(&to("46645")), Price(0));
     }
 }
