@@ -15,7 +15,7 @@ use super::{
 use crate::{
     address::SenderId,
     gateway::{Gateway, Job, Traits},
-    ground::{Clock, Enhanced, Fault, GatewayId, Outcome, Scope},
+    ground::{Clock, Enhanced, Fault, GatewayId, MessageId, Outcome, Scope},
     observe::{self, METRICS},
     routing::{
         Costs, Reach, Shows,
@@ -183,8 +183,8 @@ impl Slot {
         (self.spend.segments > 0).then_some(self.spend)
     }
 
-    /// The attempt was made, and this came of it.
-    pub fn end(&mut self, outcomes: &[(u8, Outcome)]) {
+    /// The attempt at `message` was made, and this came of it.
+    pub fn end(&mut self, message: MessageId, outcomes: &[(u8, Outcome)]) {
         self.ended = true;
         let kept = outcomes.iter().any(|(_, outcome)| matches!(outcome, Outcome::Sent(_) | Outcome::Unsure(_)));
         if !kept {
@@ -194,7 +194,8 @@ impl Slot {
             let (sign, fault) = sign_of(outcome);
             let words = fault.map(|fault| fault.text.as_str());
             let at = Moment::of(&self.lane.clock);
-            let change = self.lane.vitals.ended(&self.lane.settings.bounds, sign, words, at, fastrand());
+            let bounds = &self.lane.settings.bounds;
+            let change = self.lane.vitals.ended(bounds, message, sign, words, at, fastrand());
             self.lane.voice(change, fault);
         }
     }

@@ -53,7 +53,7 @@ pub async fn step(shared: &Shared, lane: &Lane, item: Item, slot: &mut Slot) {
         lane.vitals().partly(false);
     }
     let outcomes = run(shared, lane, &item, text, segments, (n, attempt), now).await;
-    slot.end(&outcomes);
+    slot.end(item.id, &outcomes);
     unshown(shared, lane, &item, text, n).await;
     let begun = Item { attempts: attempt, last_attempt: Some(now), ..item };
     settle(shared, lane, &begun, &outcomes, requests).await;

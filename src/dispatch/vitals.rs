@@ -11,7 +11,7 @@ use std::{
 use jiff::tz::TimeZone;
 
 use crate::{
-    ground::{Clock, Timestamp},
+    ground::{Clock, MessageId, Timestamp},
     routing::{
         Breaker, Bucket,
         breaker::{Change, Health, Room, Rules, Sign},
@@ -83,6 +83,8 @@ struct State {
     /// The day whose end was told.
     told: Option<Day>,
     partly: usize,
+    /// The message of the last fault.
+    faulty: Option<MessageId>,
 }
 
 /// The day, and between which moments that is known.
@@ -172,9 +174,30 @@ impl Vitals {
         (Spend { day, segments }, change)
     }
 
-    /// An attempt ended; `words` are those of its fault.
-    pub fn ended(&self, bounds: &Bounds, sign: Sign, words: Option<&str>, at: Moment, jitter: f64) -> Option<Change> {
+    /// An attempt at `message` ended; `words` are those of its fault. One message that fails again and again says
+    /// nothing new of the gateway: the others go on.
+    pub fn ended(
+        &self,
+        bounds: &Bounds,
+        message: MessageId,
+        sign: Sign,
+        words: Option<&str>,
+        at: Moment,
+        jitter: f64,
+    ) -> Option<Change> {
         let mut state = self.state();
+        let sign = match sign {
+            Sign::Fault if state.faulty == Some(message) => Sign::Again,
+            Sign::Fault => {
+                state.faulty = Some(message);
+                sign
+            }
+            Sign::Well => {
+                state.faulty = None;
+                sign
+            }
+            sign => sign,
+        };
         let change = state.breaker.ended(sign, &bounds.breaker, at.monotonic, jitter);
         state.note(change, words, at.wall);
         change

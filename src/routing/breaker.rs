@@ -4,7 +4,7 @@
 //! |---|---|
 //! | asked | the gateway asks to be left alone: `Retry-After`, throttling |
 //! | account | it refuses everything: the account there is broken |
-//! | faults | so many attempts in a row failed by its fault (`faults`) |
+//! | faults | so many attempts in a row failed by its fault (`faults`), the same message again and again counted once |
 //! | silence | the same, and the last of them got no answer in time |
 //! | error rate | of the last minute's attempts so many in a hundred (`error_rate`), of twenty at the least |
 //! | stuck | attempts are under way and none was answered for so long (`stuck`) |
@@ -45,6 +45,8 @@ pub enum Sign {
     Fault,
     /// No answer, or a broken one.
     Silence,
+    /// A fault at the same message as the last fault: that may be the message's own.
+    Again,
     /// It wants to be left alone, for so long if it said so.
     Asked(Option<Duration>),
     /// It refuses everything.
@@ -180,8 +182,10 @@ impl Breaker {
     pub fn ended(&mut self, sign: Sign, rules: &Rules, now: Duration, jitter: f64) -> Option<Change> {
         self.less(now, sign != Sign::Silence);
         let fault = matches!(sign, Sign::Fault | Sign::Silence);
-        self.minute.count(now, fault);
-        self.row = if fault { self.row.saturating_add(1) } else { 0 };
+        if sign != Sign::Again {
+            self.minute.count(now, fault);
+            self.row = if fault { self.row.saturating_add(1) } else { 0 };
+        }
         let asked = match sign {
             Sign::Asked(asked) => asked,
             _ => None,
@@ -205,6 +209,7 @@ impl Breaker {
                     Sign::Account => Some(Cause::Account),
                     Sign::Silence if self.row >= rules.faults || self.tried() => Some(Cause::Silence),
                     Sign::Fault if self.row >= rules.faults || self.tried() => Some(Cause::Faults),
+                    Sign::Again => self.tried().then_some(Cause::Faults),
                     _ if self.minute.is_bad(now, rules.error_rate) => Some(Cause::ErrorRate),
                     _ => None,
                 };
@@ -324,6 +329,22 @@ mod tests {
 
     fn down(cause: Cause, pause: u64) -> Option<Change> {
         Some(Change::Down { cause, pause: s(pause) })
+    }
+
+    #[test]
+    fn one_message_that_fails_again_and_again_is_not_the_gateway() {
+        let mut b = Breaker::default();
+        for n in 0..50 {
+            b.began(Duration::from_secs(n));
+            let sign = if n == 0 { Sign::Fault } else { Sign::Again };
+            assert_eq!(b.ended(sign, &RULES, Duration::from_secs(n), 1.0), None, "{n}");
+        }
+        assert_eq!(b.health(), Health::Up);
+        // On trial it is a fault like any other: the trial must end.
+        let mut b =
+            Breaker { health: Health::Down { until: Duration::ZERO, cause: Cause::Faults }, ..Breaker::default() };
+        b.began(Duration::from_secs(1));
+        assert!(matches!(b.ended(Sign::Again, &RULES, Duration::from_secs(1), 1.0), Some(Change::Down { .. })));
     }
 
     #[test]
