@@ -1,9 +1,11 @@
 //! Modems: the gateway at the simulator, over real pseudo-terminals and TCP, under a clock that is turned while nothing
-//! happens; `faults` lets go wrong what can, `strangers` shows that the simulator is a modem to other programs too.
+//! happens; `faults` lets go wrong what can, `strangers` shows that the simulator is a modem to other programs too, `whole` has
+//! the daemon between such modems and a mail server.
 
 mod faults;
 mod lines;
 mod strangers;
+mod whole;
 
 use std::{
     collections::HashSet,
@@ -32,7 +34,7 @@ use martlet::{
 use tokio::sync::oneshot;
 
 pub fn trials() -> Vec<Trial> {
-    [lines::trials(), faults::trials(), strangers::trials()].into_iter().flatten().collect()
+    [lines::trials(), faults::trials(), strangers::trials(), whole::trials()].into_iter().flatten().collect()
 }
 
 const PHONE: &str = "+15551234567";

@@ -37,6 +37,8 @@ pub struct Options {
     pub imsi: String,
     /// The network knows the modem.
     pub registered: bool,
+    /// The network reports on what it has taken at once; otherwise when it is told to.
+    pub reports: bool,
     /// Status reports come by themselves, before the answer to `AT+CMGS`.
     pub report_first: bool,
     /// Every text comes back from whom it was for.
@@ -56,6 +58,7 @@ impl Default for Options {
             imei: "358000000000018".to_owned(),
             imsi: "001010000000001".to_owned(),
             registered: true,
+            reports: true,
             report_first: false,
             echo_texts: false,
             ussd: "Your balance is 3.50 EUR".to_owned(),
@@ -293,12 +296,12 @@ impl Sim {
             Some(Act::TakenSilence) => return,
             _ => {}
         }
-        if self.options.report_first {
+        if self.options.reports && self.options.report_first {
             self.report_on(reference, &submit, 0);
         }
         self.say(&format!("+CMGS: {reference}"));
         self.say("OK");
-        if !self.options.report_first {
+        if self.options.reports && !self.options.report_first {
             self.report_on(reference, &submit, 0);
         }
         if self.options.echo_texts {

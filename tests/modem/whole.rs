@@ -1,0 +1,248 @@
+//! The daemon between simulated modems and a mail server: from mail to text to report, and back in the thread; several
+//! modems, one that is locked, and a report that comes after a restart.
+
+use std::path::Path;
+
+use libtest_mimic::Trial;
+use martlet::{
+    gateway::modem::sim::{Options, Sim, line::Shared},
+    ground::Clock,
+    sms::{Body, Segment},
+};
+use serde_json::Value;
+
+use crate::support::{
+    http::call,
+    letter,
+    martlet::Martlet,
+    process::{Scratch, free_port, until},
+    sink::{MailSink, Taken},
+    talk::{Letter, Place, Talk},
+    trial,
+};
+
+pub fn trials() -> Vec<Trial> {
+    vec![
+        trial("modem: whole: mail to text to report, and the answer in the thread", both_ways),
+        trial("modem: whole: two modems share", shared),
+        trial("modem: whole: the rate of a modem holds, and the other takes the rest", rate),
+        trial("modem: whole: a locked modem gives its texts to the other and is told once", locked),
+        trial("modem: whole: a report behind a restart is of the text that it names", restart),
+    ]
+}
+
+const ALICE: &str = "alice@example.test";
+const PHONE: &str = "+12015550123";
+
+/// A daemon between modems and a mail server.
+struct World {
+    martlet: Martlet,
+    mails: MailSink,
+    lmtp: u16,
+    sims: Vec<Shared>,
+    _runtime: tokio::runtime::Runtime,
+    _scratch: Scratch,
+}
+
+impl World {
+    /// Each modem with its id and the lines of its table.
+    fn new(modems: Vec<(&str, &str, Options)>) -> Self {
+        let scratch = Scratch::new();
+        let dir = scratch.dir("martlet");
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let runtime = runtime.expect("a runtime");
+        let (mails, lmtp) = (MailSink::smtp(), free_port());
+        let mut config = toml(lmtp, free_port(), mails.port);
+        let mut sims = Vec::new();
+        for (id, more, options) in modems {
+            let link = dir.join(id);
+            config.push_str(&format!("[[gateway]]\nid = \"{id}\"\ntype = \"modem\"\ndevice = {link:?}\n{more}\n"));
+            sims.push(plugged(&runtime, &link, options));
+        }
+        let martlet = Martlet::start(&dir, &config, &[]);
+        Self { martlet, mails, lmtp, sims, _runtime: runtime, _scratch: scratch }
+    }
+
+    /// Waits until the modem is started.
+    fn ready(&self, id: &str) {
+        let label = format!("\"{id}\"");
+        until("a modem that is ready", || {
+            let (_, text) = call(self.martlet.http, "GET", "/metrics", "").ok()?;
+            let is = |l: &str| l.starts_with("martlet_modem_ready") && l.contains(&label) && l.ends_with(" 1");
+            text.lines().any(is).then_some(())
+        });
+    }
+
+    /// A mail from Alice to a phone; the message's id.
+    fn send(&self, number: &str, words: &str) -> String {
+        let name = words.replace(' ', "-");
+        let data = format!(
+            "From: {ALICE}\r\nTo: phone\r\nSubject: Dinner\r\nMessage-ID: <{name}@example.test>\r\n\r\n{words}\r\n"
+        );
+        let to = format!("{number}@sms.example.test");
+        let letter = Letter { from: ALICE, to: vec![&to], data, ..Letter::default() };
+        let mut talk = Talk::to(&Place::Tcp(self.lmtp)).expect("the LMTP door");
+        talk.say("LHLO mx.example.test").expect("LHLO");
+        let replies = talk.letter(&letter, true).expect("a session");
+        assert_eq!(replies[0].code, 250, "{replies:?}");
+        let known =
+            |m: &Value| replies[0].text().contains(m["id"].as_str()?).then(|| m["id"].as_str().map(str::to_owned))?;
+        until("the message in the queue", || self.martlet.queue().iter().find_map(known))
+    }
+
+    /// The words that the network has taken from this modem.
+    fn taken(&self, modem: usize) -> Vec<String> {
+        let words = |segment: &Segment| match &segment.body {
+            Body::Text(words) => words.clone(),
+            Body::Binary(_) => String::new(),
+        };
+        self.sims[modem].with(|sim| sim.taken().iter().map(|taken| words(&taken.submit.segment)).collect())
+    }
+
+    fn result(&self, id: &str) -> Value {
+        self.martlet.json(&["queue", "show", id])["result"].clone()
+    }
+
+    fn delivered(&self, id: &str) {
+        until("a delivered message", || (self.result(id) == "delivered").then_some(()));
+    }
+
+    fn mail_with(&self, words: &str) -> Taken {
+        self.mails.seen.wait(&format!("a mail with {words:?}"), |mail| text(mail).contains(words))
+    }
+}
+
+/// A modem under this name.
+fn plugged(runtime: &tokio::runtime::Runtime, link: &Path, options: Options) -> Shared {
+    let sim = Shared::new(Sim::new(options), Clock::system());
+    let (serving, name) = (sim.clone(), link.to_owned());
+    runtime.spawn(async move { serving.on_pty(name, |_| {}).await.expect("a terminal") });
+    until("its terminal", || link.exists().then_some(()));
+    sim
+}
+
+fn text(mail: &Taken) -> String {
+    letter::text(&String::from_utf8_lossy(&mail.data))
+}
+
+fn header(mail: &Taken, name: &str) -> String {
+    letter::header(&String::from_utf8_lossy(&mail.data), name).unwrap_or_default()
+}
+
+fn both_ways() {
+    let world = World::new(vec![("stick", "", Options::default())]);
+    world.ready("stick");
+    let id = world.send(PHONE, "Dinner at eight?");
+    world.delivered(&id);
+    assert_eq!(world.taken(0), ["Dinner at eight?"]);
+    world.sims[0].with(|sim| {
+        assert_eq!(sim.taken()[0].submit.to.written(), PHONE);
+        sim.deliver(PHONE, Segment { body: Body::Text("Yes, gladly".to_owned()), udh: Vec::new() });
+    });
+    let answer = world.mail_with("Yes, gladly");
+    assert!(answer.rcpt.iter().any(|to| to.contains(ALICE)), "{:?}", answer.rcpt);
+    assert_eq!(header(&answer, "In-Reply-To"), "<Dinner-at-eight?@example.test>");
+    until("an empty SIM", || world.sims[0].with(|sim| sim.stored() == 0).then_some(()));
+}
+
+fn shared() {
+    let world = World::new(vec![("left", "", Options::default()), ("right", "", Options::default())]);
+    world.ready("left");
+    world.ready("right");
+    // To many phones: a conversation would stay where it is.
+    let ids: Vec<_> = (0..24).map(|n| world.send(&format!("+1201555{}", 1000 + n), &format!("text {n}"))).collect();
+    ids.iter().for_each(|id| world.delivered(id));
+    let (left, right) = (world.taken(0), world.taken(1));
+    assert_eq!(left.len() + right.len(), ids.len(), "each once");
+    // None by chance once in eight million runs.
+    assert!(!left.is_empty() && !right.is_empty(), "{} and {}", left.len(), right.len());
+}
+
+/// One in a thousand seconds: the first.
+fn rate() {
+    let world = World::new(vec![("slow", "rate = 0.001", Options::default()), ("open", "", Options::default())]);
+    world.ready("slow");
+    world.ready("open");
+    let ids: Vec<_> = (0..24).map(|n| world.send(&format!("+1201555{}", 1000 + n), &format!("text {n}"))).collect();
+    ids.iter().for_each(|id| world.delivered(id));
+    // Without it, none or one by chance once in half a million runs.
+    let (slow, open) = (world.taken(0).len(), world.taken(1).len());
+    assert!(slow <= 1 && slow + open == ids.len(), "{slow} and {open}");
+    let all = world.martlet.json(&["gateways"]);
+    assert!(all.as_array().is_some_and(|all| all.iter().all(|g| g["state"] == "up")), "full is not down: {all}");
+}
+
+fn locked() {
+    let wants = Options { pin: Some("1234".to_owned()), ..Options::default() };
+    let first = "pin = \"9999\"\npriority = 1\nbreaker.faults = 1";
+    let world = World::new(vec![("locked", first, wants), ("open", "priority = 2", Options::default())]);
+    world.ready("open");
+    let told = world.mail_with("refused the PIN");
+    assert!(told.rcpt.iter().all(|to| to.contains("postmaster@example.test")), "{:?}", told.rcpt);
+    for n in 0..5 {
+        world.delivered(&world.send(PHONE, &format!("text {n}")));
+    }
+    assert_eq!((world.taken(0).len(), world.taken(1).len()), (0, 5));
+    let all = world.martlet.json(&["gateways"]);
+    assert_eq!((&all[0]["id"], &all[0]["state"]), (&"locked".into(), &"down".into()), "{all}");
+    assert!(all[0]["cause"].as_str().is_some_and(|cause| cause.contains("refused the PIN")), "{all}");
+    assert_eq!((&all[1]["id"], &all[1]["state"]), (&"open".into(), &"up".into()), "{all}");
+    assert_eq!(world.mails.seen.len(), 1, "one mail to the postmaster, none to anybody else");
+    assert_eq!(world.sims[0].with(|sim| (sim.pins_entered, sim.pin_tries)), (1, 2));
+}
+
+fn restart() {
+    let mut world = World::new(vec![("stick", "", Options { reports: false, ..Options::default() })]);
+    world.ready("stick");
+    let sent = |world: &World, id: &str| {
+        let state = || world.martlet.json(&["queue", "show", id])["state"].clone();
+        until("a message that waits for its report", || (state() == "sent").then_some(()));
+    };
+    let first = world.send(PHONE, "first");
+    sent(&world, &first);
+    let second = world.send(PHONE, "second");
+    sent(&world, &second);
+    world.martlet.stop();
+    world.martlet.restart();
+    world.ready("stick");
+    let third = world.send(PHONE, "third");
+    sent(&world, &third);
+    assert_eq!(world.taken(0), ["first", "second", "third"]);
+    world.sims[0].with(|sim| sim.report(1, 0));
+    world.delivered(&second);
+    assert_eq!((world.result(&first), world.result(&third)), (Value::Null, Value::Null));
+    // The first was never delivered: its report is a failure, and told.
+    world.sims[0].with(|sim| sim.report(0, 0x40));
+    until("the end of the first", || (world.result(&first) == "failed").then_some(()));
+    assert_eq!(world.result(&third), Value::Null);
+}
+
+fn toml(lmtp: u16, http: u16, mails: u16) -> String {
+    format!(
+        r#"
+data_dir = "./data"
+domains = ["sms.example.test"]
+hostname = "sms.example.test"
+[[listener]]
+protocol = "lmtp"
+bind = "127.0.0.1:{lmtp}"
+trust = ["127.0.0.1/32"]
+identity = ["envelope"]
+[http]
+bind = "127.0.0.1:{http}"
+[mailbox]
+url = "smtp://127.0.0.1:{mails}"
+postmaster = "postmaster@example.test"
+[inbound]
+domains = ["example.test"]
+default = "inbox@example.test"
+[queue]
+retry_min = "50ms"
+retry_max = "1s"
+[sms]
+region = "US"
+[[account]]
+user = "alice@example.test"
+"#
+    )
+}
