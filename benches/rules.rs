@@ -5,7 +5,7 @@
 use criterion::{Criterion, criterion_group, criterion_main};
 use martlet::{
     ground::Timestamp,
-    rules::{Direction, Facts, Known, Ruleset, Source, judge},
+    rules::{Direction, Facts, Known, Ruleset, Source, judge, judge_briefly},
 };
 
 /// Patterns of the kinds that filters have: words, prefixes, numbers, alternatives; none of them matches.
@@ -35,7 +35,7 @@ fn bench(c: &mut Criterion) {
     let judgement = judge(&rules, facts.clone());
     assert_eq!((judgement.trace.0.len(), judgement.trace.matched().count()), (100, 0));
     c.bench_function("100 rules of patterns, text of 1 KiB (limit: 100 µs)", |b| {
-        b.iter_batched(|| facts.clone(), |facts| judge(&rules, facts), criterion::BatchSize::SmallInput);
+        b.iter_batched(|| facts.clone(), |facts| judge_briefly(&rules, facts), criterion::BatchSize::SmallInput);
     });
 }
 

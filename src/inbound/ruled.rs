@@ -15,7 +15,7 @@ use crate::{
     address::{Accept, Destination, Mailbox, Number, Numbering, uri},
     ground::Timestamp,
     observe,
-    rules::{Direction, Errand, Facts, Fate, judge, to::To},
+    rules::{Direction, Errand, Facts, Fate, judge_briefly, to::To},
     store::{DeadLetter, Down, InboundStep},
 };
 
@@ -37,7 +37,7 @@ impl Inner {
         let originator = facts.originator.clone().unwrap_or_default();
         facts.rates = self.rates.count(&originator, rules.rates(Direction::In), now);
         let before = facts.body.clone();
-        let judgement = judge(&rules, facts);
+        let judgement = judge_briefly(&rules, facts);
         for title in judgement.trace.matched() {
             step.events.push((set.id, "rule", title.to_owned()));
         }

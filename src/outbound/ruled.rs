@@ -78,7 +78,7 @@ impl Inner {
         }
         let mut before = asked.facts();
         before.rates = self.rates.count(asked.who.as_str(), set.rates(Direction::Out), asked.now);
-        let judgement = rules::judge(&set, before.clone());
+        let judgement = rules::judge_briefly(&set, before.clone());
         let by = judgement.by.clone().unwrap_or_default();
         let said = |fate: &str| observe::log::ruled(around.door, &by, fate);
         let mut ruled = Ruled { goes: None, errands: Vec::new(), buried: None };

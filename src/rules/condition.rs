@@ -276,8 +276,8 @@ impl<'a> Sets<'a> {
 }
 
 impl Condition {
-    /// Does it hold? What was looked at is noted in `seen`.
-    pub fn holds(&self, facts: &Facts, sets: &Sets<'_>, seen: &mut Vec<Seen>) -> bool {
+    /// Does it hold? What was looked at is noted in `seen`, where anybody wants to know.
+    pub fn holds(&self, facts: &Facts, sets: &Sets<'_>, seen: &mut Option<Vec<Seen>>) -> bool {
         match self {
             Self::Always => true,
             Self::All(all) => all.iter().all(|one| one.holds(facts, sets, seen)),
@@ -285,7 +285,9 @@ impl Condition {
             Self::Not(one) => !one.holds(facts, sets, seen),
             Self::Is(test) => {
                 let holds = test.holds(facts, sets);
-                seen.push(Seen { condition: test.words(), value: test.value(facts), holds });
+                if let Some(seen) = seen {
+                    seen.push(Seen { condition: test.words(), value: test.value(facts), holds });
+                }
                 holds
             }
         }

@@ -77,18 +77,31 @@ struct Hand<'a> {
     sets: Sets<'a>,
 }
 
-/// Looks at every rule of the message's direction.
+/// Looks at every rule of the message's direction, with a trace of everything that was looked at.
 pub fn judge(rules: &Ruleset, facts: Facts) -> Judgement {
+    look(rules, facts, true)
+}
+
+/// The same on the accept path: the trace holds the rules that matched and what they did, and no conditions. Writing down
+/// what each condition saw takes longer than looking.
+pub fn judge_briefly(rules: &Ruleset, facts: Facts) -> Judgement {
+    look(rules, facts, false)
+}
+
+fn look(rules: &Ruleset, facts: Facts, whole: bool) -> Judgement {
     let direction = facts.direction;
     let mut hand =
         Hand { facts, fate: Fate::Pass, sender: None, then: Vec::new(), by: None, sets: Sets::new(rules.sets()) };
     let mut trace = Trace::default();
     for rule in rules.rules().iter().filter(|rule| rule.active && rule.direction == direction) {
-        let mut conditions = Vec::new();
+        let mut conditions = whole.then(Vec::new);
         let matched = rule.when.holds(&hand.facts, &hand.sets, &mut conditions);
         let mut changes = Vec::new();
         let ends = matched && hand.follow(rule, &mut changes);
-        trace.0.push(Looked { rule: rule.title.clone(), place: rule.place.clone(), matched, conditions, changes });
+        if whole || matched {
+            let conditions = conditions.unwrap_or_default();
+            trace.0.push(Looked { rule: rule.title.clone(), place: rule.place.clone(), matched, conditions, changes });
+        }
         if ends {
             break;
         }

@@ -30,7 +30,7 @@ pub use action::{Action, Errand, Wait};
 pub use calendar::Calendar;
 pub use condition::{Condition, Field, Items, Op, Test};
 pub use facts::{Direction, Facts};
-pub use judge::{Fate, Judgement, judge};
+pub use judge::{Fate, Judgement, judge, judge_briefly};
 pub use rates::Rates;
 pub use read::{Known, Rule, RuleError, Ruleset, Source};
 pub use trace::Trace;

@@ -13,7 +13,7 @@ use martlet::{
     ground::Timestamp,
     rules::{
         Action, Calendar, Direction, Errand, Facts, Fate, Field, Judgement, Known, Ruleset, Source, calendar,
-        facts::Urgency, judge, to::To,
+        facts::Urgency, judge, judge_briefly, to::To,
     },
 };
 use toml::{Table, Value};
@@ -200,7 +200,11 @@ fn judged(case: &Table) -> Judgement {
         Some(rules) => rules.as_str().expect("rules").to_owned(),
         None => written(facts.direction.word(), None, &case["do"]),
     };
-    judge(&read(&text).unwrap_or_else(|e| panic!("{case}: {e}")), facts)
+    let rules = read(&text).unwrap_or_else(|e| panic!("{case}: {e}"));
+    let (brief, whole) = (judge_briefly(&rules, facts.clone()), judge(&rules, facts));
+    let what = |j: &Judgement| format!("{:?}{:?}{:?}{:?}", j.fate, j.by, j.then, j.trace.matched().collect::<Vec<_>>());
+    assert_eq!(what(&brief), what(&whole), "{case}: the brief way judges alike");
+    whole
 }
 
 fn actions() {
