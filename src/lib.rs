@@ -15,6 +15,7 @@ pub mod smtp;
 pub mod mail;
 pub mod routing;
 pub mod rules;
+pub mod provider;
 
 // voice: one function per kind of log line, every metric, masking
 pub mod observe;

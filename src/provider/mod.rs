@@ -1,0 +1,8 @@
+//! HTTP providers described by data: one TOML file says how a text becomes a request, what an answer means and what a
+//! provider's call back to us says.
+//!
+//! Pure: bytes to values and back. The gateway kind of the same name makes the requests and takes the calls. What can
+//! go wrong is a definition that says nothing sensible (refused at load with line and column) and a provider that says
+//! what its definition does not know: then nothing is taken for sent or failed.
+
+pub mod web;
