@@ -3,7 +3,7 @@
 //! Everything accepted ends told: whose text is cancelled gets a report, or it becomes a dead letter. What can go wrong:
 //! an attempt begins between the look and the deed; then the deed is not done and the answer says how things stand.
 
-use super::{Shared, mails, policy::was_sent, step, sweep::closing};
+use super::{Shared, errands, mails, policy::was_sent, step, sweep::closing};
 use crate::{
     ground::{Enhanced, Fault, MessageId, Scope},
     report::Kind,
@@ -61,6 +61,12 @@ async fn cancel(shared: &Shared, id: MessageId) -> Result<bool, Down> {
         Payload::Mail(mail) => {
             let fault = Fault::new(Scope::Message, Enhanced::new(5, 7, 1), "cancelled by an administrator");
             let dead = mails::dead(&item, mail, "cancelled", &fault.text);
+            let told = crate::report::Told { errand: None, dead: Some(dead) };
+            closing(&item, Next::Closed(Closed::Cancelled), Some(fault), "cancelled", told)
+        }
+        Payload::Errand(errand) => {
+            let fault = Fault::new(Scope::Message, Enhanced::new(5, 7, 1), "cancelled by an administrator");
+            let dead = errands::dead(errand, "cancelled", &fault.text);
             let told = crate::report::Told { errand: None, dead: Some(dead) };
             closing(&item, Next::Closed(Closed::Cancelled), Some(fault), "cancelled", told)
         }

@@ -2,11 +2,9 @@
 //!
 //! A refusal for good sends a reply to the next step of its ladder, at last to the dead letters; never a bounce.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use tokio::sync::Semaphore;
-
-use super::{Shared, fastrand};
+use super::{Shared, fastrand, pull::pull};
 use crate::{
     ground::{Enhanced, Fault, Outcome, Scope},
     observe::{self, METRICS, metrics::Metrics},
@@ -15,54 +13,8 @@ use crate::{
 
 /// Hands over what is due until stopped.
 pub async fn run(shared: Arc<Shared>) {
-    let window = Arc::new(Semaphore::new(shared.settings.mail_window));
-    let keys = [Key::Mailbox];
-    loop {
-        let changed = shared.store.changed();
-        let permit = tokio::select! {
-            permit = window.clone().acquire_owned() => permit,
-            () = shared.stop.cancelled() => return,
-        };
-        let Ok(first) = permit else { return };
-        // Only now: who waited for a slot looks at the queue as it is.
-        let (now, began) = (shared.clock.now(), shared.clock.monotonic());
-        let limit = 1 + window.available_permits();
-        let items = match shared.store.lease(&keys, limit, now).await {
-            Ok(items) => items,
-            Err(down) => {
-                observe::log::store_down("lease", down);
-                shared.clock.sleep(Duration::from_secs(1)).await;
-                continue;
-            }
-        };
-        let mut permit = Some(first);
-        let found = items.len();
-        for item in items {
-            let permit = match permit.take() {
-                Some(permit) => permit,
-                None => match window.clone().acquire_owned().await {
-                    Ok(permit) => permit,
-                    Err(_) => return,
-                },
-            };
-            let task = shared.clone();
-            shared.tasks.spawn(async move {
-                step(&task, item).await;
-                drop(permit);
-            });
-        }
-        drop(permit);
-        if found == limit {
-            continue;
-        }
-        let due = shared.store.next_due(&keys).await.ok().flatten().filter(|due| *due > now);
-        let wake = due.map_or(super::LOOK_AGAIN, |due| due.since(now)).min(super::LOOK_AGAIN);
-        tokio::select! {
-            () = changed => {}
-            () = shared.clock.sleep_to(began + wake) => {}
-            () = shared.stop.cancelled() => return,
-        }
-    }
+    let window = shared.settings.mail_window;
+    pull(shared, Key::Mailbox, window, |shared, item| async move { step(&shared, item).await }).await;
 }
 
 async fn step(shared: &Shared, item: Item) {

@@ -4,11 +4,13 @@
 //! gather their commits. What can go wrong: a store that is down (nothing new begins until it writes again), a gateway
 //! that never answers (bounded by its own time-outs; a dropped answer is unsure).
 
+pub mod errands;
 pub mod events;
 pub mod hand;
 pub mod lane;
 pub mod mails;
 pub mod policy;
+mod pull;
 pub mod roster;
 pub mod status;
 pub mod step;

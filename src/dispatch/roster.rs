@@ -74,7 +74,7 @@ impl Lanes {
             Key::Gateway(id) => self.get(id).into_iter().collect(),
             Key::Group(id) => self.groups.get(id).into_iter().flatten().collect(),
             Key::Several(ids) => ids.iter().filter_map(|id| self.get(id)).collect(),
-            Key::Mailbox => Vec::new(),
+            Key::Mailbox | Key::Errand(_) => Vec::new(),
         }
     }
 

@@ -35,6 +35,7 @@ pub async fn recover(shared: &Shared) -> Result<usize, crate::store::Down> {
             match item.payload {
                 Payload::Text(_) => step::interrupted(shared, &item).await,
                 Payload::Mail(_) => super::mails::interrupted(shared, &item).await,
+                Payload::Errand(_) => super::errands::interrupted(shared, &item).await,
             }
         }
     }
@@ -93,6 +94,10 @@ async fn sweep(shared: &Shared, now: Timestamp, trusted: bool) -> Result<(), cra
             // It is told of its end at once: a warning beside that would promise more tries.
             continue;
         }
+        if let Payload::Errand(errand) = &item.payload {
+            shared.store.warn(item.id, super::errands::late(shared, &item, errand), None).await?;
+            continue;
+        }
         let sent = step::sent_before(&item);
         let told = shared.reporter.tell(&item, Kind::Delayed, item.fault.as_ref(), item.gateway.as_ref(), sent).await;
         shared.store.warn(item.id, told.errand, told.dead).await?;
@@ -130,8 +135,10 @@ async fn silence(shared: &Shared, item: &Item) {
 
 /// Closes an item whose time is over, with its report.
 pub async fn expire(shared: &Shared, item: &Item) {
-    if matches!(item.payload, Payload::Mail(_)) {
-        return super::mails::expire(shared, item).await;
+    match &item.payload {
+        Payload::Text(_) => {}
+        Payload::Mail(_) => return super::mails::expire(shared, item).await,
+        Payload::Errand(errand) => return super::errands::expire(shared, item, errand).await,
     }
     let why = item.cause.clone().unwrap_or_else(|| "no gateway took it in time".to_owned());
     // What was held as unsure may have arrived, and still may have when its time is over.

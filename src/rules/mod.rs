@@ -14,6 +14,7 @@ pub mod action;
 mod build;
 pub mod calendar;
 pub mod condition;
+pub mod deed;
 pub mod facts;
 pub mod judge;
 pub mod mask;

@@ -1,10 +1,10 @@
-//! What is queued: texts to phones, and mails on their way back.
+//! What is queued: texts to phones, mails on their way back, and errands of rules.
 
 use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::Month;
+use super::{Craft, Errand, Month};
 use crate::{
     address::{Destination, Mailbox, SenderId, Trace},
     ground::{AccountName, GatewayId, MessageId, Timestamp},
@@ -26,6 +26,8 @@ pub enum Key {
     Several(Vec<GatewayId>),
     /// The way back into mailboxes.
     Mailbox,
+    /// What rules have done outside.
+    Errand(Craft),
 }
 
 impl From<Target> for Key {
@@ -54,6 +56,7 @@ pub enum Priority {
 pub enum Payload {
     Text(Box<Text>),
     Mail(Box<Mail>),
+    Errand(Box<Errand>),
 }
 
 /// A text to one phone (MT).
@@ -239,6 +242,25 @@ impl New {
             original: None,
         }
     }
+
+    /// An errand: due at once, free of charge; the postmaster is warned when it takes long.
+    pub fn errand(errand: Errand, now: Timestamp, expires: Timestamp, warn_at: Timestamp) -> Self {
+        Self {
+            id: MessageId::new(),
+            key: Key::Errand(errand.craft()),
+            priority: Priority::Normal,
+            due: now,
+            expires,
+            warn_at: Some(warn_at),
+            payload: Payload::Errand(Box::new(errand)),
+            charge: None,
+            brakes: Vec::new(),
+            fingerprint: None,
+            held: None,
+            note: Some("by a rule"),
+            original: None,
+        }
+    }
 }
 
 /// What became of an entry.
@@ -346,7 +368,7 @@ pub struct Shown {
     pub id: MessageId,
     /// The phone or the mailbox; masked unless the reader asked for more.
     pub to: String,
-    /// text, mail or segment.
+    /// text, mail or segment; of an errand: run, call, sql or append.
     pub kind: Cow<'static, str>,
     pub state: State,
     pub result: Option<Closed>,
@@ -389,6 +411,7 @@ pub struct Counts {
     pub trying: u64,
     pub sent: u64,
     pub mails_waiting: u64,
+    pub errands_waiting: u64,
     pub unassembled: u64,
     pub dead_letters: u64,
     /// Receipts that match nothing yet.
@@ -400,7 +423,7 @@ pub struct Counts {
 }
 
 /// Octets as base64: a mail as a JSON array of numbers would be four times its size.
-mod octets {
+pub(super) mod octets {
     use std::sync::Arc;
 
     use base64::{Engine, engine::general_purpose::STANDARD};
@@ -433,7 +456,7 @@ impl Payload {
     pub fn text(&self) -> Option<&Text> {
         match self {
             Self::Text(text) => Some(text),
-            Self::Mail(_) => None,
+            Self::Mail(_) | Self::Errand(_) => None,
         }
     }
 
@@ -441,7 +464,15 @@ impl Payload {
     pub fn mail(&self) -> Option<&Mail> {
         match self {
             Self::Mail(mail) => Some(mail),
-            Self::Text(_) => None,
+            Self::Text(_) | Self::Errand(_) => None,
+        }
+    }
+
+    /// The errand, if it is one.
+    pub fn errand(&self) -> Option<&Errand> {
+        match self {
+            Self::Errand(errand) => Some(errand),
+            Self::Text(_) | Self::Mail(_) => None,
         }
     }
 }

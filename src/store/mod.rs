@@ -7,6 +7,7 @@
 //! never gives up: it waits until it is written, and nothing new begins meanwhile.
 
 mod brake;
+mod errand;
 pub mod gateways;
 pub mod inbound;
 pub mod item;
@@ -17,6 +18,7 @@ mod sqlite;
 use std::{collections::HashMap, path::PathBuf, time::Duration};
 
 pub use brake::{Brake, BrakeKey, BrakeKind, Braked};
+pub use errand::{Append, Craft, Deed, Errand};
 pub use gateways::*;
 pub use inbound::*;
 pub use item::*;

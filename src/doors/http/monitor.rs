@@ -36,6 +36,7 @@ pub async fn metrics(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
         depth("trying", counts.trying);
         depth("sent", counts.sent);
         depth("mails", counts.mails_waiting);
+        depth("errands", counts.errands_waiting);
         depth("unassembled", counts.unassembled);
         depth("dead letters", counts.dead_letters);
         let oldest = counts.oldest.map_or(0, |age| age.as_secs());

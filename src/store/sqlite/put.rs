@@ -105,6 +105,7 @@ fn enqueue(work: &mut Work<'_>, new: &New) {
     let (flow, cost) = match &new.payload {
         Payload::Text(text) => (text.account.as_str().to_owned(), text.parts),
         Payload::Mail(mail) => (mail.to.as_str().to_ascii_lowercase(), 1),
+        Payload::Errand(errand) => (errand.rule.clone(), 1),
     };
     let flow = Flow { lane: lane_of(&new.key), priority: new.priority as u8, flow };
     let (rank, times) = work.shared.fair().rank(&flow, cost);

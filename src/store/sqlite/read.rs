@@ -127,6 +127,10 @@ fn shown(row: Row) -> Shown {
         kind: match row.kind {
             Kind::Text => "text".into(),
             Kind::Mail => "mail".into(),
+            Kind::Run => "run".into(),
+            Kind::Call => "call".into(),
+            Kind::Sql => "sql".into(),
+            Kind::Append => "append".into(),
             Kind::Segment => "segment".into(),
         },
         state: row.state(),
@@ -197,6 +201,7 @@ pub async fn counts(conn: &mut SqliteConnection, now: Timestamp) -> Result<Count
             Some(Tally::Trying) => counts.trying = n,
             Some(Tally::Sent) => counts.sent = n,
             Some(Tally::Mails) => counts.mails_waiting = n,
+            Some(Tally::Errands) => counts.errands_waiting = n,
             Some(Tally::Unassembled) => counts.unassembled = n,
             Some(Tally::Dead) => counts.dead_letters = n,
             Some(Tally::Parked) => counts.parked_receipts = n,

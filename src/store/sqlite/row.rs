@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     address::Destination,
     ground::{AccountName, Fault, GatewayId, MessageId, Timestamp},
-    store::{About, Closed, Item, Key, New, Payload, Priority, SegmentRow, SegmentState, Spend, State, Why},
+    store::{About, Closed, Craft, Item, Key, New, Payload, Priority, SegmentRow, SegmentState, Spend, State, Why},
 };
 
 /// Where an item stands, finer than [`State`].
@@ -32,6 +32,11 @@ pub enum Stage {
 pub enum Kind {
     Text,
     Mail,
+    /// Errands of rules.
+    Run,
+    Call,
+    Sql,
+    Append,
     /// A segment from a phone that is done with; kept for its history.
     Segment,
 }
@@ -53,7 +58,7 @@ pub struct Row {
     #[serde(default, skip_serializing_if = "is_false")]
     pub warned: bool,
     pub created: Timestamp,
-    /// Phone or mailbox.
+    /// Phone or mailbox; what may be shown of an errand.
     pub to: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<AccountName>,
@@ -91,6 +96,21 @@ pub struct Row {
     pub result: Option<Closed>,
 }
 
+impl Kind {
+    fn of(craft: Craft) -> Self {
+        match craft {
+            Craft::Run => Self::Run,
+            Craft::Call => Self::Call,
+            Craft::Sql => Self::Sql,
+            Craft::Append => Self::Append,
+        }
+    }
+
+    fn is_errand(self) -> bool {
+        matches!(self, Self::Run | Self::Call | Self::Sql | Self::Append)
+    }
+}
+
 /// Without the phone.
 impl std::fmt::Debug for Row {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -108,6 +128,7 @@ pub fn lane_of(key: &Key) -> String {
     match key {
         Key::Any => "*".to_owned(),
         Key::Mailbox => "@".to_owned(),
+        Key::Errand(craft) => format!("e:{}", craft.word()),
         Key::Gateway(id) => format!("g:{id}"),
         Key::Group(id) => format!("t:{id}"),
         Key::Several(ids) => {
@@ -125,6 +146,7 @@ pub fn key_of(lane: &str) -> Option<Key> {
     match lane.split_once(':') {
         None if lane == "*" => Some(Key::Any),
         None if lane == "@" => Some(Key::Mailbox),
+        Some(("e", word)) => Craft::ALL.into_iter().find(|craft| craft.word() == word).map(Key::Errand),
         Some(("g", id)) => id.parse().ok().map(Key::Gateway),
         Some(("t", id)) => id.parse().ok().map(Key::Group),
         Some(("s", ids)) => ids.split(',').map(|id| id.parse().ok()).collect::<Option<_>>().map(Key::Several),
@@ -152,6 +174,7 @@ impl Row {
                 };
                 (Kind::Mail, mail.to.as_str().to_owned(), None, about, Some(mail.message_id.clone()))
             }
+            Payload::Errand(errand) => (Kind::of(errand.craft()), errand.target().to_owned(), None, None, None),
         };
         let mut row = Self {
             id: new.id,
@@ -264,6 +287,7 @@ impl Row {
     pub fn tally(&self) -> Option<Tally> {
         match self.stage {
             Stage::Ready | Stage::Deferred if self.kind == Kind::Mail => Some(Tally::Mails),
+            Stage::Ready | Stage::Deferred if self.kind.is_errand() => Some(Tally::Errands),
             Stage::Ready | Stage::Deferred => Some(Tally::Waiting),
             Stage::Held => Some(Tally::Held),
             Stage::Trying => Some(Tally::Trying),
@@ -277,6 +301,12 @@ impl Row {
         match self.kind {
             Kind::Text | Kind::Segment => {
                 Destination::try_from(self.to.clone()).map_or_else(|_| "***".to_owned(), |to| to.masked())
+            }
+            // A path, a host or the name of a statement.
+            Kind::Run | Kind::Call | Kind::Sql => self.to.clone(),
+            Kind::Append => {
+                let (user, folder) = self.to.split_once('/').unwrap_or((&self.to, ""));
+                format!("{}***/{folder}", user.chars().next().unwrap_or('*'))
             }
             Kind::Mail => {
                 let (local, domain) = self.to.rsplit_once('@').unwrap_or((&self.to, ""));
@@ -317,6 +347,7 @@ pub enum Tally {
     Trying,
     Sent,
     Mails,
+    Errands,
     Unassembled,
     Dead,
     Parked,
@@ -325,12 +356,13 @@ pub enum Tally {
 }
 
 impl Tally {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Waiting,
         Self::Held,
         Self::Trying,
         Self::Sent,
         Self::Mails,
+        Self::Errands,
         Self::Unassembled,
         Self::Dead,
         Self::Parked,
@@ -344,6 +376,7 @@ impl Tally {
             Self::Trying => "trying",
             Self::Sent => "sent",
             Self::Mails => "mails",
+            Self::Errands => "errands",
             Self::Unassembled => "unassembled",
             Self::Dead => "dead",
             Self::Parked => "parked",

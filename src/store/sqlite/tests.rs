@@ -101,7 +101,9 @@ fn epochs_sort_as_numbers() {
     assert!(trying_lane(i64::MAX).as_str() < super::row::ANSWERED);
     let id = |name: &str| name.parse().expect("an id");
     let several = Key::Several(vec![id("a"), id("b-2")]);
-    for key in [Key::Any, Key::Mailbox, Key::Gateway(id("main")), Key::Group(id("main")), several] {
+    let crafts = crate::store::Craft::ALL.map(Key::Errand);
+    let others = [Key::Any, Key::Mailbox, Key::Gateway(id("main")), Key::Group(id("main")), several];
+    for key in others.into_iter().chain(crafts) {
         let lane = super::row::lane_of(&key);
         assert!(lane > trying_lane(i64::MAX));
         assert_eq!(super::row::key_of(&lane), Some(key));

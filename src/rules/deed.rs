@@ -1,0 +1,97 @@
+//! What a rule has done outside of Martlet: a program, an HTTP request, an SQL statement. Words only, complete with their
+//! values, as they wait in the queue; who carries them out stands in `errand`.
+//!
+//! What can go wrong: values come from strangers. They are arguments, never a command line; parts of a path, a query or a
+//! form, never of a host; bound parameters, never SQL.
+
+use std::{collections::BTreeMap, fmt, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+/// A program with its arguments: no shell.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Program {
+    /// The program, then its arguments.
+    pub words: Vec<String>,
+    /// All that its environment holds beside `PATH`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub env: BTreeMap<String, String>,
+    /// Where it runs; `None`: as configured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dir: Option<String>,
+    pub timeout: Duration,
+    /// What it reads: one JSON object. It gets `id` and `attempt` when it runs.
+    pub input: String,
+}
+
+/// An HTTP request.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Call {
+    pub url: String,
+    /// `None`: GET.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<Content>,
+    pub timeout: Duration,
+}
+
+/// What a POST carries.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Content {
+    /// `application/x-www-form-urlencoded`, encoded already.
+    Form(String),
+    /// The JSON object that a program would read.
+    Json(String),
+}
+
+/// A named statement with its values.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Statement {
+    pub name: String,
+    pub values: Vec<String>,
+}
+
+impl Call {
+    /// `https://host:port`: what may be shown of it.
+    pub fn target(&self) -> &str {
+        target(&self.url)
+    }
+}
+
+/// Scheme, host and port of a URL, without whatever stands before an `@`.
+pub fn target(url: &str) -> &str {
+    let after = url.find("://").map_or(0, |at| at + 3);
+    let end = url[after..].find(['/', '?', '#']).map_or(url.len(), |at| after + at);
+    match url[after..end].contains('@') {
+        true => "***",
+        false => &url[..end],
+    }
+}
+
+/// Without arguments: they hold words and numbers.
+impl fmt::Debug for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Program({:?}, [{}])", self.words.first(), self.words.len())
+    }
+}
+
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Call({})", self.target())
+    }
+}
+
+impl fmt::Debug for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Form(form) => write!(f, "Form([{}])", form.len()),
+            Self::Json(json) => write!(f, "Json([{}])", json.len()),
+        }
+    }
+}
+
+impl fmt::Debug for Statement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Statement({}, [{}])", self.name, self.values.len())
+    }
+}

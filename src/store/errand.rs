@@ -1,0 +1,107 @@
+//! Errands: what a rule asked for, to be done after the commit. They wait, are tried and end as messages do.
+//!
+//! What a crash interrupts is done again: an errand is done at least once, and its id tells a repetition.
+
+use std::{fmt, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    address::Trace,
+    ground::MessageId,
+    rules::deed::{Call, Program, Statement},
+};
+
+/// One errand.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Errand {
+    /// The title of the rule that asked for it.
+    pub rule: String,
+    /// The segment of the phone's text that it is about, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<MessageId>,
+    /// Hosts of ours that the message went through.
+    #[serde(default, skip_serializing_if = "Trace::is_empty")]
+    pub trace: Trace,
+    pub deed: Deed,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Deed {
+    Run(Program),
+    Call(Call),
+    Sql(Statement),
+    Append(Append),
+}
+
+/// A mail for a folder.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Append {
+    /// `alice/SMS`.
+    pub folder: String,
+    /// Without angle brackets.
+    pub message_id: String,
+    /// The whole mail, CRLF line ends.
+    #[serde(with = "super::item::octets")]
+    pub data: Arc<[u8]>,
+}
+
+/// The kinds of errands. Each waits in a lane of its own: what is slow in one holds up nothing in another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Craft {
+    Run,
+    Call,
+    Sql,
+    Append,
+}
+
+impl Craft {
+    pub const ALL: [Self; 4] = [Self::Run, Self::Call, Self::Sql, Self::Append];
+
+    /// The word of rule files, logs and lists.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Run => "run",
+            Self::Call => "call",
+            Self::Sql => "sql",
+            Self::Append => "append",
+        }
+    }
+}
+
+impl Errand {
+    pub fn craft(&self) -> Craft {
+        match self.deed {
+            Deed::Run(_) => Craft::Run,
+            Deed::Call(_) => Craft::Call,
+            Deed::Sql(_) => Craft::Sql,
+            Deed::Append(_) => Craft::Append,
+        }
+    }
+
+    /// What may be shown of it: a path, a host, a name, a folder; no values.
+    pub fn target(&self) -> &str {
+        match &self.deed {
+            Deed::Run(program) => program.words.first().map_or("", String::as_str),
+            Deed::Call(call) => call.target(),
+            Deed::Sql(statement) => &statement.name,
+            Deed::Append(append) => &append.folder,
+        }
+    }
+}
+
+impl fmt::Debug for Errand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Errand({:?})", self.deed)
+    }
+}
+
+/// Without the mailbox and the mail.
+impl fmt::Debug for Append {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Append([{}])", self.data.len())
+    }
+}
