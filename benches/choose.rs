@@ -6,7 +6,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use martlet::{
     address::Destination,
     ground::GatewayId,
-    routing::{Ask, Candidate, Price, Reach, Route, Shows, Table, Target, Way, choose, whole},
+    routing::{Ask, Candidate, Ours, Price, Reach, Route, Shows, Table, Target, Way, choose, whole},
 };
 
 fn choosing(c: &mut Criterion) {
@@ -32,7 +32,13 @@ fn choosing(c: &mut Criterion) {
 
 fn placing(c: &mut Criterion) {
     let id = |n: usize| -> GatewayId { format!("g{n}").parse().expect("an id") };
-    let way = |n| Way { id: id(n), binary: true, shows: Shows::Anybody, reach: Reach::default() };
+    let way = |n| Way {
+        id: id(n),
+        ours: Ours::of(&id(n), None),
+        binary: true,
+        shows: Shows::Anybody,
+        reach: Reach::default(),
+    };
     let route = |n| Route::new(whole(&format!(r"\+44{n}\d+")).expect("a pattern"), None, Target::Gateway(id(n)));
     let to = Destination::try_from("+12015550123".to_owned()).expect("a number");
     for many in [1usize, 10, 100] {

@@ -132,8 +132,15 @@ async fn attempts(store: Store, clock: Clock, ids: Vec<MessageId>) {
             mailbox: "alice@example.test".parse().expect("an address"),
             expires: clock.now() + DAY,
         };
-        let begin =
-            Begin { id, gateway: Some(gateway.clone()), parts: 0..1, frozen: None, link: Some(link), spend: None };
+        let begin = Begin {
+            id,
+            gateway: Some(gateway.clone()),
+            parts: 0..1,
+            frozen: None,
+            link: Some(link),
+            spend: None,
+            ours: None,
+        };
         let attempt = store.begin(vec![begin]).await.expect("a store")[0].expect("it begins");
         let settle = Settle {
             id,
@@ -192,6 +199,7 @@ fn new(clock: &Clock) -> New {
         dcs: None,
         value: Vec::new(),
         account: "alice@example.test".parse().expect("a name"),
+        confirms: false,
         charged: None,
         origin,
     };
@@ -204,6 +212,7 @@ fn new(clock: &Clock) -> New {
         expires: now + 5 * DAY,
         warn_at: Some(now + DAY / 6),
         payload: Payload::Text(text.into()),
+        candidates: Vec::new(),
         charge: Some(Charge { pool, month: Month(24_000), amount: 1, limit: Some(10_000_000) }),
         brakes: Vec::new(),
         fingerprint: Some(Fingerprint { hash, until: now + DAY / 24 }),

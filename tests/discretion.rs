@@ -183,6 +183,7 @@ fn words_of_the_store() {
         dcs: None,
         value: vec![PASSWORD.to_owned()],
         account: parsed("alice"),
+        confirms: false,
         charged: None,
         origin,
     };
@@ -204,6 +205,7 @@ fn words_of_the_store() {
         expires: Timestamp(0),
         warn_at: None,
         payload: Payload::Text(Box::new(text.clone())),
+        candidates: Vec::new(),
         charge: None,
         brakes: Vec::new(),
         fingerprint: None,
@@ -279,6 +281,7 @@ fn words_of_the_store() {
         frozen: Some(WORDS.to_owned()),
         link: Some(new_link.clone()),
         spend: None,
+        ours: None,
     };
     all_discreet![
         text,

@@ -5,14 +5,14 @@ use std::{collections::HashMap, sync::Arc};
 use super::StartError;
 use crate::{
     accounts::{Accounts, Password, Row},
-    address::Node,
+    address::{Destination, Node},
     config::{self, Config},
     dispatch::{self, lane, vitals::Bounds},
     doors::{http, mail as mail_door},
     gateway::{self, Traits, handset},
     ground::{AccountName, Clock, GatewayId, Swap},
     inbound, mailbox, outbound, report,
-    routing::{Shows, Table, Way},
+    routing::{Ours, Shows, Table, Way},
     rules::Ruleset,
     smtp::session,
 };
@@ -135,6 +135,7 @@ pub fn inbound(config: &Config, rules: &Swap<Ruleset>) -> inbound::Settings {
 pub fn inbound_gateways(config: &Config) -> inbound::Gateways {
     inbound::Gateways {
         sends: config.gateways.iter().filter(|g| g.active && g.send).map(|g| g.id.clone()).collect(),
+        numbers: numbers(config),
         from: config.gateways.iter().filter_map(|g| Some((g.id.clone(), g.from.as_ref()?.pattern()))).collect(),
     }
 }
@@ -194,6 +195,7 @@ pub fn routes(config: &Config) -> Result<Table, StartError> {
         let traits = kind.traits();
         ways.push(Way {
             id: declared.id.clone(),
+            ours: Ours::of(&declared.id, declared.number.as_ref().map(Destination::as_str)),
             binary: traits.binary,
             shows: shows(declared, &traits),
             reach: declared.reach.clone(),

@@ -11,7 +11,7 @@ use tokio::{sync::mpsc, task::JoinSet};
 use super::sweep;
 use crate::{
     address::Trace,
-    gateway::inbox::{Busy, Event, Fate, Handed, Incoming, Noted, Notice, Word},
+    gateway::inbox::{Busy, Event, Fate, Handed, Incoming, Noted, Notice, OptOut, Word},
     ground::{Clock, GatewayId, Swap},
     inbound::Inbound,
     observe,
@@ -59,6 +59,7 @@ impl Events {
         let noted = match event {
             Event::Segment(incoming) => self.segment(&gateway, incoming).await.map(|noted| (noted, None)),
             Event::Receipt(word) => self.receipt(&gateway, word).await,
+            Event::OptOut(said) => self.opt(&gateway, &said).await.map(|noted| (noted, None)),
             Event::Notice(notice) => self.notice(&notice).await.map(|noted| (noted, None)),
         };
         let (noted, answered) = match noted {
@@ -92,6 +93,12 @@ impl Events {
             Some(Taken::New(_)) => Noted::New,
             Some(Taken::Duplicate) | None => Noted::Again,
         })
+    }
+
+    async fn opt(&self, gateway: &GatewayId, said: &OptOut) -> Result<Noted, Down> {
+        let phone = self.inbound.originator(&said.phone).await?;
+        let changed = self.inbound.opt(gateway, &phone, said.number.as_deref(), said.out).await?;
+        Ok(if changed { Noted::New } else { Noted::Again })
     }
 
     async fn notice(&self, notice: &Notice) -> Result<Noted, Down> {

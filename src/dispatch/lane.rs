@@ -18,7 +18,7 @@ use crate::{
     ground::{Clock, Enhanced, Fault, GatewayId, MessageId, Outcome, Scope},
     observe::{self, METRICS},
     routing::{
-        Costs, Reach, Shows,
+        Costs, Ours, Reach, Shows,
         breaker::{Change, Sign},
     },
     sms::Body,
@@ -112,6 +112,11 @@ impl Lane {
             && self.settings.bounds.daily_max.is_none_or(|most| u64::from(text.parts) <= most)
             && sender.is_none_or(|sender| self.shows(sender))
             && self.settings.reach.admits(&text.to)
+    }
+
+    /// What phones opt out of here.
+    pub fn ours(&self) -> Ours {
+        Ours::of(&self.id, self.settings.number.as_deref())
     }
 
     pub fn shows(&self, sender: &SenderId) -> bool {

@@ -21,7 +21,7 @@ async fn step(shared: &Shared, item: Item) {
     if shared.stop.is_cancelled() {
         return shared.store.give_back(&[item.id]);
     }
-    let begin = Begin { id: item.id, gateway: None, parts: 0..1, frozen: None, link: None, spend: None };
+    let begin = Begin { id: item.id, gateway: None, parts: 0..1, frozen: None, link: None, spend: None, ours: None };
     let Some(attempt) = shared.begin(begin).await else { return };
     let Some(mail) = item.payload.mail() else { return };
     let outcome = shared.mailbox.deliver(mail.from.as_deref(), &mail.to, &mail.data).await;

@@ -18,7 +18,7 @@ pub mod sweep;
 pub mod talks;
 pub mod vitals;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -194,10 +194,12 @@ impl Shared {
     }
 
     async fn in_company(&self, lanes: &Lanes, items: Vec<Item>, now: Timestamp) -> Vec<Waiting> {
-        if self.settings.call_log {
-            return talks::ask(&self.store, lanes, items, now).await;
-        }
-        items.into_iter().map(|item| Waiting { item, talks: Vec::new() }).collect()
+        let mut all = match self.settings.call_log {
+            true => talks::ask(&self.store, lanes, items, now).await,
+            false => items.into_iter().map(|item| Waiting { item, talks: Vec::new(), opted: HashSet::new() }).collect(),
+        };
+        talks::ask_opted(&self.store, &mut all).await;
+        all
     }
 
     /// What is too much to keep aside goes back into the store, all in one commit.
@@ -219,7 +221,7 @@ impl Shared {
         let segments = lane::segments(&waiting.item, text);
         let company = Company::of(text, &waiting.talks, &self.talking);
         let candidates: Vec<Candidate> =
-            members.iter().map(|lane| candidate(lane, &waiting.item, text, segments, &company, at)).collect();
+            members.iter().map(|lane| candidate(lane, &waiting, text, segments, &company, at)).collect();
         drop(company);
         let sticky = aside.len() < MOST_ASIDE;
         match choose(&candidates, sticky, [fastrand(), fastrand()]) {
@@ -231,6 +233,10 @@ impl Shared {
                 self.tasks.spawn(async move { shared.attempt(&lane, waiting.item, slot, spoken).await });
             }
             Choice::Never if members.is_empty() => self.store.give_back(&[waiting.item.id]),
+            Choice::Never if members.iter().any(|lane| lane.carries(text)) => {
+                let shared = self.clone();
+                self.tasks.spawn(async move { step::opted_out(&shared, &waiting.item).await });
+            }
             Choice::Never => {
                 let shared = self.clone();
                 self.tasks.spawn(async move { step::cannot_carry(&shared, &waiting.item).await });
@@ -276,15 +282,23 @@ impl Shared {
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// How a lane stands to one message.
-fn candidate(lane: &Lane, item: &Item, text: &Text, segments: u8, company: &Company<'_>, at: Moment) -> Candidate {
+fn candidate(
+    lane: &Lane,
+    waiting: &Waiting,
+    text: &Text,
+    segments: u8,
+    company: &Company<'_>,
+    at: Moment,
+) -> Candidate {
     let standing = lane.standing(at);
+    let Waiting { item, opted, .. } = waiting;
     let failed = item.gateway.as_ref() == Some(&lane.id)
         && item.fault.as_ref().is_some_and(|fault| fault.scope == Scope::Gateway);
     Candidate {
         priority: lane.settings.priority,
         weight: lane.settings.weight,
         outstanding: standing.outstanding,
-        carries: lane.carries(text),
+        carries: lane.carries(text) && (opted.is_empty() || !opted.contains(&lane.ours())),
         up: standing.up && standing.left >= u64::from(segments),
         free: standing.free > 0,
         failed,

@@ -95,6 +95,8 @@ pub fn judge(item: &Item, outcomes: &[(u8, Outcome)], at: &Circumstances) -> Ver
     };
     match worst {
         Some(Outcome::Never(fault)) if fault.scope == Scope::Gateway => later(base, item, fault, at, pin),
+        // From this number; another may write to the phone.
+        Some(Outcome::Never(fault)) if fault.opted_out && at.elsewhere && sent == 0 => opted_out(base, at),
         Some(Outcome::Never(_)) => Verdict {
             next: Next::Closed(Closed::Failed),
             event: "failed",
@@ -135,6 +137,12 @@ fn unsure(base: Verdict, item: &Item, at: &Circumstances, pin: Option<GatewayId>
             Verdict { next: Next::Waiting { at: at.now + pause, pin }, ..base }
         }
     }
+}
+
+/// The phone wants nothing from this number: whoever else can carry it goes on, and the list keeps this one out.
+fn opted_out(mut base: Verdict, at: &Circumstances) -> Verdict {
+    base.segments.iter_mut().for_each(|(_, state, _)| *state = SegmentState::Waiting);
+    Verdict { next: Next::Waiting { at: at.now, pin: None }, event: "deferred", unlink: true, ..base }
 }
 
 /// Not now. What trouble of the whole gateway put off goes elsewhere at once if it can.
@@ -225,6 +233,7 @@ mod tests {
             value: Vec::new(),
             account: "alice@example.test".parse().expect("a name"),
             charged: None,
+            confirms: false,
             origin: Origin {
                 report_to: None,
                 reply_to: None,

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     gateway::{Attempt, Job, Split},
     ground::{Enhanced, Fault, Outcome, Scope, Timestamp},
-    observe,
+    observe::{self, metrics::Metrics},
     report::Kind,
     sms::{
         Segment, national,
@@ -47,6 +47,7 @@ pub async fn step(shared: &Shared, lane: &Lane, item: Item, slot: &mut Slot) {
             .then(|| serde_json::to_string(&segments).expect("segments are plain data: strings and octets")),
         link: link_of(shared, lane, text),
         spend: slot.spend(),
+        ours: (!text.confirms).then(|| lane.ours()),
     };
     let Some(attempt) = shared.begin(begin).await else { return };
     if slot.spend().is_none() {
@@ -170,6 +171,10 @@ async fn settle(shared: &Shared, lane: &Lane, item: &Item, outcomes: &[(u8, Outc
     }
     let at = circumstances(shared, lane, item, requests);
     let verdict = judge(item, outcomes, &at);
+    if let (Some(text), true) = (item.payload.text(), verdict.fault.as_ref().is_some_and(|fault| fault.opted_out)) {
+        observe::log::opting(Some(&lane.id), &text.to.masked(), true, "provider");
+        Metrics::count(&observe::METRICS.opt_outs, "provider");
+    }
     if matches!(&verdict.next, Next::Waiting { pin: Some(_), .. }) {
         lane.vitals().partly(true);
     }
@@ -245,6 +250,12 @@ pub async fn cannot_carry(shared: &Shared, item: &Item) {
         Fault::new(Scope::Message, Enhanced::new(5, 4, 4), "no gateway can carry a message of this kind"),
     )
     .await;
+}
+
+/// Closes a message whose phone has opted out, since it was accepted, of every number that it could go by.
+pub async fn opted_out(shared: &Shared, item: &Item) {
+    let why = "the phone has opted out of texts from here";
+    fail(shared, item, Fault::new(Scope::Recipient, Enhanced::new(5, 7, 1), why)).await;
 }
 
 /// Puts a message off that only a busy gateway can carry, for the shortest pause.

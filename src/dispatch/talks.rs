@@ -4,7 +4,7 @@
 //! The call log says it. What was assigned a moment ago does not stand there yet, so that is kept here until it does.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -13,6 +13,7 @@ use crate::{
     address::Mailbox,
     ground::Timestamp,
     observe,
+    routing::Ours,
     store::{Item, Store, Talk, Text},
 };
 
@@ -62,6 +63,8 @@ impl Drop for Spoken {
 pub struct Waiting {
     pub item: Item,
     pub talks: Vec<Talk>,
+    /// What its phone has opted out of.
+    pub opted: HashSet<Ours>,
 }
 
 /// Where the choice is free, the call log is asked, once for all of them.
@@ -93,9 +96,31 @@ pub async fn ask(store: &Store, lanes: &Lanes, items: Vec<Item>, now: Timestamp)
         .into_iter()
         .map(|item| {
             let talks = talks_of(&item).unwrap_or_default();
-            Waiting { item, talks }
+            Waiting { item, talks, opted: HashSet::new() }
         })
         .collect()
+}
+
+/// What the phones of these have opted out of. The store looks once more when an attempt begins.
+pub async fn ask_opted(store: &Store, waiting: &mut [Waiting]) {
+    let asked = |waiting: &Waiting| {
+        let text = waiting.item.payload.text().filter(|text| !text.confirms)?;
+        Some(text.to.as_str().to_owned())
+    };
+    let phones: Vec<String> = waiting.iter().filter_map(asked).collect();
+    let phones: Vec<&str> = phones.iter().map(String::as_str).collect();
+    let lists = store.opted_out(&phones).await.unwrap_or_else(|down| {
+        observe::log::store_down("opted out", down);
+        HashMap::new()
+    });
+    if lists.is_empty() {
+        return;
+    }
+    for waiting in waiting {
+        if let Some(list) = asked(waiting).and_then(|phone| lists.get(&phone)) {
+            waiting.opted.clone_from(list);
+        }
+    }
 }
 
 /// The phone of a text that a reply to will be looked up for.

@@ -19,6 +19,25 @@ pub enum Event {
     Segment(Incoming),
     Receipt(Word),
     Notice(Notice),
+    OptOut(OptOut),
+}
+
+/// The network's own word that a phone wants no more texts from our number, or wants them again (a provider that answers
+/// STOP by itself). `Debug` shows no number.
+#[derive(Clone, PartialEq, Eq)]
+pub struct OptOut {
+    /// The phone as the network wrote it, with `+` where it said that the number is international.
+    pub phone: String,
+    /// Our number, if the network said so; without it the gateway's own.
+    pub number: Option<String>,
+    /// `false`: it wants them again.
+    pub out: bool,
+}
+
+impl std::fmt::Debug for OptOut {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "OptOut({})", self.out)
+    }
 }
 
 /// A word to the postmaster about the gateway itself; told once a day for each `about`.

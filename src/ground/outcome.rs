@@ -100,12 +100,21 @@ pub struct Fault {
     /// When to come back at the earliest (`Retry-After`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<Duration>,
+    /// The phone wants no texts from the number that they came from: it goes on the opt-out list, see [`Fault::opt_out`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub opted_out: bool,
 }
 
 impl Fault {
     /// A fault without a wish for the next try. Control characters of `text` become blanks and its length is capped.
     pub fn new(scope: Scope, code: Enhanced, text: impl AsRef<str>) -> Self {
-        Self { scope, code, text: one_line(text.as_ref(), 512), after: None }
+        Self { scope, code, text: one_line(text.as_ref(), 512), after: None, opted_out: false }
+    }
+
+    /// The network says that this phone has opted out of texts from our number there: `Never`, told as `5.7.1`, and
+    /// remembered, so that the next text is refused at the door. For an attempt and for a receipt alike.
+    pub fn opt_out(text: impl AsRef<str>) -> Self {
+        Self { opted_out: true, ..Self::new(Scope::Recipient, Enhanced::new(5, 7, 1), text) }
     }
 
     /// The same fault with the pause that the other side asked for.

@@ -144,9 +144,11 @@ impl Inner {
             return Ok(Asked::Braked(braked));
         }
         let id = MessageId::new();
+        let gateway = gateway.filter(|gateway| self.settings.gateways.now().sends.contains(gateway));
+        let candidates = self.candidates_of_own(gateway);
         Ok(Asked::With(Box::new(New {
             id,
-            key: match gateway.filter(|gateway| self.settings.gateways.now().sends.contains(gateway)) {
+            key: match gateway {
                 Some(gateway) => Key::Gateway(gateway.clone()),
                 // A way in only: the text goes out by whichever can take it.
                 None => Key::Any,
@@ -169,10 +171,12 @@ impl Inner {
                 value: Vec::new(),
                 account,
                 charged: None,
+                confirms: false,
                 trace: Trace::default(),
                 origin: silent(number.as_str(), now),
             })),
             charge: Some(Charge { pool: allowance.pool, month, amount: u64::from(parts), limit }),
+            candidates,
             brakes,
             fingerprint: None,
             held: None,

@@ -7,10 +7,11 @@ use super::{
     Inner,
     assemble::Assembled,
     compose::Delivery,
+    opting::phone_of,
     tags::{self, Tag},
 };
 use crate::{
-    address::{Mailbox, Originator},
+    address::Mailbox,
     ground::{GatewayId, Timestamp},
     observe::{self, METRICS, metrics::Metrics},
     store::{Conflict, Down, InboundStep, Link},
@@ -133,13 +134,5 @@ impl Inner {
     pub(super) fn voice(&self, set: &Assembled, gateway: &GatewayId, step: &str, outcome: &str) {
         observe::log::routed(set.id, gateway, step, outcome);
         Metrics::count(&METRICS.inbound, step);
-    }
-}
-
-/// What the call log knows the phone by; names have no links.
-fn phone_of(from: &Originator) -> Option<&str> {
-    match from {
-        Originator::Number(_) | Originator::Digits(_) => Some(from.as_str()),
-        Originator::Name(_) => None,
     }
 }

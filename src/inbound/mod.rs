@@ -18,6 +18,7 @@ mod compose;
 mod conflict;
 mod flood;
 mod ladder;
+mod opting;
 mod ruled;
 pub mod tags;
 
@@ -92,6 +93,8 @@ pub struct Route {
 pub struct Gateways {
     /// Those that send: a question leaves by the one its text came in on, if that is one of them.
     pub sends: std::collections::HashSet<GatewayId>,
+    /// Our number at each gateway that has one.
+    pub numbers: std::collections::HashMap<GatewayId, String>,
     /// `from` of each gateway that has one.
     pub from: std::collections::HashMap<GatewayId, String>,
 }

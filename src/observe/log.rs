@@ -121,6 +121,12 @@ pub fn routed(id: MessageId, gateway: &GatewayId, step: &str, outcome: &str) {
     tracing::info!(%id, %gateway, step, outcome, "inbound");
 }
 
+/// A phone opted out of texts from a number of ours, or takes them again; `how`: word, provider, hand.
+pub fn opting(gateway: Option<&GatewayId>, phone_masked: &str, out: bool, how: &str) {
+    let what = if out { "out" } else { "in" };
+    tracing::info!(gateway = gateway.map_or("-", GatewayId::as_str), phone = phone_masked, what, how, "opted");
+}
+
 /// What a rule made of a message, where it is not simply sent.
 pub fn ruled(door: &str, rule: &str, fate: &str) {
     tracing::info!(door, rule, fate, "rule");

@@ -49,6 +49,7 @@ pub struct Metrics {
     pub oldest: Gauge<i64, AtomicI64>,
     pub gateway_up: Family<Kind, Gauge<i64, AtomicI64>>,
     pub brakes: Family<Kind, Counter<u64, AtomicU64>>,
+    pub opt_outs: Family<Kind, Counter<u64, AtomicU64>>,
     pub gateway_changes: Family<Changes, Counter<u64, AtomicU64>>,
     pub modem_ready: Family<Kind, Gauge<i64, AtomicI64>>,
     pub modem_signal: Family<Kind, Gauge<i64, AtomicI64>>,
@@ -90,6 +91,12 @@ impl Metrics {
             "Texts refused or held because a limit over a stretch of time was reached, by its kind",
             brakes.clone(),
         );
+        let opt_outs = Family::default();
+        registry.register(
+            "opt_outs",
+            "Phones that opted out (word, provider, hand), took texts again (again), or asked for help (help)",
+            opt_outs.clone(),
+        );
         let gateway_changes = Family::default();
         registry.register("gateway_changes", "How often a gateway went into each state", gateway_changes.clone());
         let [modem_ready, modem_signal, modem_registration, modem_stored, modem_room] =
@@ -116,6 +123,7 @@ impl Metrics {
             oldest,
             gateway_up,
             brakes,
+            opt_outs,
             gateway_changes,
             modem_ready,
             modem_signal,

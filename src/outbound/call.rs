@@ -157,6 +157,11 @@ impl Outbound {
             if let Some(braked) = inner.store.would_refuse(&brakes).await.map_err(|why| down(&why))? {
                 return Err(super::brakes::refusal(braked));
             }
+            for new in &entries {
+                if let Some(text) = new.payload.text() {
+                    inner.takes_texts(&text.to, &new.candidates).await?;
+                }
+            }
             let amount: u64 = entries.iter().filter_map(|e| e.charge.as_ref()).map(|c| c.amount).sum();
             return inner.would_fit(&allowance, amount, now).await;
         }

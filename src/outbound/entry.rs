@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Inner, brakes,
-    rcpt::{Refusal, over_quota, refuse},
+    rcpt::{Refusal, opted_out, over_quota, refuse},
     shape::Shaped,
 };
 use crate::{
@@ -60,6 +60,7 @@ impl Inner {
             brakes.push(accounts::brakes::of_answer(&allowance.who, to, &shaped.content, now));
         }
         let Placement { target, wire } = self.place(to, params, allowance)?;
+        let candidates = self.routes().candidates(&target);
         Ok(New {
             id: MessageId::new(),
             key: target.into(),
@@ -81,10 +82,12 @@ impl Inner {
                 value: params.value.clone(),
                 account: allowance.who.clone(),
                 charged,
+                confirms: false,
                 trace,
                 origin,
             })),
             charge: Some(Charge { pool, month, amount, limit }),
+            candidates,
             brakes,
             fingerprint,
             held: None,
@@ -131,6 +134,7 @@ impl Inner {
         let speaker = results.iter().find_map(|r| match r {
             Err(Refused::Quota { limit, .. }) => Some(over_quota(*limit, month)),
             Err(Refused::Braked(braked)) => Some(brakes::refusal(*braked)),
+            Err(Refused::OptedOut) => Some(opted_out()),
             _ => None,
         });
         let mut braked = Vec::new();
@@ -147,6 +151,7 @@ impl Inner {
                     braked.extend(spoken.as_ref().map(|spoken| (by, spoken.account.clone())));
                     Err(brakes::refusal(by))
                 }
+                Err(Refused::OptedOut) => Err(opted_out()),
                 Err(Refused::WithOthers) => Err(speaker.clone().unwrap_or_else(brakes::with_others)),
             });
         }

@@ -8,7 +8,7 @@ use crate::{
     address::{AddressError, Credentials, Destination, Helper, Params, Resolution, ReversePath, Target},
     ground::{AccountName, Enhanced},
     observe::{self, METRICS},
-    routing::{Ask, Placement},
+    routing::{self, Ask, Ours, Placement},
     smtp::{Envelope, LogIn, Recipient, Reply},
     store::Month,
 };
@@ -73,13 +73,14 @@ impl Inner {
             Some(given) => Some(self.log_in(given, speaker(peer)).await?),
             None => identify(listener, peer, envelope, None, &self.accounts),
         };
-        let Some(who) = proved else { return Ok(()) };
+        let Some(who) = proved else { return self.anybody_opted_out(peer, &resolved).await };
         let payer = self.payer(&resolved, &who)?;
         let allowance = self.allowance(&payer)?;
         for target in &resolved.targets {
             for to in &target.to {
                 check(&allowance, Wish { to, params: &target.params })?;
-                self.place(to, &target.params, &allowance)?;
+                let placement = self.place(to, &target.params, &allowance)?;
+                self.takes_texts(to, &self.routes().candidates(&placement.target)).await?;
             }
         }
         let room = match self.has_quota(&allowance).await {
@@ -93,6 +94,31 @@ impl Inner {
             }
         }
         Err(refusal)
+    }
+
+    /// Has the phone opted out of every number that this could go by? The put decides it once more.
+    pub async fn takes_texts(&self, to: &Destination, candidates: &[Ours]) -> Result<(), Refusal> {
+        // A store that cannot be read is no reason to refuse for good: DATA will tell.
+        let lists = self.store.opted_out(&[to.as_str()]).await.unwrap_or_default();
+        let out = lists.get(to.as_str()).is_some_and(|list| candidates.iter().all(|ours| list.contains(ours)));
+        if out && !candidates.is_empty() { Err(opted_out()) } else { Ok(()) }
+    }
+
+    /// While nobody knows who sends: a phone that has opted out of everything, whoever writes. Strangers do not learn it.
+    async fn anybody_opted_out(&self, peer: &Peer, resolved: &Phones) -> Result<(), Refusal> {
+        if !peer.trusted {
+            return Ok(());
+        }
+        for target in &resolved.targets {
+            let candidates = self.routes().candidates(&match &target.params.id {
+                Some(id) => self.routes().pinned(id),
+                None => routing::Target::Any,
+            });
+            for to in &target.to {
+                self.takes_texts(to, &candidates).await?;
+            }
+        }
+        Ok(())
     }
 
     /// From an address to phones; unknown domains, bad numbers and parameters, unknown gateways end here.
@@ -229,6 +255,10 @@ fn admits(helper: &Helper, who: &AccountName) -> bool {
 pub fn over_quota(limit: u64, month: Month) -> Refusal {
     let words = format!("monthly limit of {limit} reached; it starts anew on {}", month.reset_date());
     refuse(550, (5, 7, 1), words, "quota")
+}
+
+pub fn opted_out() -> Refusal {
+    refuse(550, (5, 7, 1), "this phone has opted out of texts from here", "opted out")
 }
 
 pub fn check(allowance: &Allowance, wish: Wish<'_>) -> Result<(), Refusal> {

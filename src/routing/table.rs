@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, fmt};
 
 use super::{
-    Reach,
+    Ours, Reach,
     route::{Dialled, Route, Routed},
 };
 use crate::{
@@ -59,6 +59,8 @@ impl Shows {
 #[derive(Debug, Clone)]
 pub struct Way {
     pub id: GatewayId,
+    /// What phones opt out of there.
+    pub ours: Ours,
     pub binary: bool,
     pub shows: Shows,
     pub reach: Reach,
@@ -156,8 +158,7 @@ impl Table {
     /// [`NoWay`]: none of the gateways that it may use can ever carry it. Where none of them sends now, it waits.
     pub fn place(&self, ask: &Ask<'_>) -> Result<Placement, NoWay> {
         let (target, wire) = match ask.pinned {
-            Some(id) if self.known.get(id) == Some(&Kind::Group) => (Target::Group(id.clone()), None),
-            Some(id) => (Target::Gateway(id.clone()), None),
+            Some(id) => (self.pinned(id), None),
             None => match self.routes.iter().find_map(|route| route.of(ask.to)) {
                 Some(Routed::To(target, wire)) => (target.clone(), wire),
                 Some(Routed::Undialled) => return Err(NoWay::Undialled),
@@ -167,14 +168,37 @@ impl Table {
         Ok(Placement { target: self.narrowed(target, ask)?, wire })
     }
 
-    fn narrowed(&self, target: Target, ask: &Ask<'_>) -> Result<Target, NoWay> {
+    /// What a gateway or a group of that name is.
+    pub fn pinned(&self, id: &GatewayId) -> Target {
+        match self.known.get(id) {
+            Some(Kind::Group) => Target::Group(id.clone()),
+            _ => Target::Gateway(id.clone()),
+        }
+    }
+
+    /// By which of ours a message for this target can go now, each once.
+    pub fn candidates(&self, target: &Target) -> Vec<Ours> {
+        let mut all: Vec<Ours> = Vec::new();
+        for way in self.sending(target) {
+            if !all.contains(&way.ours) {
+                all.push(way.ours.clone());
+            }
+        }
+        all
+    }
+
+    fn sending(&self, target: &Target) -> Vec<&Way> {
         let of = |ids: &[GatewayId]| ids.iter().filter_map(|id| self.ways.get(id)).collect();
-        let sending: Vec<&Way> = match &target {
+        match target {
             Target::Any => self.ways.values().collect(),
             Target::Gateway(id) => of(std::slice::from_ref(id)),
             Target::Group(id) => of(self.groups.get(id).map(Vec::as_slice).unwrap_or_default()),
             Target::Several(ids) => of(ids),
-        };
+        }
+    }
+
+    fn narrowed(&self, target: Target, ask: &Ask<'_>) -> Result<Target, NoWay> {
+        let sending = self.sending(&target);
         let mut able = sending.clone();
         for (need, why) in [(Need::Number, NoWay::Number), (Need::Binary, NoWay::Binary), (Need::Sender, NoWay::Sender)]
         {
@@ -216,7 +240,13 @@ mod tests {
     }
 
     fn way(name: &str) -> Way {
-        Way { id: id(name), binary: true, shows: Shows::Anybody, reach: Reach::default() }
+        Way {
+            id: id(name),
+            ours: Ours::of(&id(name), None),
+            binary: true,
+            shows: Shows::Anybody,
+            reach: Reach::default(),
+        }
     }
 
     fn route(pattern: &str, to: Target) -> Route {

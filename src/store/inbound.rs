@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{DeadLetter, New};
+use super::{DeadLetter, New, Opting};
 use crate::{
     address::{Mailbox, Originator, Trace},
     ground::{GatewayId, MessageId, RemoteId, Timestamp},
@@ -113,6 +113,8 @@ pub struct InboundStep {
     /// A conflict that is answered or over.
     pub settled: Option<MessageId>,
     pub dead: Vec<DeadLetter>,
+    /// What the phone wants from now on; before the errands, so that none goes against it.
+    pub opting: Vec<Opting>,
     /// (message the event is about, one word, cause): "why did it go there?".
     pub events: Vec<(MessageId, &'static str, String)>,
 }

@@ -8,7 +8,7 @@ use super::{Craft, Errand, Month};
 use crate::{
     address::{Destination, Mailbox, SenderId, Trace},
     ground::{AccountName, GatewayId, MessageId, Timestamp},
-    routing::{Dialled, Target},
+    routing::{Dialled, Ours, Target},
     sms::Content,
     smtp::{Notify, Ret},
 };
@@ -85,6 +85,9 @@ pub struct Text {
     /// What it was charged, for a refund.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub charged: Option<super::Refund>,
+    /// The one answer to an opting out, which goes to a phone that has opted out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub confirms: bool,
     /// Hosts of ours that it went through before.
     #[serde(default, skip_serializing_if = "Trace::is_empty")]
     pub trace: Trace,
@@ -212,6 +215,8 @@ pub struct New {
     pub warn_at: Option<Timestamp>,
     pub payload: Payload,
     pub charge: Option<Charge>,
+    /// By which of ours it can go: refused if its phone has opted out of all of them. Empty: whatever it has.
+    pub candidates: Vec<Ours>,
     /// Limits over a stretch of time; one that takes hold refuses the entry.
     pub brakes: Vec<super::Brake>,
     pub fingerprint: Option<Fingerprint>,
@@ -235,6 +240,7 @@ impl New {
             warn_at: None,
             payload: Payload::Mail(Box::new(mail)),
             charge: None,
+            candidates: Vec::new(),
             brakes: Vec::new(),
             fingerprint: None,
             held: None,
@@ -278,6 +284,8 @@ pub enum Refused {
     Quota { used: u64, limit: u64 },
     /// Too much in a stretch of time.
     Braked(super::Braked),
+    /// Its phone has opted out of every number that it could go by.
+    OptedOut,
     /// `all` was asked for and another entry was refused.
     WithOthers,
 }
@@ -416,6 +424,8 @@ pub struct Counts {
     pub dead_letters: u64,
     /// Receipts that match nothing yet.
     pub parked_receipts: u64,
+    /// Lines of the opt-out list.
+    pub opted_out: u64,
     /// Receipts that were forgotten because too many were parked, since the store was made.
     pub dropped_receipts: u64,
     /// Age of the oldest waiting item.

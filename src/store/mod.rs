@@ -12,10 +12,15 @@ pub mod gateways;
 pub mod inbound;
 pub mod item;
 mod month;
+pub mod optout;
 pub mod settle;
 mod sqlite;
 
-use std::{collections::HashMap, path::PathBuf, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    path::PathBuf,
+    time::Duration,
+};
 
 pub use brake::{Brake, BrakeKey, BrakeKind, Braked};
 pub use errand::{Append, Craft, Deed, Errand};
@@ -23,10 +28,14 @@ pub use gateways::*;
 pub use inbound::*;
 pub use item::*;
 pub use month::{Month, day_end};
+pub use optout::*;
 pub use settle::*;
 
 use self::sqlite::{Answered, Operation};
-use crate::ground::{Clock, GatewayId, MessageId, Timestamp};
+use crate::{
+    ground::{Clock, GatewayId, MessageId, Timestamp},
+    routing::Ours,
+};
 
 /// Where the store lives and how far it may go.
 #[derive(Debug, Clone)]
@@ -291,6 +300,33 @@ impl Store {
     }
     pub async fn bury(&self, letter: DeadLetter) -> Result<(), Down> {
         self.inner.write(Operation::Bury(letter.into())).await.map(drop)
+    }
+
+    // ---- the opt-out list ----
+    /// Puts phones on the list or takes them off, durable; whether each changed anything.
+    pub async fn opt(&self, changes: Vec<Opting>) -> Result<Vec<bool>, Down> {
+        match self.inner.write(Operation::Opt(changes)).await? {
+            Answered::Each(changed) => Ok(changed),
+            _ => Err(mixed_up()),
+        }
+    }
+    /// What each of these phones has opted out of; phones that are not on the list are left out.
+    pub async fn opted_out(&self, phones: &[&str]) -> Result<HashMap<String, HashSet<Ours>>, Down> {
+        if phones.is_empty() || !self.inner.shared.has_opted_out() {
+            return Ok(HashMap::new());
+        }
+        let mut conn = self.inner.reader().await?;
+        sqlite::opted_lists(&mut conn, phones).await.map_err(|e| sqlite::down(&e))
+    }
+    /// The list by phone, a page at a time; of one phone only, where one is named.
+    pub async fn opt_outs(
+        &self,
+        phone: Option<&str>,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<OptedOut>, Down> {
+        let mut conn = self.inner.reader().await?;
+        sqlite::opted_page(&mut conn, phone, after, limit).await.map_err(|e| sqlite::down(&e))
     }
 
     // ---- inbound ----

@@ -6,6 +6,7 @@ use super::{Closed, Month, New, SegmentState, Spend, Why};
 use crate::{
     address::Mailbox,
     ground::{AccountName, Fault, GatewayId, MessageId, RemoteId, Timestamp},
+    routing::Ours,
 };
 
 /// An attempt to be written down before it is made.
@@ -22,6 +23,8 @@ pub struct Begin {
     pub link: Option<NewLink>,
     /// What it takes of the gateway's day.
     pub spend: Option<Spend>,
+    /// By which of ours it goes; does not begin if the phone has opted out of that. `None`: whatever it has.
+    pub ours: Option<Ours>,
 }
 
 /// A call-log link: who wrote to which phone by which gateway, until when.

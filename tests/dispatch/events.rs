@@ -23,8 +23,12 @@ pub fn trials() -> Vec<Trial> {
     ]
 }
 
+fn numbers() -> HashMap<GatewayId, String> {
+    HashMap::from([("a".parse().expect("an id"), "+12025550100".to_owned())])
+}
+
 /// An inbox of gateway `a`, whose number is 20205550100.
-fn inbox(w: &World) -> Inbox {
+pub fn inbox(w: &World) -> Inbox {
     let (desk, handed) = Desk::open();
     let settings = inbound::Settings {
         hostname: "sms.example.test".into(),
@@ -42,7 +46,7 @@ fn inbox(w: &World) -> Inbox {
         originators: martlet::address::originator::Originators::Auto,
         expire: 5 * DAY,
         zone: jiff::tz::TimeZone::UTC,
-        gateways: Default::default(),
+        gateways: inbound::Gateways { numbers: numbers(), ..inbound::Gateways::default() }.into(),
         brakes: martlet::accounts::Brakes::default(),
         flood_phone: None,
         flood_gateway: None,
@@ -55,7 +59,7 @@ fn inbox(w: &World) -> Inbox {
         clock: w.clock.clone(),
         reporter: w.shared.reporter.clone(),
         inbound: Inbound::new(w.store.clone(), w.clock.clone(), accounts, w.shared.reporter.clone(), settings),
-        numbers: HashMap::from([("a".parse().expect("an id"), "+12025550100".to_owned())]).into(),
+        numbers: numbers().into(),
     };
     tokio::spawn(events.run(handed));
     desk.inbox("a".parse().expect("an id"))

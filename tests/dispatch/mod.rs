@@ -9,6 +9,7 @@ mod choosing;
 mod events;
 mod fair;
 mod health;
+mod opting;
 mod outcomes;
 mod reload;
 mod time;
@@ -48,6 +49,7 @@ pub fn trials() -> Vec<Trial> {
         choosing::trials(),
         bounds::trials(),
         health::trials(),
+        opting::trials(),
         reload::trials(),
     ];
     all.into_iter().flatten().collect()
@@ -369,6 +371,7 @@ fn new(content: Content, parts: u8) -> New {
         pid: None,
         dcs: None,
         value: Vec::new(),
+        confirms: false,
         charged: Some(refund),
         account: "alice@example.test".parse().expect("a name"),
         origin,
@@ -381,6 +384,7 @@ fn new(content: Content, parts: u8) -> New {
         expires: START + 5 * DAY,
         warn_at: Some(START + 4 * HOUR),
         payload: Payload::Text(text.into()),
+        candidates: Vec::new(),
         charge: Some(charge),
         brakes: Vec::new(),
         fingerprint: None,

@@ -210,6 +210,7 @@ impl Core {
         match event {
             Event::Notice(notice) => self.notices.push(notice),
             Event::Receipt(word) => self.words.push(word),
+            Event::OptOut(_) => unreachable!("modems know no lists"),
             Event::Segment(incoming) => {
                 let reference = incoming.reference.as_ref().expect("a name").as_str().to_owned();
                 if !self.known.insert(reference) {

@@ -195,6 +195,7 @@ fn text_of(account: &str) -> New {
         pid: None,
         dcs: None,
         value: Vec::new(),
+        confirms: false,
         charged: None,
         account: account.parse().expect("an account"),
         origin,
@@ -207,6 +208,7 @@ fn text_of(account: &str) -> New {
         expires: START + 5 * DAY,
         warn_at: Some(START + 4 * HOUR),
         payload: Payload::Text(text.into()),
+        candidates: Vec::new(),
         charge: None,
         brakes: Vec::new(),
         fingerprint: None,
@@ -236,7 +238,15 @@ fn report(about: MessageId) -> New {
 
 fn begin(item: &Item) -> Begin {
     let text = item.payload.text().is_some();
-    Begin { id: item.id, gateway: text.then(gateway), parts: 0..1, frozen: None, link: text.then(link), spend: None }
+    Begin {
+        id: item.id,
+        gateway: text.then(gateway),
+        parts: 0..1,
+        frozen: None,
+        link: text.then(link),
+        spend: None,
+        ours: None,
+    }
 }
 
 fn link() -> NewLink {

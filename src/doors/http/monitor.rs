@@ -39,6 +39,7 @@ pub async fn metrics(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
         depth("errands", counts.errands_waiting);
         depth("unassembled", counts.unassembled);
         depth("dead letters", counts.dead_letters);
+        depth("opted out", counts.opted_out);
         let oldest = counts.oldest.map_or(0, |age| age.as_secs());
         METRICS.oldest.set(i64::try_from(oldest).unwrap_or(i64::MAX));
     }

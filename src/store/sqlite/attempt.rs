@@ -5,7 +5,7 @@
 
 use super::{
     load::Need,
-    put,
+    optout, put,
     receipt::{self, norm},
     row::{Row, Stage},
     work::{Place, Work},
@@ -15,6 +15,12 @@ use crate::{
     ground::{GatewayId, MessageId, RemoteId},
     store::{Begin, Closed, Next, Payload, SegmentState, Settle, Why},
 };
+
+/// What must be known to begin these.
+pub fn need_begin(batch: &[Begin], need: &mut Need) {
+    need.rows.extend(batch.iter().map(|begin| begin.id));
+    need.opted_rows |= batch.iter().any(|begin| begin.ours.is_some());
+}
 
 /// Writes attempts down; `None` where the item can no longer begin.
 pub fn begin(work: &mut Work<'_>, batch: &[Begin]) -> Vec<Option<u32>> {
@@ -27,6 +33,11 @@ fn begin_one(work: &mut Work<'_>, begin: &Begin) -> Option<u32> {
     if !row.is_waiting() || row.version != leased {
         return None;
     }
+    // It opted out since it was leased: whoever leases it next sees that.
+    if begin.ours.as_ref().is_some_and(|ours| optout::from_all(work, &row.to, std::slice::from_ref(ours))) {
+        work.wakes = true;
+        return None;
+    }
     let left = left_behind(row, begin);
     let (epoch, now) = (work.shared.epoch, work.now);
     work.change(begin.id, |row| {
@@ -37,6 +48,7 @@ fn begin_one(work: &mut Work<'_>, begin: &Begin) -> Option<u32> {
         row.unsure = false;
         row.begun = Some((begin.parts.start, begin.parts.end));
         row.spend = begin.spend;
+        row.ours.clone_from(&begin.ours);
         if begin.gateway.is_some() {
             row.gateway.clone_from(&begin.gateway);
         }
@@ -85,7 +97,12 @@ pub fn need(settle: &Settle, need: &mut Need, careful: bool) {
     if let Some(refund) = &settle.refund {
         need.pools.insert((refund.pool.as_str().to_owned(), refund.month.0));
     }
+    need.opted_rows |= says_opted_out(settle);
     put::need(&settle.errands, need, careful);
+}
+
+fn says_opted_out(settle: &Settle) -> bool {
+    settle.fault.as_ref().is_some_and(|fault| fault.opted_out)
 }
 
 /// Whether a settlement counts, and whether it comes late.
@@ -128,6 +145,9 @@ pub fn settle(work: &mut Work<'_>, settle: &Settle) -> bool {
     work.event(settle.id, settle.event, gateway.as_ref(), segment, cause.as_deref());
     receipt::overtook(work, settle, gateway.as_ref());
 
+    if says_opted_out(settle) {
+        optout::refused(work, settle.id);
+    }
     if let Some(refund) = &settle.refund {
         let used = work.used(refund.pool.as_str(), refund.month.0);
         work.set_used(refund.pool.as_str(), refund.month.0, used.saturating_sub(refund.amount));

@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     load::Need,
+    optout,
     put::{self, hex},
     row::{Kind, Row, Stage, Tally},
     work::Work,
@@ -28,6 +29,7 @@ pub fn need_take(segments: &[MoSegment], need: &mut Need) {
 /// What must be known for this step.
 pub fn need_resolve(step: &InboundStep, need: &mut Need, careful: bool) {
     need.segments.extend(&step.done);
+    optout::need(&step.opting, need);
     put::need(&step.errands, need, careful);
 }
 
@@ -123,6 +125,7 @@ pub fn resolve(work: &mut Work<'_>, step: &InboundStep) {
     for (id, what, cause) in &step.events {
         work.event(*id, what, None, None, Some(cause));
     }
+    optout::opt(work, &step.opting);
     put::errands(work, &step.errands);
 }
 
@@ -164,6 +167,7 @@ fn remains(id: MessageId, now: Timestamp) -> Row {
         gateway: None,
         segments: Vec::new(),
         begun: None,
+        ours: None,
         spend: None,
         fault: None,
         why: None,

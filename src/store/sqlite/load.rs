@@ -31,6 +31,9 @@ pub struct Need {
     /// Ids in normal form that parked receipts may wait for.
     pub parked: HashSet<String>,
     pub seen: HashSet<String>,
+    /// Phones that may be on the opt-out list, and whether those of `rows` may.
+    pub opted: HashSet<String>,
+    pub opted_rows: bool,
     pub brakes: HashSet<String>,
     pub existing: HashSet<MessageId>,
     pub segments: HashSet<MessageId>,
@@ -63,6 +66,10 @@ const PARKED: &str = "SELECT 7, gateway, norm, state, at, fault FROM parked \
     WHERE norm IN (SELECT value FROM json_each($6))";
 const SEEN: &str = "SELECT 8, k FROM seen WHERE until > $9 AND k IN (SELECT value FROM json_each($7))";
 const BRAKES: &str = "SELECT 15, k, until, n FROM brake WHERE until > $9 AND k IN (SELECT value FROM json_each($15))";
+const OPTED: &str = "SELECT 16, phone, ours FROM optout WHERE phone IN (SELECT value FROM json_each($16))";
+/// Of the phones of these items.
+const OPTED_ROWS: &str = "SELECT 16, o.phone, o.ours FROM queue q JOIN optout o ON o.phone = CAST(q.row AS TEXT)->>'to' \
+    WHERE q.id IN (SELECT value FROM json_each($1))";
 const EXISTING: &str = "SELECT 9, id FROM queue WHERE id IN (SELECT value FROM json_each($8)); \
     SELECT 9, id FROM closed WHERE id IN (SELECT value FROM json_each($8))";
 const PARKED_COUNT: &str = "SELECT 10, n FROM tally WHERE name = 'parked'";
@@ -87,7 +94,7 @@ const SWEEPING: &str = "\
     SELECT 13, count(*) FROM parked WHERE at < $12";
 
 impl Need {
-    fn statements(&self) -> Vec<&'static str> {
+    fn statements(&self, somebody_opted_out: bool) -> Vec<&'static str> {
         let rows = if self.payloads { ROWS_FULL } else { ROWS };
         [
             (!self.rows.is_empty(), rows),
@@ -98,6 +105,8 @@ impl Need {
             (!self.parked.is_empty(), PARKED),
             (!self.seen.is_empty(), SEEN),
             (!self.brakes.is_empty(), BRAKES),
+            (somebody_opted_out && !self.opted.is_empty(), OPTED),
+            (somebody_opted_out && self.opted_rows, OPTED_ROWS),
             (!self.existing.is_empty(), EXISTING),
             (!self.segments.is_empty(), SEGMENTS),
             (self.parked_count, PARKED_COUNT),
@@ -110,7 +119,8 @@ impl Need {
 
     /// Loads everything named into `work`.
     pub async fn load(&self, conn: &mut SqliteConnection, work: &mut Work<'_>) -> Result<(), sqlx::Error> {
-        self.call(conn, &self.statements(), work).await?;
+        let opted = work.shared.has_opted_out();
+        self.call(conn, &self.statements(opted), work).await?;
         let missing: HashSet<_> = self.rows.iter().copied().filter(|id| !work.rows.contains_key(id)).collect();
         if !missing.is_empty() {
             let need = Self { rows: missing, ..Self::default() };
@@ -151,6 +161,7 @@ impl Need {
             .bind(sweep.1.0)
             .bind(json(&self.segments))
             .bind(json(&self.brakes))
+            .bind(json(&self.opted))
             .fetch_all(conn)
             .await?;
         for row in &rows {
@@ -206,6 +217,10 @@ fn take(row: &SqliteRow, work: &mut Work<'_>) -> Result<(), sqlx::Error> {
         15 => {
             let n = u64::try_from(row.try_get::<i64, _>(3)?).unwrap_or(0);
             work.brakes.loaded(row.try_get(1)?, Counter { n, until: Timestamp(row.try_get(2)?) });
+        }
+        16 => {
+            let ours = row.try_get::<&str, _>(2)?.parse().map_err(bad)?;
+            work.opted.entry(row.try_get(1)?).or_default().insert(ours);
         }
         14 => drop(work.segments.insert(id(row, 1)?)),
         10 => work.parked_count = row.try_get(1)?,

@@ -15,6 +15,7 @@ mod inbound;
 mod lease;
 mod load;
 mod ops;
+mod optout;
 mod purge;
 mod put;
 mod read;
@@ -31,7 +32,7 @@ use std::{
     collections::BTreeSet,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicI64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering},
     },
 };
 
@@ -67,6 +68,8 @@ pub struct Shared {
     fair: Mutex<Fair>,
     /// Lanes of several gateways under which something may wait.
     sets: Mutex<BTreeSet<String>>,
+    /// Somebody is on the opt-out list, or was since the start.
+    opted: AtomicBool,
 }
 
 impl Shared {
@@ -81,6 +84,14 @@ impl Shared {
 
     pub fn sets(&self) -> MutexGuard<'_, BTreeSet<String>> {
         self.sets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn has_opted_out(&self) -> bool {
+        self.opted.load(Ordering::Acquire)
+    }
+
+    pub fn somebody_opted_out(&self) {
+        self.opted.store(true, Ordering::Release);
     }
 
     pub fn fair(&self) -> MutexGuard<'_, Fair> {
@@ -106,11 +117,13 @@ impl Sqlite {
         let epoch = next_epoch(&mut conn).await.map_err(|e| down(&e))?;
         let fair = Fair::read(&mut conn).await.map_err(|e| down(&e))?;
         let sets = gateways::sets(&mut conn).await.map_err(|e| down(&e))?;
+        let opted = optout::any(&mut conn).await.map_err(|e| down(&e))?;
         let checkpoints = schema::writer(&path).await.map_err(|e| down(&e))?;
         let readers = schema::readers(&path).await.map_err(|e| down(&e))?;
 
         let shared = Arc::new(Shared::new(settings, clock, epoch, readers, fair));
         shared.sets().extend(sets);
+        shared.opted.store(opted, Ordering::Release);
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(checkpoint::run(shared.clone(), checkpoints, stopped));
         let (outbox, inbox) = mpsc::channel(WAITING);
@@ -205,6 +218,7 @@ impl Shared {
             leases: Mutex::default(),
             fair: Mutex::new(fair),
             sets: Mutex::default(),
+            opted: AtomicBool::new(true),
         }
     }
 }
@@ -219,5 +233,6 @@ pub use brake::would_refuse;
 pub use gateways::{remembered, talks, waiting};
 pub use lease::next_due;
 pub use ops::{Answer as Answered, Op as Operation};
+pub use optout::{lists as opted_lists, page as opted_page};
 pub use read::*;
 pub use row::key_of;

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::{attempt, hand, inbound, load::Need, put, receipt, work::Work, write::Table};
+use super::{attempt, hand, inbound, load::Need, optout, put, receipt, work::Work, write::Table};
 use crate::{
     ground::{GatewayId, MessageId, Timestamp},
     store::{
-        Begin, DeadLetter, Down, Hand, InboundStep, Item, MoSegment, New, Note, Placed, Receipt, Refused, Settle, Taken,
+        Begin, DeadLetter, Down, Hand, InboundStep, Item, MoSegment, New, Note, Opting, Placed, Receipt, Refused,
+        Settle, Taken,
     },
 };
 
@@ -41,6 +42,8 @@ pub enum Op {
         paused: bool,
     },
     Note(Vec<Note>),
+    /// Onto the opt-out list or off it.
+    Opt(Vec<Opting>),
     Take(Vec<MoSegment>),
     Resolve(Box<InboundStep>),
     Purge(Timestamp),
@@ -57,6 +60,8 @@ pub enum Answer {
     Placed(Vec<Result<Placed, Refused>>),
     Begun(Vec<Option<u32>>),
     Yes(bool),
+    /// Whether each changed anything.
+    Each(Vec<bool>),
     Items(Vec<Item>),
     Taken(Vec<Taken>),
     Done,
@@ -83,7 +88,7 @@ impl Op {
             Self::Receipt(_) => 5,
             Self::Hand { .. } | Self::Cancel { .. } => 6,
             Self::Warn { .. } => 7,
-            Self::Bury(_) | Self::Pause { .. } | Self::Note(_) => 8,
+            Self::Bury(_) | Self::Pause { .. } | Self::Note(_) | Self::Opt(_) => 8,
             Self::Sweep(_) => 9,
             Self::Purge(_) => 10,
             Self::SetBack { .. } => 11,
@@ -105,7 +110,7 @@ impl Op {
     pub fn need(&self, need: &mut Need, careful: bool, cursor: &str) {
         match self {
             Self::Put { batch, .. } => put::need(batch, need, careful),
-            Self::Begin(batch) => need.rows.extend(batch.iter().map(|begin| begin.id)),
+            Self::Begin(batch) => attempt::need_begin(batch, need),
             Self::Settle(settle) | Self::Cancel { settle, .. } => attempt::need(settle, need, careful),
             Self::Warn { id, warning, .. } => {
                 need.rows.insert(*id);
@@ -117,6 +122,7 @@ impl Op {
                 need.payloads = true;
             }
             Self::Hand { id, .. } => drop(need.rows.insert(*id)),
+            Self::Opt(changes) => optout::need(changes, need),
             Self::Take(segments) => inbound::need_take(segments, need),
             Self::Resolve(step) => inbound::need_resolve(step, need, careful),
             Self::Bury(_)
@@ -158,6 +164,7 @@ impl Op {
                 }
                 Answer::Done
             }
+            Self::Opt(changes) => Answer::Each(optout::opt(work, changes)),
             Self::Take(segments) => Answer::Taken(inbound::take(work, segments)),
             Self::Resolve(step) => {
                 inbound::resolve(work, step);

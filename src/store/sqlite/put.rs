@@ -7,6 +7,7 @@ use super::{
     brake,
     fair::Flow,
     load::Need,
+    optout,
     row::{Row, lane_of},
     work::Work,
     write::Table,
@@ -23,6 +24,9 @@ pub fn need<'a>(batch: impl IntoIterator<Item = &'a New>, need: &mut Need, caref
             need.pools.insert((charge.pool.as_str().to_owned(), charge.month.0));
         }
         brake::need(new, need);
+        if let (false, Payload::Text(text)) = (new.candidates.is_empty(), &new.payload) {
+            need.opted.insert(text.to.as_str().to_owned());
+        }
         if careful {
             need.existing.insert(new.id);
         }
@@ -58,6 +62,7 @@ pub fn errands(work: &mut Work<'_>, errands: &[New]) {
         let why = match answer {
             Ok(_) => continue,
             Err(Refused::Braked(braked)) => format!("a brake took hold: {}", braked.kind.word()),
+            Err(Refused::OptedOut) => "its phone has opted out".to_owned(),
             Err(Refused::Quota { .. } | Refused::WithOthers) => "its account has no room left this month".to_owned(),
         };
         work.event(new.id, "refused", None, None, Some(&why));
@@ -68,6 +73,9 @@ fn decide(work: &mut Work<'_>, new: &New) -> Result<Placed, Refused> {
     let print = new.fingerprint.map(|print| (hex(&print.hash), print.until));
     if let Some((before, _)) = print.as_ref().and_then(|(hash, _)| work.fingerprints.get(hash)) {
         return Ok(Placed::Before(*before));
+    }
+    if new.payload.text().is_some_and(|text| optout::from_all(work, text.to.as_str(), &new.candidates)) {
+        return Err(Refused::OptedOut);
     }
     if let Some(Charge { pool, month, amount, limit }) = &new.charge {
         let used = work.used(pool.as_str(), month.0);

@@ -206,6 +206,7 @@ pub async fn counts(conn: &mut SqliteConnection, now: Timestamp) -> Result<Count
             Some(Tally::Dead) => counts.dead_letters = n,
             Some(Tally::Parked) => counts.parked_receipts = n,
             Some(Tally::Dropped) => counts.dropped_receipts = n,
+            Some(Tally::OptedOut) => counts.opted_out = n,
             None => {}
         }
     }

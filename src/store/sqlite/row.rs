@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     address::Destination,
     ground::{AccountName, Fault, GatewayId, MessageId, Timestamp},
+    routing::Ours,
     store::{About, Closed, Craft, Item, Key, New, Payload, Priority, SegmentRow, SegmentState, Spend, State, Why},
 };
 
@@ -82,6 +83,9 @@ pub struct Row {
     pub segments: Vec<SegmentRow>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub begun: Option<(u8, u8)>,
+    /// By which of ours the last attempt goes: what its phone opts out of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ours: Option<Ours>,
     /// What the attempt under way takes of its gateway's day.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spend: Option<Spend>,
@@ -199,6 +203,7 @@ impl Row {
             gateway: None,
             segments: Vec::new(),
             begun: None,
+            ours: None,
             spend: None,
             fault: None,
             why: None,
@@ -353,6 +358,8 @@ pub enum Tally {
     Parked,
     /// Receipts that found no room.
     Dropped,
+    /// Lines of the opt-out list.
+    OptedOut,
 }
 
 impl Tally {
@@ -367,6 +374,7 @@ impl Tally {
         Self::Dead,
         Self::Parked,
         Self::Dropped,
+        Self::OptedOut,
     ];
 
     pub fn name(self) -> &'static str {
@@ -381,6 +389,7 @@ impl Tally {
             Self::Dead => "dead",
             Self::Parked => "parked",
             Self::Dropped => "dropped",
+            Self::OptedOut => "opted out",
         }
     }
 }

@@ -9,6 +9,7 @@ use std::collections::{HashMap, HashSet};
 use super::{
     Shared, brake,
     fair::Flow,
+    optout,
     row::{Kind, Row, SEVERAL, Stage, Tally},
     write::{Table, Writes},
 };
@@ -49,6 +50,7 @@ pub struct Work<'a> {
     pub parked_count: i64,
     pub seen: HashSet<String>,
     pub brakes: brake::Counters,
+    pub opted: optout::Lists,
     /// Segments from phones that are not done with.
     pub segments: HashSet<MessageId>,
     /// Ids that exist already: looked up only when a settlement failed once.
@@ -84,6 +86,7 @@ impl<'a> Work<'a> {
             parked_count: 0,
             seen: HashSet::new(),
             brakes: brake::Counters::default(),
+            opted: optout::Lists::new(),
             segments: HashSet::new(),
             existing: HashSet::new(),
             unsettled: Vec::new(),

@@ -79,6 +79,9 @@ tables! {
     Seen => "INSERT OR REPLACE INTO seen (k, until) SELECT value->>0, value->>1 FROM json_each($J)",
     Conflict => "INSERT OR REPLACE INTO conflict (id, phone, gateway, open, until, asked, row) SELECT value->>0, \
         value->>1, value->>2, value->>3, value->>4, value->>5, value->>6 FROM json_each($J)",
+    OptOut => "INSERT OR IGNORE INTO optout (phone, ours, since, how) SELECT value->>0, value->>1, value->>2, value->>3 \
+        FROM json_each($J)",
+    OptOutGone => "DELETE FROM optout WHERE (phone, ours) IN (SELECT value->>0, value->>1 FROM json_each($J))",
     ConflictOver => "UPDATE conflict SET open = 0 WHERE id IN (SELECT value->>0 FROM json_each($J))",
 }
 
