@@ -260,6 +260,7 @@ impl New {
             warn_at: Some(warn_at),
             payload: Payload::Errand(Box::new(errand)),
             charge: None,
+            candidates: Vec::new(),
             brakes: Vec::new(),
             fingerprint: None,
             held: None,

@@ -363,7 +363,7 @@ pub enum Tally {
 }
 
 impl Tally {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Waiting,
         Self::Held,
         Self::Trying,
