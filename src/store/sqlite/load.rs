@@ -47,6 +47,7 @@ const SWEEP: usize = 500;
 /// Parked receipts are forgotten after a day.
 pub const PARKED_FOR: std::time::Duration = std::time::Duration::from_secs(86_400);
 
+const BEGIN: &str = "BEGIN IMMEDIATE";
 const ROWS: &str = "SELECT 1, row, NULL FROM queue WHERE id IN (SELECT value FROM json_each($1))";
 const ROWS_FULL: &str = "SELECT 1, q.row, b.payload FROM queue q LEFT JOIN body b ON b.id = q.id \
     WHERE q.id IN (SELECT value FROM json_each($1))";
@@ -117,10 +118,14 @@ impl Need {
         .collect()
     }
 
-    /// Loads everything named into `work`.
-    pub async fn load(&self, conn: &mut SqliteConnection, work: &mut Work<'_>) -> Result<(), sqlx::Error> {
-        let opted = work.shared.has_opted_out();
-        self.call(conn, &self.statements(opted), work).await?;
+    /// Begins a transaction and loads everything named into `work`, in one call.
+    pub async fn begin_and_load(&self, conn: &mut SqliteConnection, work: &mut Work<'_>) -> Result<(), sqlx::Error> {
+        let statements = self.statements(work.shared.has_opted_out());
+        if statements.is_empty() {
+            sqlx::query(BEGIN).execute(&mut *conn).await?;
+        } else {
+            self.call(conn, &[&[BEGIN], statements.as_slice()].concat(), work).await?;
+        }
         let missing: HashSet<_> = self.rows.iter().copied().filter(|id| !work.rows.contains_key(id)).collect();
         if !missing.is_empty() {
             let need = Self { rows: missing, ..Self::default() };
@@ -140,9 +145,6 @@ impl Need {
         statements: &[&str],
         work: &mut Work<'_>,
     ) -> Result<(), sqlx::Error> {
-        if statements.is_empty() {
-            return Ok(());
-        }
         let sweep = self.sweep.clone().unwrap_or((String::new(), work.now));
         let limit = i64::try_from(SWEEP).unwrap_or(i64::MAX);
         let rows = sqlx::query(AssertSqlSafe(statements.join("; ")))

@@ -135,11 +135,17 @@ impl Writes {
 
     /// Writes all lists in one call, inside the transaction that `conn` is in.
     pub async fn run(self, conn: &mut SqliteConnection, texts: &Texts) -> Result<(), sqlx::Error> {
-        if self.is_empty() {
-            return Ok(());
-        }
+        if self.is_empty() { Ok(()) } else { self.call(conn, texts, false).await }
+    }
+
+    /// The same, and the commit in that call too.
+    pub async fn run_and_commit(self, conn: &mut SqliteConnection, texts: &Texts) -> Result<(), sqlx::Error> {
+        self.call(conn, texts, true).await
+    }
+
+    async fn call(self, conn: &mut SqliteConnection, texts: &Texts, commit: bool) -> Result<(), sqlx::Error> {
         let mask = self.lists.iter().enumerate().filter(|(_, l)| !l.is_empty()).fold(0u64, |m, (i, _)| m | 1 << i);
-        let mut query = sqlx::query(AssertSqlSafe(texts.of(mask))).bind(self.heap);
+        let mut query = sqlx::query(AssertSqlSafe(texts.of(mask, commit))).bind(self.heap);
         for mut list in self.lists {
             if !list.is_empty() {
                 list.push(b']');
@@ -152,15 +158,15 @@ impl Writes {
 
 /// The texts of the combined statements seen so far, so that SQLite's prepared ones are found again.
 #[derive(Default)]
-pub struct Texts(Mutex<HashMap<u64, Arc<str>>>);
+pub struct Texts(Mutex<HashMap<(u64, bool), Arc<str>>>);
 
 impl Texts {
-    fn of(&self, mask: u64) -> Arc<str> {
+    fn of(&self, mask: u64, commit: bool) -> Arc<str> {
         let mut texts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let text = texts.entry(mask).or_insert_with(|| {
+        let text = texts.entry((mask, commit)).or_insert_with(|| {
             let chosen = STATEMENTS.iter().enumerate().filter(|(i, _)| mask & 1 << i != 0);
             let numbered = chosen.enumerate().map(|(n, (_, sql))| sql.replace("$J", &format!("${}", n + 2)));
-            numbered.collect::<Vec<_>>().join(";\n").into()
+            numbered.chain(commit.then(|| "COMMIT".to_owned())).collect::<Vec<_>>().join(";\n").into()
         });
         text.clone()
     }

@@ -1,6 +1,7 @@
 //! The one writer: gathers what is waiting into one transaction, so that one sync serves all of it.
 //!
-//! There is no timer: while one transaction is written the next batch gathers. If the database refuses a batch, each
+//! A transaction is two calls to the database's thread: the first begins it and loads, the second writes and commits. There
+//! is no timer: while one transaction is written the next batch gathers. If the database refuses a batch, each
 //! of its operations runs once alone. A settlement that cannot be written stays here and is tried again until it is;
 //! nothing new begins meanwhile.
 
@@ -70,6 +71,9 @@ impl Default for Unwritten {
         Self { jobs: Vec::new(), why: Down::Full, again: Instant::now(), pause: RETRY.0 }
     }
 }
+
+/// Answers, where the sweep goes on, how much was written, and whether lanes have something new.
+type Carried = (Vec<Answer>, Option<String>, usize, bool);
 
 enum Failure {
     /// The transaction did not even begin: trying each operation alone would not help.
@@ -224,41 +228,24 @@ impl Writer {
     async fn try_transaction(&mut self, jobs: &[Job]) -> Result<Vec<Answer>, Failure> {
         let shared = self.shared.clone();
         let _no_checkpoint = shared.gate.lock().await;
-        let begun = self.conn.begin_with("BEGIN IMMEDIATE").await;
-        let mut tx = begun.map_err(|e| Failure::Closed(down(&e)))?;
-        let refused = |e: sqlx::Error| Failure::Refused(down(&e));
-
         let mut work = Work::new(&shared, shared.clock.now());
         let mut need = Need::default();
         for job in jobs {
             job.op.need(&mut need, job.careful, &self.sweep_cursor);
         }
-        need.load(&mut tx, &mut work).await.map_err(refused)?;
-        let cursor = work.sweep_cursor.take();
-
-        let mut order: Vec<usize> = (0..jobs.len()).collect();
-        order.sort_by_key(|n| jobs[*n].op.order());
-        let mut answers: Vec<Option<Answer>> = jobs.iter().map(|_| None).collect();
-        for n in order {
-            answers[n] = Some(match &jobs[n].op {
-                Op::Purge(now) => {
-                    let gone = purge::run(&mut tx, &mut work, &mut self.cursors, *now).await;
-                    Answer::Gone(gone.map_err(refused)?)
-                }
-                op => op.apply(&mut work),
-            });
-        }
-        let (writes, mut wakes) = work.finish();
-        let size = writes.size();
-        writes.run(&mut tx, &self.texts).await.map_err(refused)?;
-        for (job, answer) in jobs.iter().zip(&mut answers) {
-            if let Op::SetBack { now, by } = job.op {
-                // Behind everything else: what was due by the wrong clock is so in the rows just written too.
-                *answer = Some(Answer::Gone(lease::set_back(&mut tx, now, by).await.map_err(refused)?));
-                wakes = true;
+        let done = match need.begin_and_load(&mut self.conn, &mut work).await {
+            Ok(()) => self.carry_out(jobs, work).await,
+            Err(why) => Err(why),
+        };
+        let (answers, cursor, size, wakes) = match done {
+            Ok(done) => done,
+            Err(why) => {
+                // Without a transaction to roll back, not even its first statement was taken.
+                let began = sqlx::query("ROLLBACK").execute(&mut self.conn).await.is_ok();
+                let failure = if began { Failure::Refused } else { Failure::Closed };
+                return Err(failure(down(&why)));
             }
-        }
-        tx.commit().await.map_err(refused)?;
+        };
 
         if let Some(cursor) = cursor {
             self.sweep_cursor = cursor;
@@ -269,7 +256,40 @@ impl Writer {
         if shared.written.fetch_add(size, Ordering::Relaxed) + size > checkpoint::DUE {
             shared.log_grew.notify_one();
         }
-        Ok(answers.into_iter().map(|answer| answer.unwrap_or(Answer::Done)).collect())
+        Ok(answers)
+    }
+
+    /// Decides and writes what the jobs ask for, up to the commit.
+    async fn carry_out(&mut self, jobs: &[Job], mut work: Work<'_>) -> Result<Carried, sqlx::Error> {
+        let cursor = work.sweep_cursor.take();
+        let mut order: Vec<usize> = (0..jobs.len()).collect();
+        order.sort_by_key(|n| jobs[*n].op.order());
+        let mut answers: Vec<Option<Answer>> = jobs.iter().map(|_| None).collect();
+        for n in order {
+            answers[n] = Some(match &jobs[n].op {
+                Op::Purge(now) => {
+                    Answer::Gone(purge::run(&mut self.conn, &mut work, &mut self.cursors, *now).await?)
+                }
+                op => op.apply(&mut work),
+            });
+        }
+        let (writes, mut wakes) = work.finish();
+        let size = writes.size();
+        if jobs.iter().any(|job| matches!(job.op, Op::SetBack { .. })) {
+            writes.run(&mut self.conn, &self.texts).await?;
+            for (job, answer) in jobs.iter().zip(&mut answers) {
+                if let Op::SetBack { now, by } = job.op {
+                    // Behind everything else: what was due by the wrong clock is so in the rows just written too.
+                    *answer = Some(Answer::Gone(lease::set_back(&mut self.conn, now, by).await?));
+                    wakes = true;
+                }
+            }
+            sqlx::query("COMMIT").execute(&mut self.conn).await?;
+        } else {
+            writes.run_and_commit(&mut self.conn, &self.texts).await?;
+        }
+        let answers = answers.into_iter().map(|answer| answer.unwrap_or(Answer::Done)).collect();
+        Ok((answers, cursor, size, wakes))
     }
 
     /// While an outcome is not on the disk nothing new begins.
