@@ -273,6 +273,7 @@ fn words_of_the_store() {
         state: SegmentState::Failed,
         fault: Some(fault.clone()),
         at: Timestamp(0),
+        reused: false,
     };
     let begin = Begin {
         id,

@@ -119,7 +119,8 @@ impl Events {
             Fate::Failed(fault) => (SegmentState::Failed, Some(fault)),
         };
         let at = word.at.unwrap_or_else(|| self.clock.now());
-        let receipt = Receipt { gateway: gateway.clone(), reference: word.reference, state, fault, at };
+        let receipt =
+            Receipt { gateway: gateway.clone(), reference: word.reference, state, fault, at, reused: word.reused };
         let Some(item) = self.store.receipt(receipt).await? else { return Ok((Noted::Again, None)) };
         Ok((Noted::New, Some(item)))
     }

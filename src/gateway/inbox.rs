@@ -77,6 +77,8 @@ pub struct Word {
     pub fate: Fate,
     /// When the network says that it happened.
     pub at: Option<Timestamp>,
+    /// The network gives this reference to others again, as modems do: it may be of one that is not answered yet.
+    pub reused: bool,
 }
 
 /// What became of a segment in the network.

@@ -111,6 +111,8 @@ pub struct Receipt {
     pub state: SegmentState,
     pub fault: Option<Fault>,
     pub at: Timestamp,
+    /// The network gives the reference to others again (TP-MR): this word may be about one that is not answered yet.
+    pub reused: bool,
 }
 
 /// Something that ended and whose owner could not be told.

@@ -66,7 +66,7 @@ pub fn inbox(w: &World) -> Inbox {
 }
 
 fn word(fate: Fate) -> Event {
-    Event::Receipt(Word { reference: RemoteId::new("r-1").expect("an id"), fate, at: None })
+    Event::Receipt(Word { reference: RemoteId::new("r-1").expect("an id"), fate, at: None, reused: false })
 }
 
 async fn delivered() {

@@ -45,6 +45,7 @@ impl<const N: usize> ConcatAll for [Vec<Trial>; N] {
 }
 
 const START: Timestamp = Timestamp(1_800_000_000_000);
+const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -295,5 +296,5 @@ fn unsure(id: MessageId, attempt: u32, errands: Vec<New>) -> Settle {
 }
 
 fn receipt(of: &str, state: SegmentState) -> Receipt {
-    Receipt { gateway: gateway(), reference: remote(of), state, fault: None, at: START }
+    Receipt { gateway: gateway(), reference: remote(of), state, fault: None, at: START, reused: false }
 }

@@ -14,6 +14,7 @@ pub fn trials() -> Vec<Trial> {
         trial("store::receipts::a_failure_carries_its_fault", || run_async(a_failure_carries_its_fault())),
         trial("store::receipts::strangers_are_forgotten_after_a_day", || run_async(strangers_are_forgotten())),
         trial("store::receipts::a_delivery_is_better_than_relayed", || run_async(better_than_relayed())),
+        trial("store::receipts::a_name_given_out_again", || run_async(a_name_given_out_again())),
         trial("store::receipts::parked_ones_are_bounded", || run_async(parked_ones_are_bounded())),
     ]
 }
@@ -45,6 +46,37 @@ async fn overtaking() {
     assert!(w.store.settle(settle(id, 0, Next::Closed(Closed::Delivered), "delivered")).await);
     w.hand.advance(HOUR);
     assert!(w.store.match_parked(w.now()).await.expect("store").is_empty());
+}
+
+/// A modem's reference wraps around: the word on the next text may come before its answer, and under an old name.
+async fn a_name_given_out_again() {
+    let w = World::new().await;
+    let word = || Receipt { reused: true, ..receipt("mr7", SegmentState::Delivered) };
+    let parked = async || w.store.counts().await.expect("store").parked_receipts;
+    let (first, n) = w.tried().await;
+    assert!(w.store.settle(sent(first, n, "mr7")).await);
+    assert!(w.store.receipt(word()).await.expect("store").is_some());
+    assert!(w.store.settle(settle(first, 0, Next::Closed(Closed::Delivered), "delivered")).await);
+
+    w.hand.advance(MINUTE);
+    let (second, n) = w.tried().await;
+    assert!(w.store.receipt(word()).await.expect("store").is_none(), "its answer is on its way");
+    assert!(w.store.match_parked(w.now()).await.expect("store").is_empty());
+    assert_eq!(parked().await, 1, "the sweep leaves it");
+    assert!(w.store.settle(sent(second, n, "mr7")).await);
+    let matched = w.store.match_parked(w.now()).await.expect("store");
+    assert_eq!((matched[0].id, matched[0].segments[0].state), (second, SegmentState::Delivered));
+    assert!(w.store.settle(settle(second, 0, Next::Closed(Closed::Delivered), "delivered")).await);
+
+    assert!(w.store.receipt(word()).await.expect("store").is_none(), "said once more");
+    w.hand.advance(MINUTE);
+    let (third, n) = w.tried().await;
+    assert!(w.store.settle(sent(third, n, "mr7")).await);
+    assert!(w.store.match_parked(w.now()).await.expect("store").is_empty(), "it was there before this one was tried");
+    assert_eq!(w.events(third).await, ["accepted", "begun", "sent"]);
+    w.hand.advance(HOUR);
+    w.store.match_parked(w.now()).await.expect("store");
+    assert_eq!(parked().await, 0);
 }
 
 async fn never_backwards() {

@@ -256,7 +256,9 @@ impl Network {
         for owed in &due {
             self.arrive(owed, now);
         }
-        due.into_iter().map(|owed| Word { reference: owed.reference, fate: Fate::Delivered, at: Some(now) }).collect()
+        due.into_iter()
+            .map(|owed| Word { reference: owed.reference, fate: Fate::Delivered, at: Some(now), reused: false })
+            .collect()
     }
 
     /// Owes receipts again that could not be given.

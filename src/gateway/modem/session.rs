@@ -382,5 +382,5 @@ fn word(report: &StatusReport) -> Option<Word> {
         }
     };
     let reference = reference::sent(report.reference, report.to.as_str())?;
-    Some(Word { reference, fate, at: report.done.moment() })
+    Some(Word { reference, fate, at: report.done.moment(), reused: true })
 }

@@ -63,7 +63,7 @@ const REFS: &str = "SELECT 6, gateway, norm, item, segment FROM ref \
     WHERE (r.gateway, r.norm) IN (SELECT value->>0, value->>1 FROM json_each($5)); \
     SELECT 2, c.row, b.payload, c.texts FROM ref r JOIN closed c ON c.id = r.item LEFT JOIN body b ON b.id = c.id \
     WHERE (r.gateway, r.norm) IN (SELECT value->>0, value->>1 FROM json_each($5))";
-const PARKED: &str = "SELECT 7, gateway, norm, state, at, fault FROM parked \
+const PARKED: &str = "SELECT 7, gateway, norm, state, at, fault, reused FROM parked \
     WHERE norm IN (SELECT value FROM json_each($6))";
 const SEEN: &str = "SELECT 8, k FROM seen WHERE until > $9 AND k IN (SELECT value FROM json_each($7))";
 const BRAKES: &str = "SELECT 15, k, until, n FROM brake WHERE until > $9 AND k IN (SELECT value FROM json_each($15))";
@@ -80,7 +80,7 @@ const SWEEPING: &str = "\
     SELECT 6, r.gateway, r.norm, r.item, r.segment FROM \
     (SELECT * FROM parked WHERE norm > $10 ORDER BY norm LIMIT $11) p \
     JOIN ref r ON r.gateway = p.gateway AND r.norm = p.norm; \
-    SELECT 7, p.gateway, p.norm, p.state, p.at, p.fault FROM \
+    SELECT 7, p.gateway, p.norm, p.state, p.at, p.fault, p.reused FROM \
     (SELECT * FROM parked WHERE norm > $10 ORDER BY norm LIMIT $11) p \
     JOIN ref r ON r.gateway = p.gateway AND r.norm = p.norm; \
     SELECT 1, q.row, b.payload FROM (SELECT * FROM parked WHERE norm > $10 ORDER BY norm LIMIT $11) p \
@@ -252,6 +252,7 @@ fn parked(row: &SqliteRow, gateway: &str, norm: &str) -> Result<Receipt, sqlx::E
         state: serde_json::from_value::<SegmentState>(state.into()).map_err(bad)?,
         fault: fault.map(|fault| serde_json::from_str(&fault)).transpose().map_err(bad)?,
         at: Timestamp(row.try_get(4)?),
+        reused: row.try_get(6)?,
     })
 }
 

@@ -23,6 +23,9 @@ const PARKED: i64 = 100_000;
 /// How long the caller of a receipt has to settle an answered item before the sweep gives it out again.
 const SETTLE_WITHIN: Duration = Duration::from_secs(60);
 
+/// How long after a receipt the answer may come whose name it has, where another has that name.
+const NEXT_WITHIN: Duration = Duration::from_secs(300);
+
 /// A network's id in normal form: hexadecimal ones differ in case and in leading zeros between answer and receipt.
 pub fn norm(id: &RemoteId) -> String {
     let id = id.as_str().trim();
@@ -45,7 +48,13 @@ pub fn need(receipt: &Receipt, need: &mut Need) {
 pub fn receipt(work: &mut Work<'_>, receipt: &Receipt) -> Option<Item> {
     let key = (receipt.gateway.as_str().to_owned(), norm(&receipt.reference));
     if let Some((id, n)) = work.refs.get(&key).copied() {
-        return apply(work, id, n, receipt, SETTLE_WITHIN).then(|| item(work, id)).flatten();
+        if apply(work, id, n, receipt, SETTLE_WITHIN) {
+            return item(work, id);
+        }
+        if !(receipt.reused && is_final(work, id, n)) {
+            return None;
+        }
+        // All is known of that one: it is a repetition, or of the next one under this name, whose answer is on its way.
     }
     let known = work.parked.entry(key.clone()).or_default();
     if known.iter().any(|parked| parked.state == receipt.state) {
@@ -55,11 +64,12 @@ pub fn receipt(work: &mut Work<'_>, receipt: &Receipt) -> Option<Item> {
         work.count(Tally::Dropped, 1);
         return None;
     }
-    known.push(receipt.clone());
+    // Judged by when it came: the network's own clock may stand wrong.
+    known.push(Receipt { at: work.now, ..receipt.clone() });
     work.parked_count += 1;
     work.count(Tally::Parked, 1);
     let fault = receipt.fault.as_ref().and_then(|fault| serde_json::to_string(fault).ok());
-    work.writes.push(Table::Parked, &(&key.1, &key.0, receipt.state, receipt.at, fault));
+    work.writes.push(Table::Parked, &(&key.1, &key.0, receipt.state, work.now, fault, receipt.reused));
     None
 }
 
@@ -77,7 +87,14 @@ pub fn overtook(work: &mut Work<'_>, settle: &Settle, gateway: Option<&GatewayId
 fn unpark(work: &mut Work<'_>, key: &(String, String), id: MessageId, n: u8) -> bool {
     let mut changed = false;
     for receipt in work.parked.remove(key).unwrap_or_default() {
-        changed |= apply(work, id, n, &receipt, Duration::ZERO);
+        let tried = work.row(id).and_then(|row| row.tried);
+        let before = receipt.reused && tried.is_some_and(|tried| receipt.at < tried);
+        // Not of this one: the next one under the name shall find it, but no repetition of today that of tomorrow.
+        let of_another = before || receipt.reused && is_final(work, id, n);
+        if of_another && work.now < receipt.at + NEXT_WITHIN {
+            continue;
+        }
+        changed |= !before && apply(work, id, n, &receipt, Duration::ZERO);
         work.writes.push(Table::ParkedGone, &(&key.1, &key.0, receipt.state));
         work.count(Tally::Parked, -1);
     }
@@ -109,6 +126,12 @@ pub fn sweep(work: &mut Work<'_>, now: Timestamp) -> Vec<Item> {
 fn item(work: &Work<'_>, id: MessageId) -> Option<Item> {
     let Entry { row, payload, .. } = work.rows.get(&id)?;
     payload.clone().map(|payload| row.item(payload, None))
+}
+
+/// Whether nothing more is to be heard of that segment.
+fn is_final(work: &Work<'_>, id: MessageId, n: u8) -> bool {
+    let state = work.row(id).and_then(|row| row.segments.get(usize::from(n))).map(|segment| segment.state);
+    matches!(state, Some(SegmentState::Delivered | SegmentState::Failed))
 }
 
 fn goes(from: SegmentState, to: SegmentState) -> bool {

@@ -57,8 +57,8 @@ tables! {
         ON CONFLICT (name) DO UPDATE SET n = n + excluded.n",
     Ref => "INSERT OR REPLACE INTO ref (gateway, norm, item, segment) SELECT value->>0, value->>1, value->>2, \
         value->>3 FROM json_each($J)",
-    Parked => "INSERT INTO parked (norm, gateway, state, at, fault) SELECT value->>0, value->>1, value->>2, \
-        value->>3, value->>4 FROM json_each($J)",
+    Parked => "INSERT INTO parked (norm, gateway, state, at, fault, reused) SELECT value->>0, value->>1, value->>2, \
+        value->>3, value->>4, value->>5 FROM json_each($J)",
     ParkedGone => "DELETE FROM parked WHERE (norm, gateway, state) IN \
         (SELECT value->>0, value->>1, value->>2 FROM json_each($J))",
     ParkedOld => "DELETE FROM parked WHERE at < (SELECT max(value->>0) FROM json_each($J))",

@@ -267,9 +267,7 @@ impl Writer {
         let mut answers: Vec<Option<Answer>> = jobs.iter().map(|_| None).collect();
         for n in order {
             answers[n] = Some(match &jobs[n].op {
-                Op::Purge(now) => {
-                    Answer::Gone(purge::run(&mut self.conn, &mut work, &mut self.cursors, *now).await?)
-                }
+                Op::Purge(now) => Answer::Gone(purge::run(&mut self.conn, &mut work, &mut self.cursors, *now).await?),
                 op => op.apply(&mut work),
             });
         }
