@@ -4,6 +4,8 @@
 //! is the provider as well; all of it shares the machine. The load is open: a mail counts from the moment at which it
 //! was due, also when every connection was still busy then. Syncs are on.
 
+#![expect(clippy::print_stdout, reason = "a bench prints its figures")]
+
 use std::{
     io::{BufRead as _, BufReader},
     path::Path,
