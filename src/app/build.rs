@@ -123,6 +123,7 @@ pub fn inbound(config: &Config, rules: &Swap<Ruleset>) -> inbound::Settings {
         originators: crate::address::originator::Originators::Auto,
         expire: config.queue.expire,
         zone: config.zone.clone(),
+        opting: given.opting.clone(),
         gateways: inbound_gateways(config).into(),
         brakes: config.brakes,
         flood_phone: given.flood_phone,

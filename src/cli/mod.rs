@@ -16,6 +16,7 @@ mod man;
 mod modem;
 mod number;
 mod online;
+mod optouts;
 mod queue;
 mod reload;
 mod rules;
@@ -104,6 +105,11 @@ enum Command {
     Queue {
         #[command(subcommand)]
         what: queue::What,
+    },
+    /// Phones that want no texts: the list, and a hand on it
+    Optouts {
+        #[command(subcommand)]
+        what: optouts::What,
     },
     /// Look for what would keep a configuration from working here; nothing is sent
     Doctor(doctor::Args),
@@ -205,6 +211,7 @@ fn run(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> ExitCode {
         Command::Gateway { what } => gateways::run(&what, out),
         Command::Modem { what } => modem::run(&what, out),
         Command::Queue { what } => queue::run(&what, out, err),
+        Command::Optouts { what } => optouts::run(&what, out),
         Command::Doctor(args) => doctor::run(&args, out),
         Command::Completions(args) => completions::run(&args, out),
         Command::Man(args) => man::run(&args, out),

@@ -96,7 +96,7 @@ pub fn run(what: &What, out: &mut dyn Write, err: &mut dyn Write) -> Done {
         What::List { common, states, limit } => {
             let states: Vec<State> = states.iter().map(|word| State::from(*word)).collect();
             let request = Request::List { states: states.clone(), limit: Some(usize::from(*limit)) };
-            let rows: Vec<Shown> = match daemon_or_store(common, &request)? {
+            let rows: Vec<Shown> = match daemon_or_store(load(&common.config)?, &request)? {
                 Source::Daemon(answer) => read(answer)?,
                 Source::Store(config) => {
                     let filter = Filter { states, limit: usize::from(*limit) };
@@ -106,7 +106,7 @@ pub fn run(what: &What, out: &mut dyn Write, err: &mut dyn Write) -> Done {
             if common.json { print_json(out, &rows) } else { table(&rows, out) }
         }
         What::Show { id, common } => {
-            let shown: Shown = match daemon_or_store(common, &Request::Show { id: *id })? {
+            let shown: Shown = match daemon_or_store(load(&common.config)?, &Request::Show { id: *id })? {
                 Source::Daemon(answer) => read(answer)?,
                 Source::Store(config) => {
                     let found = from_store(&config, async |store| store.show(*id).await)?;
@@ -151,14 +151,13 @@ fn lay(hands: &Hands, request: impl Fn(MessageId) -> Request, out: &mut dyn Writ
 }
 
 /// Who told.
-enum Source {
+pub(super) enum Source {
     Daemon(serde_json::Value),
     /// No daemon runs.
     Store(Box<Config>),
 }
 
-fn daemon_or_store(common: &Common, request: &Request) -> Result<Source, Failure> {
-    let config = load(&common.config)?;
+pub(super) fn daemon_or_store(config: Config, request: &Request) -> Result<Source, Failure> {
     match Daemon::reach(&config.control.path) {
         Ok(mut daemon) => daemon.ask(request).map(Source::Daemon),
         Err(Unreachable::NotRunning) => Ok(Source::Store(config.into())),
@@ -166,12 +165,12 @@ fn daemon_or_store(common: &Common, request: &Request) -> Result<Source, Failure
     }
 }
 
-fn read<T: serde::de::DeserializeOwned>(answer: serde_json::Value) -> Result<T, Failure> {
+pub(super) fn read<T: serde::de::DeserializeOwned>(answer: serde_json::Value) -> Result<T, Failure> {
     serde_json::from_value(answer)
         .map_err(|why| Failure::new(Exit::Protocol, format!("the daemon's answer cannot be read: {why}")))
 }
 
-fn from_store<T>(config: &Config, look: impl AsyncFnOnce(&Store) -> Result<T, Down>) -> Result<T, Failure> {
+pub(super) fn from_store<T>(config: &Config, look: impl AsyncFnOnce(&Store) -> Result<T, Down>) -> Result<T, Failure> {
     let settings = config.store.clone();
     if !settings.path.is_file() {
         let path = settings.path.display();
@@ -202,7 +201,7 @@ fn standing(shown: &Shown) -> String {
     shown.result.as_ref().map_or_else(|| word(&shown.state), word)
 }
 
-fn when(moment: Timestamp) -> String {
+pub(super) fn when(moment: Timestamp) -> String {
     moment.utc().strftime("%Y-%m-%d %H:%M:%SZ").to_string()
 }
 

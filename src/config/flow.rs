@@ -11,7 +11,14 @@ use super::{
     later::not_available,
     value::{Domain, Read, Setting, Size, Wrong, one_of, quoted, text},
 };
-use crate::{accounts::Pace, address::Mailbox, ground::Backoff, store};
+use crate::{
+    accounts::Pace,
+    address::Mailbox,
+    ground::Backoff,
+    inbound::opting,
+    sms::keyword::{self, Keywords, Words},
+    store,
+};
 
 #[derive(Deserialize, Default)]
 pub struct StoreKeys {
@@ -135,6 +142,13 @@ pub struct InboundKeys {
     assemble_for: Option<Setting<Duration>>,
     conflict_wait: Option<Setting<Duration>>,
     conflict_text: Option<Setting<String>>,
+    opt_out: Option<Setting<bool>>,
+    stop_words: Option<Setting<WordList>>,
+    start_words: Option<Setting<WordList>>,
+    help_words: Option<Setting<WordList>>,
+    stop_text: Option<Setting<String>>,
+    start_text: Option<Setting<String>>,
+    help_text: Option<Setting<String>>,
     flood_phone: Option<Setting<Paced>>,
     flood_gateway: Option<Setting<Paced>>,
 }
@@ -158,16 +172,73 @@ pub struct Inbound {
     pub conflict_wait: Duration,
     /// With one `{choices}`.
     pub conflict_text: String,
+    /// `None`: STOP, START and HELP are words like others.
+    pub opting: Option<opting::Settings>,
     /// What is more than this is held; `None`: nothing is.
     pub flood_phone: Option<Pace>,
     pub flood_gateway: Option<Pace>,
+}
+
+impl Inbound {
+    /// Is any word of a phone answered?
+    pub fn answers(&self) -> bool {
+        let texts =
+            |o: &opting::Settings| [&o.stop_text, &o.start_text, &o.help_text].iter().any(|text| text.is_some());
+        self.opting.as_ref().is_some_and(texts)
+    }
+}
+
+/// `["*", "GENUG"]`: the shipped words and one more.
+struct WordList(Words);
+
+impl Read for WordList {
+    fn read(value: &Value) -> Result<Self, Wrong> {
+        const SHAPE: &str =
+            "expected a list of words such as [\"*\", \"ENOUGH\"], where `*` stands for the shipped ones";
+        let list = value.as_array().ok_or(SHAPE)?;
+        let list: Option<Vec<&str>> = list.iter().map(Value::as_str).collect();
+        let list = list.ok_or(SHAPE)?;
+        let wrong = |at: usize| {
+            let most = keyword::LONGEST;
+            format!(
+                "{} is no word that a phone could send: 1 to {most} characters, a letter or digit among them",
+                quoted(list[at])
+            )
+        };
+        Ok(Words::listed(&list).map(Self).map_err(wrong)?)
+    }
+}
+
+/// A text of ours, with words in it.
+fn own_text(given: Option<Setting<String>>, check: &mut Check<'_>) -> Option<String> {
+    let (words, place) = check.placed(given)?;
+    if words.trim().is_empty() {
+        check.wrong(&place, "a text without words: leave the key away to send none");
+        return None;
+    }
+    Some(words)
+}
+
+fn opting(keys: &mut InboundKeys, check: &mut Check<'_>) -> Option<opting::Settings> {
+    let on = check.take(keys.opt_out.take()).unwrap_or(true);
+    let mut list = |given: Option<Setting<WordList>>| check.take(given).map_or_else(Words::default, |list| list.0);
+    let (stop, start) = (list(keys.stop_words.take()), list(keys.start_words.take()));
+    let words = Keywords { stop, start, help: list(keys.help_words.take()) };
+    let settings = opting::Settings {
+        words,
+        stop_text: own_text(keys.stop_text.take(), check),
+        start_text: own_text(keys.start_text.take(), check),
+        help_text: own_text(keys.help_text.take(), check),
+    };
+    on.then_some(settings)
 }
 
 fn ten_minutes(max: u64) -> Option<Pace> {
     Some(Pace { max, within: seconds(600) })
 }
 
-pub fn inbound(keys: InboundKeys, check: &mut Check<'_>) -> Inbound {
+pub fn inbound(mut keys: InboundKeys, check: &mut Check<'_>) -> Inbound {
+    let opting = opting(&mut keys, check);
     const CONFLICT: &str = "Several people wrote to you. Reply starting with {choices}.";
     let domains: Vec<String> = check.list(keys.domains).into_iter().map(|Domain(name)| name).collect();
     let conflict_text = match check.placed(keys.conflict_text) {
@@ -179,6 +250,7 @@ pub fn inbound(keys: InboundKeys, check: &mut Check<'_>) -> Inbound {
         None => CONFLICT.to_owned(),
     };
     Inbound {
+        opting,
         domains,
         tags: check.take(keys.tags).unwrap_or(true),
         call_log: check.take(keys.call_log).unwrap_or(true),

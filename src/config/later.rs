@@ -5,8 +5,6 @@ const KEYS: &[&str] = &[
     "http.tls",
     "http.trusted_proxies",
     "inbound.prefer",
-    "inbound.stop_text",
-    "inbound.help_text",
     "sms.reference",
     "queue.quiet_hours",
     "queue.consolidate",

@@ -346,6 +346,9 @@ fn assemble(keys: Keys, others: Others, check: &mut Check<'_>) -> Option<Config>
     let limits = listener::limits(keys.limits, check);
     let control = listener::control(keys.control.unwrap_or_default(), &top, &data_dir, check);
     let inbound = flow::inbound(keys.inbound.unwrap_or_default(), check);
+    if inbound.answers() && !accounts.iter().any(|(account, ..)| account.user.as_str() == "*") {
+        check.warn(&top, "`stop_text`, `start_text` and `help_text` are paid by the account \"*\", which is not declared: they are not sent");
+    }
     let store = store::Settings { dedupe: inbound.dedupe, ..store };
     let queue = flow::queue(keys.queue.unwrap_or_default(), check);
     let brakes = brakes::brakes(keys.brakes, check);

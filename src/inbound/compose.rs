@@ -5,7 +5,7 @@ use crate::{
     address::Mailbox,
     ground::Timestamp,
     mail::write,
-    sms::Body,
+    sms::{Body, keyword::Keyword},
     store::{About, DeadLetter, Down, InboundStep, Link, Mail, MoSegment, New},
 };
 
@@ -20,6 +20,8 @@ pub struct Delivery<'a> {
     pub then: Option<Mailbox>,
     /// What it answers.
     pub link: Option<&'a Link>,
+    /// What the phone asked for by one word; the mail is marked with it.
+    pub keyword: Option<Keyword>,
     /// The step that found the mailbox, one word or two.
     pub why: &'static str,
 }
@@ -27,7 +29,7 @@ pub struct Delivery<'a> {
 impl Delivery<'_> {
     /// Nobody is known whom it is for.
     pub fn unknown() -> Self {
-        Self { words: None, to: None, then: None, link: None, why: "default" }
+        Self { words: None, to: None, then: None, link: None, keyword: None, why: "default" }
     }
 }
 
@@ -159,7 +161,7 @@ impl Inner {
             id: set.id,
             host: &self.settings.hostname,
             trace: &mo.trace,
-            keyword: None,
+            keyword: delivery.keyword.map(Keyword::word),
         }
         .write()
         .map_err(|why| why.to_string())

@@ -32,6 +32,8 @@ pub(super) struct Own<'a> {
     pub account: AccountName,
     pub words: &'a str,
     pub expires: Timestamp,
+    /// The one answer to an opting out.
+    pub confirms: bool,
 }
 
 /// Whether a text of Martlet's own goes out.
@@ -113,12 +115,16 @@ impl Inner {
         let words = self.conflict_words(choices);
         let account = "*".parse().expect("a star is a sound name");
         let expires = now + self.settings.conflict_wait;
-        self.own_text(Own { number: &number, gateway: Some(gateway), account, words: &words, expires }, now).await
+        self.own_text(
+            Own { number: &number, gateway: Some(gateway), account, words: &words, expires, confirms: false },
+            now,
+        )
+        .await
     }
 
     /// A text that Martlet writes by itself, within the regions and limits of the account it is charged to.
     pub(super) async fn own_text(&self, own: Own<'_>, now: Timestamp) -> Result<Asked, Down> {
-        let Own { number, gateway, account, words, expires } = own;
+        let Own { number, gateway, account, words, expires, confirms } = own;
         let Ok(allowance) = self.accounts.allowance(&account, now) else { return Ok(Asked::Not) };
         if number.is_premium() && !allowance.premium {
             return Ok(Asked::Not);
@@ -145,7 +151,7 @@ impl Inner {
         }
         let id = MessageId::new();
         let gateway = gateway.filter(|gateway| self.settings.gateways.now().sends.contains(gateway));
-        let candidates = self.candidates_of_own(gateway);
+        let candidates = if confirms { Vec::new() } else { self.candidates_of_own(gateway) };
         Ok(Asked::With(Box::new(New {
             id,
             key: match gateway {
@@ -171,7 +177,7 @@ impl Inner {
                 value: Vec::new(),
                 account,
                 charged: None,
-                confirms: false,
+                confirms,
                 trace: Trace::default(),
                 origin: silent(number.as_str(), now),
             })),
@@ -209,7 +215,14 @@ impl Inner {
         for waiting in super::assemble::assemble(conflict.waiting, now, std::time::Duration::ZERO) {
             self.deliver(
                 &waiting,
-                Delivery { words: None, to: Some(mailbox.clone()), then: None, link: link.as_ref(), why: "choice" },
+                Delivery {
+                    words: None,
+                    to: Some(mailbox.clone()),
+                    then: None,
+                    link: link.as_ref(),
+                    keyword: None,
+                    why: "choice",
+                },
                 now,
                 &mut step,
             )
@@ -222,7 +235,14 @@ impl Inner {
         } else {
             self.deliver(
                 set,
-                Delivery { words: Some(rest), to: Some(mailbox), then: None, link: link.as_ref(), why: "choice" },
+                Delivery {
+                    words: Some(rest),
+                    to: Some(mailbox),
+                    then: None,
+                    link: link.as_ref(),
+                    keyword: None,
+                    why: "choice",
+                },
                 now,
                 &mut step,
             )
@@ -240,7 +260,7 @@ impl Inner {
             for waiting in super::assemble::assemble(conflict.waiting, now, std::time::Duration::ZERO) {
                 self.deliver(
                     &waiting,
-                    Delivery { words: None, to: None, then: None, link: None, why: "unanswered" },
+                    Delivery { words: None, to: None, then: None, link: None, keyword: None, why: "unanswered" },
                     now,
                     &mut step,
                 )

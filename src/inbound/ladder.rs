@@ -25,6 +25,11 @@ impl Inner {
         }
         let gateway = &set.first().mo.gateway;
         let phone = phone_of(&set.first().mo.from);
+        if let Some(phone) = phone
+            && let Some(step) = self.by_keyword(set, phone, now).await?
+        {
+            return Ok(step);
+        }
         let open = match &phone {
             Some(phone) => self.store.conflict(phone, gateway).await?,
             None => None,
@@ -65,7 +70,7 @@ impl Inner {
             },
             None => None,
         };
-        let delivery = Delivery { words: Some(rest), to: Some(mailbox), then, link: None, why: "tag" };
+        let delivery = Delivery { words: Some(rest), to: Some(mailbox), then, link: None, keyword: None, why: "tag" };
         self.by_rules(set, delivery, now).await
     }
 
@@ -86,7 +91,7 @@ impl Inner {
 
     /// Live links: those of the same gateway or number first; if none of these is live, any of that phone. One per
     /// mailbox, the latest.
-    async fn candidates(&self, set: &Assembled, phone: &str, now: Timestamp) -> Result<Vec<Link>, Down> {
+    pub(super) async fn candidates(&self, set: &Assembled, phone: &str, now: Timestamp) -> Result<Vec<Link>, Down> {
         let mo = &set.first().mo;
         let all = self.store.links(phone, now).await?;
         let here = |link: &&Link| match (&mo.number, &link.number) {
@@ -113,7 +118,7 @@ impl Inner {
     ) -> Result<InboundStep, Down> {
         let mut step = InboundStep::default();
         let to = link.map(|link| link.mailbox.clone());
-        self.deliver(set, Delivery { words: None, to, then: None, link, why }, now, &mut step).await?;
+        self.deliver(set, Delivery { words: None, to, then: None, link, keyword: None, why }, now, &mut step).await?;
         Ok(step)
     }
 

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | segments → whole texts | `assemble` |
 //! | `#email#` in a text | `tags` |
+//! | STOP, START and HELP | `opting` |
 //! | which mailbox: tag, call log, conflict, default | `ladder` |
 //! | what rules make of it | `ruled` |
 //! | several people wrote: ask the phone | `conflict` |
@@ -18,7 +19,7 @@ mod compose;
 mod conflict;
 mod flood;
 mod ladder;
-mod opting;
+pub mod opting;
 mod ruled;
 pub mod tags;
 
@@ -63,6 +64,8 @@ pub struct Settings {
     /// How long the mail server may take to accept a reply.
     pub expire: Duration,
     pub zone: jiff::tz::TimeZone,
+    /// The words by which phones opt out and in, and what they are answered; `None`: no word means anything.
+    pub opting: Option<opting::Settings>,
     /// What is known of the gateways now.
     pub gateways: Swap<Gateways>,
     /// What texts of ours count against.

@@ -148,8 +148,8 @@ impl Inner {
             let asked = match (number, accounts::name(account)) {
                 (Some(number), Some(account)) => {
                     let gateway = back.then_some(&set.first().mo.gateway);
-                    let own =
-                        Own { number: &number, gateway, account, words: text, expires: now + self.settings.expire };
+                    let expires = now + self.settings.expire;
+                    let own = Own { number: &number, gateway, account, words: text, expires, confirms: false };
                     self.own_text(own, now).await?
                 }
                 _ => Asked::Not,

@@ -154,6 +154,13 @@ impl Reply<'_> {
             1 => body.push_str("\n\n[One part of this text did not arrive.]"),
             n => body.push_str(&format!("\n\n[{n} parts of this text did not arrive.]")),
         }
+        body.push_str(match self.keyword {
+            Some("STOP") => {
+                "\n\n[This phone has opted out: it gets no more texts from this number until it sends START.]"
+            }
+            Some("START") => "\n\n[This phone takes texts from this number again.]",
+            _ => "",
+        });
         body
     }
 }

@@ -7,6 +7,7 @@ pub mod content;
 pub mod dcs;
 pub mod fit;
 pub mod join;
+pub mod keyword;
 pub mod national;
 pub mod pack;
 pub mod separate;

@@ -46,6 +46,7 @@ pub fn inbox(w: &World) -> Inbox {
         originators: martlet::address::originator::Originators::Auto,
         expire: 5 * DAY,
         zone: jiff::tz::TimeZone::UTC,
+        opting: None,
         gateways: inbound::Gateways { numbers: numbers(), ..inbound::Gateways::default() }.into(),
         brakes: martlet::accounts::Brakes::default(),
         flood_phone: None,

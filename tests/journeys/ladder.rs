@@ -259,11 +259,11 @@ fn duplicates() {
 }
 
 /// `05 00 03 ref total seq` without its length octet, as the call takes it.
-fn part(reference: u8, total: u8, seq: u8) -> String {
+pub(super) fn part(reference: u8, total: u8, seq: u8) -> String {
     format!("hex:0003{reference:02x}{total:02x}{seq:02x}")
 }
 
-fn say_part(world: &World, udh: &str, text: &str) {
+pub(super) fn say_part(world: &World, udh: &str, text: &str) {
     let values = [("number", PHONE), ("data", text), ("udh", udh)];
     let (status, body) = deliver(world.martlet.http, "POST", &values).expect("a call");
     assert!(status == 200 && body.starts_with("OK"), "{status} {body}");
@@ -347,7 +347,7 @@ fn to_phone() -> String {
 }
 
 /// Sends `words` and waits until the provider has them; the mail's id is made of them.
-fn send_and_see(world: &World, from: &str, words: &str) {
+pub(super) fn send_and_see(world: &World, from: &str, words: &str) {
     let id = format!("{}@example.test", words.replace(' ', "."));
     let replies = world.send(from, &[&to_phone()], &mail(&id, from, words, ""));
     assert_eq!(replies[0].code, 250, "{replies:?}");

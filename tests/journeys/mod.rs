@@ -7,6 +7,7 @@ mod discreet;
 mod header;
 mod ladder;
 mod loops;
+mod opting;
 mod outbound;
 mod routes;
 mod rules;
@@ -28,6 +29,7 @@ pub fn trials() -> Vec<Trial> {
     [
         brakes::trials(),
         loops::trials(),
+        opting::trials(),
         ladder::trials(),
         outbound::trials(),
         rules::trials(),

@@ -18,22 +18,22 @@ pub use serve::serve;
 
 use self::{
     peer::Admin,
-    words::{Answer, Request, Send, Trouble, Why},
+    words::{Answer, Opt, Request, Send, Trouble, Why},
 };
 use crate::{
-    address::{Numbering, Trace, uri},
+    address::{Destination, Numbering, Trace, uri},
     dispatch::{
         self,
         hand::{Did, Wish},
         status::{Standing, Status},
     },
     ground::{Clock, GatewayId, MessageId},
-    observe,
+    observe::{self, METRICS, metrics::Metrics},
     outbound::{
         Outbound, Refusal, bad_address,
         call::{Called, Claim},
     },
-    store::{Down, Filter, Shown},
+    store::{Down, Filter, How, Opting, Shown},
 };
 
 /// The limits of the door.
@@ -104,6 +104,14 @@ impl Shared {
             Request::Pause { gateway } => self.pause(admin, &gateway, true).await,
             Request::Resume { gateway } => self.pause(admin, &gateway, false).await,
             Request::Test { gateway } => self.test(admin, &gateway).await,
+            Request::OptOuts { phone, after, limit } => {
+                let limit = limit.unwrap_or(1_000).clamp(1, LONGEST_LIST);
+                let (phone, after) = (phone.as_ref().map(Destination::as_str), after.as_ref().map(Destination::as_str));
+                let page = self.dispatch.store.opt_outs(phone, after, limit).await.map_err(|why| down(&why))?;
+                Ok(value(&page))
+            }
+            Request::OptOut(opt) => self.opt(admin, opt, true).await,
+            Request::OptIn(opt) => self.opt(admin, opt, false).await,
         }
     }
 
@@ -179,6 +187,34 @@ impl Shared {
                 Ok(value(&status))
             }
         }
+    }
+
+    /// A phone goes on the opt-out list or off it; the answer is what it has opted out of then.
+    async fn opt(&self, admin: &Admin, opt: Opt, out: bool) -> Answer {
+        let Opt { phone, ours } = opt;
+        let store = &self.dispatch.store;
+        let ours = match (ours.is_empty(), out) {
+            (false, _) => ours,
+            (true, true) => self.dispatch.lanes.now().all().iter().map(|lane| lane.ours()).collect(),
+            (true, false) => {
+                let lines = store.opt_outs(Some(phone.as_str()), None, LONGEST_LIST).await.map_err(|why| down(&why))?;
+                lines.into_iter().map(|line| line.ours).collect()
+            }
+        };
+        let opting = |ours| Opting { phone: phone.as_str().to_owned(), ours, out, how: How::Hand };
+        let changed = store.opt(ours.into_iter().map(opting).collect()).await.map_err(|why| down(&why))?;
+        let (word, did) = (if out { "optout" } else { "optin" }, changed.contains(&true));
+        if did {
+            observe::log::opting(None, &phone.masked(), out, "hand");
+            Metrics::count(&METRICS.opt_outs, if out { "hand" } else { "again" });
+        }
+        observe::log::admin(&admin.name, admin.uid, word, None, if did { "done" } else { "it is so already" });
+        if !did && !out {
+            let words = format!("{} is not on the opt-out list: see `martlet optouts list`", phone.as_str());
+            return Err(Trouble::new(Why::Missing, words));
+        }
+        let lines = store.opt_outs(Some(phone.as_str()), None, LONGEST_LIST).await.map_err(|why| down(&why))?;
+        Ok(value(&lines))
     }
 
     async fn reload(&self, admin: &Admin) -> Answer {

@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 
 use crate::{
+    address::Destination,
     ground::{AccountName, GatewayId, MessageId},
+    routing::Ours,
     store::State,
 };
 
@@ -18,9 +20,9 @@ pub const VERSION: u64 = 1;
 /// The longest line of a request, its end included: a text of 128 segments fits, escaped.
 pub const LONGEST: usize = 256 << 10;
 /// The words that a request may begin with.
-pub const KNOWN: [&str; 13] = [
+pub const KNOWN: [&str; 16] = [
     "status", "send", "list", "show", "hold", "release", "retry", "cancel", "reload", "gateways", "pause", "resume",
-    "test",
+    "test", "optouts", "optout", "optin",
 ];
 
 /// What may be asked. Closed: what is not here cannot be done.
@@ -68,6 +70,36 @@ pub enum Request {
     Test {
         gateway: GatewayId,
     },
+    /// A page of the opt-out list, of one phone where one is named.
+    OptOuts {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        phone: Option<Destination>,
+        /// The last phone of the page before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after: Option<Destination>,
+        limit: Option<usize>,
+    },
+    /// Puts a phone on the list.
+    OptOut(Opt),
+    /// Takes it off.
+    OptIn(Opt),
+}
+
+/// A phone and what it wants no texts from, or wants them from again.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Opt {
+    pub phone: Destination,
+    /// Empty: every number of ours.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ours: Vec<Ours>,
+}
+
+/// Without the phone.
+impl fmt::Debug for Opt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Opt({:?})", self.ours)
+    }
 }
 
 /// A text to be queued.
@@ -204,6 +236,10 @@ mod tests {
         "main".parse().expect("an id")
     }
 
+    fn phone() -> Destination {
+        Destination::try_from("+12015550123".to_owned()).expect("a number")
+    }
+
     fn refused(line: &str) -> String {
         let trouble = Request::read(line.as_bytes()).expect_err(line);
         assert_eq!(trouble.why, Why::Request, "{line}");
@@ -235,6 +271,10 @@ mod tests {
             Request::Pause { gateway: gateway() },
             Request::Resume { gateway: gateway() },
             Request::Test { gateway: gateway() },
+            Request::OptOuts { phone: None, after: Some(phone()), limit: None },
+            Request::OptOuts { phone: Some(phone()), after: None, limit: Some(7) },
+            Request::OptOut(Opt { phone: phone(), ours: Vec::new() }),
+            Request::OptIn(Opt { phone: phone(), ours: vec![Ours::Gateway(gateway())] }),
         ] {
             let line = request.line();
             assert_eq!(line.matches('\n').count(), 1, "{line}");
