@@ -16,7 +16,12 @@ pub fn trials() -> Vec<Trial> {
             run_async(both_ways(true, true))
         }),
         trial("modem: a report before the answer has the same name", || run_async(early_report())),
-        trial("modem: found by its IMEI under another name", || run_async(moved())),
+        trial("modem: found by its IMEI under another name", || {
+            run_async(moved(Device::Imei("358000000000018".to_owned())))
+        }),
+        trial("modem: found by the IMSI of its SIM under another name", || {
+            run_async(moved(Device::Imsi("001010000000001".to_owned())))
+        }),
         trial("modem: what the core does not take stays in the SIM, also over a restart", || run_async(busy_core())),
         trial("modem: little credit is told", || run_async(balance())),
     ]
@@ -73,8 +78,9 @@ async fn early_report() {
     }
 }
 
-async fn moved() {
-    let other = Options { imei: "358000000000026".to_owned(), ..Options::default() };
+async fn moved(device: Device) {
+    let (imei, imsi) = ("358000000000026".to_owned(), "001010000000002".to_owned());
+    let other = Options { imei, imsi, ..Options::default() };
     let mut world = World::new(Options::default());
     let folder = world.folder.path().join("dev");
     std::fs::create_dir(&folder).expect("a folder");
@@ -83,7 +89,7 @@ async fn moved() {
     world.tasks.spawn(async move { stranger.on_pty(link, |_| {}).await.expect("a terminal") });
     let (sim, link) = (world.sim.clone(), folder.join("ttyUSB1"));
     let here = world.tasks.spawn(async move { sim.on_pty(link, |_| {}).await.expect("a terminal") });
-    world.settings.device = Device::Imei("358000000000018".to_owned());
+    world.settings.device = device;
     world.settings.search = vec![folder.clone()];
     world.start();
     assert!(matches!(world.send("one").await[..], [Outcome::Sent(_)]));

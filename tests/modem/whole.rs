@@ -5,7 +5,7 @@ use std::path::Path;
 
 use libtest_mimic::Trial;
 use martlet::{
-    gateway::modem::sim::{Options, Sim, line::Shared},
+    gateway::modem::sim::{Options, Sim, line::Shared, script},
     ground::Clock,
     sms::{Body, Segment},
 };
@@ -27,6 +27,15 @@ pub fn trials() -> Vec<Trial> {
         trial("modem: whole: two modems share", shared),
         trial("modem: whole: the rate of a modem holds, and the other takes the rest", rate),
         trial("modem: whole: a locked modem gives its texts to the other and is told once", locked),
+        trial("modem: whole: a SIM that wants its PUK gives its texts to the other and is told once", || {
+            wrong("AT+CPIN? every say +CPIN: SIM PUK", "wants its PUK", 0)
+        }),
+        trial("modem: whole: no SIM gives its texts to the other and is told once", || {
+            wrong("AT+CPIN? every cme 10", "there is no SIM", 0)
+        }),
+        trial("modem: whole: a barred SIM gives its texts to the other and is told once", || {
+            wrong("submit every cms 8", "refuses what this SIM", 1)
+        }),
         trial("modem: whole: a report behind a restart is of the text that it names", restart),
     ]
 }
@@ -189,6 +198,35 @@ fn locked() {
     assert_eq!((&all[1]["id"], &all[1]["state"]), (&"open".into(), &"up".into()), "{all}");
     assert_eq!(world.mails.seen.len(), 1, "one mail to the postmaster, none to anybody else");
     assert_eq!(world.sims[0].with(|sim| (sim.pins_entered, sim.pin_tries)), (1, 2));
+}
+
+/// Something is wrong with the SIM of the first modem; `tried`: it shows when a text is sent.
+fn wrong(script: &str, words: &str, tried: usize) {
+    let script = script::read(script).expect("a script");
+    let first = "priority = 1\nbreaker.faults = 1";
+    let broken = Options { script, ..Options::default() };
+    let world = World::new(vec![("broken", first, broken), ("open", "priority = 2", Options::default())]);
+    world.ready("open");
+    let mut sent = 0;
+    if tried > 0 {
+        world.ready("broken");
+        world.delivered(&world.send(PHONE, "text 0"));
+        sent += 1;
+    }
+    let told = world.mail_with(words);
+    assert!(told.rcpt.iter().all(|to| to.contains("postmaster@example.test")), "{:?}", told.rcpt);
+    for n in sent..5 {
+        world.delivered(&world.send(PHONE, &format!("text {n}")));
+    }
+    assert_eq!((world.taken(0).len(), world.taken(1).len()), (0, 5));
+    let all = world.martlet.json(&["gateways"]);
+    assert_eq!((&all[0]["id"], &all[0]["state"]), (&"broken".into(), &"down".into()), "{all}");
+    assert!(all[0]["cause"].as_str().is_some_and(|cause| !cause.is_empty()), "{all}");
+    assert_eq!(world.mails.seen.len(), 1, "one mail to the postmaster, none to anybody else");
+    let (_, metrics) = call(world.martlet.http, "GET", "/metrics", "").expect("metrics");
+    let is = |l: &str| l.starts_with("martlet_modem_ready") && l.contains("\"broken\"");
+    let ready = metrics.lines().find(|l| is(l)).expect("its metric");
+    assert!(ready.ends_with(if tried > 0 { " 1" } else { " 0" }), "{ready}");
 }
 
 fn restart() {
