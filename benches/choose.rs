@@ -44,7 +44,15 @@ fn placing(c: &mut Criterion) {
     for many in [1usize, 10, 100] {
         let routes = (0..many).map(route).collect();
         let table = Table::new((0..many).map(id), (0..many).map(way), BTreeMap::new(), routes);
-        let ask = Ask { to: &to, pinned: None, binary: false, sender: None, sender_required: false };
+        let ask = Ask {
+            to: &to,
+            pinned: None,
+            binary: false,
+            sender: None,
+            sender_required: false,
+            classes: &[],
+            granted: false,
+        };
         let name = format!("place with {many} gateways and {many} routes that do not fit");
         c.bench_function(&name, |b| b.iter(|| table.place(black_box(&ask))));
     }

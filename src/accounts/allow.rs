@@ -4,6 +4,7 @@ use super::{Count, Limit, Pace, Row, Table, Wording};
 use crate::{
     address::{Destination, Mailbox, Number, Params, Region, SenderId},
     ground::{AccountName, Enhanced, GatewayId, Timestamp},
+    routing::Class,
 };
 
 /// A sender's rights, put together from its rows.
@@ -27,6 +28,8 @@ pub struct Allowance {
     /// The sender's own addresses, the main one first.
     pub addresses: Vec<Mailbox>,
     pub gateway: Option<GatewayId>,
+    /// The routes of these are open to it; at least one.
+    pub classes: Vec<Class>,
     /// Rather not at all than without the wished sender.
     pub sender_required: bool,
     pub value: bool,
@@ -122,6 +125,7 @@ impl Table {
             phone: field(rows, |r| r.phone.clone()),
             addresses: own_addresses(who, rows),
             gateway: field(rows, |r| r.gateway.clone()),
+            classes: field(rows, |r| r.classes.clone()).unwrap_or_else(|| vec![Class::global()]),
             sender_required: field(rows, |r| r.sender_required).unwrap_or(false),
             value: field(rows, |r| r.value).unwrap_or(false),
             wording: rows.iter().fold(Wording::default(), |wording, (_, row)| wording.or(&row.wording)),

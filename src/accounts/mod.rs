@@ -28,6 +28,7 @@ use crate::{
     address::{Mailbox, Number, Region, SenderId, domain},
     ground::{AccountName, GatewayId, Timestamp},
     mail::received::within,
+    routing::Class,
 };
 
 /// The account name that a login or a user name means: without regard to case, its domain as IDNA writes it.
@@ -95,6 +96,8 @@ pub struct Row {
     pub networks: Vec<(IpAddr, u8)>,
     /// Pinned gateway or group.
     pub gateway: Option<GatewayId>,
+    /// Whose routes it may use; absent everywhere: the global class.
+    pub classes: Option<Vec<Class>>,
     /// Rather not at all than without the wished sender.
     pub sender_required: Option<bool>,
     /// May pass `value=` on to the gateway.

@@ -58,6 +58,7 @@ fn row(declared: &config::Account) -> Result<Row, StartError> {
         reply: declared.reply.clone(),
         networks: declared.networks.clone(),
         gateway: declared.gateway.clone(),
+        classes: declared.classes.clone(),
         sender_required: declared.sender_required,
         value: declared.value,
         wording: declared.wording.clone(),

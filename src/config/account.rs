@@ -13,6 +13,7 @@ use super::{
     check::Check,
     error::Place,
     net::Network,
+    route::Classes,
     secret::Origin,
     sms,
     value::{Read, Setting, Within, Wrong, domain, one_of, quoted, text},
@@ -22,6 +23,7 @@ use crate::{
     address::{Destination, Mailbox, Number, Numbering, Region, SenderId},
     ground::{AccountName, GatewayId, Secret, Timestamp},
     mail::Template,
+    routing::Class,
     sms::fit::Overflow,
 };
 
@@ -43,6 +45,7 @@ pub struct Keys {
     reply: Option<Setting<Mailbox>>,
     addresses: Option<Vec<Setting<Mailbox>>>,
     gateway: Option<Setting<GatewayId>>,
+    class: Option<Setting<Classes>>,
     sender_required: Option<Setting<bool>>,
     short_codes: Option<Setting<bool>>,
     value: Option<Setting<bool>>,
@@ -82,6 +85,8 @@ pub struct Account {
     pub addresses: Vec<Mailbox>,
     /// A gateway or a group.
     pub gateway: Option<GatewayId>,
+    /// Whose routes it may use.
+    pub classes: Option<Vec<Class>>,
     /// Rather not at all than without the wished sender.
     pub sender_required: Option<bool>,
     pub short_codes: Option<bool>,
@@ -180,6 +185,7 @@ pub fn account(
     let reply = check.take(keys.reply);
     let addresses = check.list(keys.addresses);
     let gateway = check.placed(keys.gateway);
+    let classes = check.take(keys.class).map(|Classes(classes)| classes);
     let sender_required = check.take(keys.sender_required);
     let short_codes = check.take(keys.short_codes);
     let value = check.take(keys.value);
@@ -220,6 +226,7 @@ pub fn account(
         reply,
         addresses,
         gateway,
+        classes,
         sender_required,
         short_codes,
         value,

@@ -20,7 +20,6 @@ const KEYS: &[&str] = &[
     "account.prefixes",
     "account.members",
     "account.quiet_hours",
-    "account.class",
     "account.api_key",
     "rule",
     "domain",

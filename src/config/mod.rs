@@ -335,7 +335,7 @@ fn assemble(keys: Keys, others: Others, check: &mut Check<'_>) -> Option<Config>
     let groups = route::groups(keys.group.unwrap_or_default(), &gateways, check);
     let names = route::Names::new(&gateways, &groups);
     let routes = route::routes(keys.route.unwrap_or_default(), &names, check);
-    route::accounts(&accounts, &names, check);
+    route::accounts(&accounts, &names, &routes, check);
     let helpers = address::helpers(keys.address.unwrap_or_default(), numbering, &accounts, check);
     if accounts.is_empty() && check.errors.is_empty() {
         check.warn(&top, "no [[account]]: nobody may send");

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     ground::GatewayId,
-    routing::{self, Rewrite, Target},
+    routing::{self, Class, Rewrite, Target},
 };
 
 #[derive(Deserialize)]
@@ -33,7 +33,22 @@ pub struct RouteKeys {
     number: Option<Setting<Number>>,
     rewrite: Option<Setting<String>>,
     to: Option<Setting<Strings>>,
+    classes: Option<Setting<Classes>>,
     description: Option<Setting<String>>,
+}
+
+/// One access class, or a list of them.
+pub struct Classes(pub Vec<Class>);
+
+impl Read for Classes {
+    fn read(value: &Value) -> Result<Self, Wrong> {
+        let Strings(names) = Strings::read(value)?;
+        if names.is_empty() {
+            return Err("no class is named: leave the key away, or write \"global\"".into());
+        }
+        let class = |name: &String| name.parse::<Class>().map_err(|why| format!("{}: {why}", quoted(name)));
+        Ok(names.iter().map(class).collect::<Result<_, _>>().map(Self)?)
+    }
 }
 
 /// A pattern for whole numbers.
@@ -153,7 +168,8 @@ fn route(keys: Spanned<RouteKeys>, names: &Names, check: &mut Check<'_>) -> Opti
         _ => None,
     };
     let to = check.placed(keys.to).and_then(|(Strings(given), place)| target(&given, &place, names, check));
-    Some(routing::Route::new(number?.0, rewrite, to?))
+    let classes = check.take(keys.classes).map_or_else(Vec::new, |Classes(classes)| classes);
+    Some(routing::Route::new(number?.0, rewrite, to?).for_classes(classes))
 }
 
 /// One gateway or group, or several gateways.
@@ -183,9 +199,20 @@ fn target(given: &[String], place: &Place, names: &Names, check: &mut Check<'_>)
     }
 }
 
-/// The gateway of an account is a gateway or a group.
-pub fn accounts(accounts: &[(Account, Place, Option<Place>)], names: &Names, check: &mut Check<'_>) {
-    for (account, _, place) in accounts {
+/// The gateway of an account is a gateway or a group, and its classes are those of routes.
+pub fn accounts(
+    accounts: &[(Account, Place, Option<Place>)],
+    names: &Names,
+    routes: &[routing::Route],
+    check: &mut Check<'_>,
+) {
+    let known: Vec<&str> =
+        routes.iter().flat_map(routing::Route::classes).map(Class::as_str).chain(["global"]).collect();
+    for (account, at, place) in accounts {
+        for class in account.classes.iter().flatten().map(Class::as_str).filter(|class| !known.contains(class)) {
+            let hint = suggestion(class, known.iter().copied());
+            check.warn(at, format!("no route is for the class `{class}` of this account{hint}"));
+        }
         if let (Some(id), Some(place)) = (&account.gateway, place)
             && !names.has(id)
         {

@@ -157,6 +157,8 @@ impl Inner {
             binary: params.binary || params.udh.as_ref().is_some_and(|udh| !udh.is_empty()),
             sender: params.sender.as_ref(),
             sender_required: allowance.sender_required,
+            classes: &allowance.classes,
+            granted: params.id.is_none() || params.id == allowance.gateway,
         };
         self.routes().place(&ask).map_err(|why| Refusal::new(550, why.code(), why.to_string(), "route"))
     }

@@ -51,7 +51,7 @@ pub struct Goes<'a> {
     pub to: Cow<'a, Destination>,
     pub params: Cow<'a, Params>,
     pub words: Cow<'a, str>,
-    /// Without the account's own gateway where rules chose another.
+    /// With the rules' gateway for the account's own, where they chose one.
     pub allowance: Cow<'a, Allowance>,
     pub priority: Priority,
     /// Why it waits for a person.
@@ -156,8 +156,8 @@ impl Inner {
         let mut allowance = Cow::Borrowed(asked.payer);
         if facts.to.at != before.to.at {
             params.id = facts.to.at.as_deref().and_then(|at| at.parse().ok());
-            // The rule's choice goes before the account's.
-            allowance.to_mut().gateway = None;
+            // The rule's choice goes before the account's, and is an administrator's.
+            allowance.to_mut().gateway.clone_from(&params.id);
         }
         check(&allowance, Wish { to: &to, params: &params })?;
         let priority = match facts.urgency {

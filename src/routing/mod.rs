@@ -2,7 +2,7 @@
 //!
 //! | question | file |
 //! |---|---|
-//! | under which key does it wait, or why will nobody carry it? | `table`, `route`, `area` |
+//! | under which key does it wait, or why will nobody carry it? | `table`, `route`, `class`, `area` |
 //! | what does a phone opt out of? | `ours` |
 //! | who of those that pull from that key takes it? | `choose` |
 //! | how many requests a second? | `bucket` |
@@ -15,6 +15,7 @@ mod area;
 pub mod breaker;
 mod bucket;
 mod choose;
+mod class;
 mod ours;
 mod route;
 mod table;
@@ -23,6 +24,7 @@ pub use area::{Area, Costs, Price, Reach, is_price_prefix};
 pub use breaker::Breaker;
 pub use bucket::Bucket;
 pub use choose::{Candidate, Choice, choose};
+pub use class::Class;
 pub use ours::Ours;
 pub use route::{BadRewrite, Dialled, Rewrite, Route, whole};
 pub use table::{Ask, NoWay, Placement, Shows, Table, Target, Way};

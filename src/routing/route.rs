@@ -8,7 +8,7 @@ use std::fmt;
 use regex::{Captures, Regex};
 use serde::{Deserialize, Serialize};
 
-use super::Target;
+use super::{Class, Target};
 use crate::address::Destination;
 
 /// A number as it goes on the wire: digits, `*`, `#`, and `+` in front. `Debug` shows none of it.
@@ -118,6 +118,8 @@ pub struct Route {
     pattern: Regex,
     rewrite: Option<Rewrite>,
     pub to: Target,
+    /// Accounts of these classes may use it; empty: those of the global class.
+    classes: Vec<Class>,
 }
 
 /// The pattern that fits only the whole of a number, for one that a person wrote.
@@ -142,7 +144,26 @@ pub enum Routed<'a> {
 impl Route {
     /// `pattern` comes from [`whole`].
     pub fn new(pattern: Regex, rewrite: Option<Rewrite>, to: Target) -> Self {
-        Self { pattern, rewrite, to }
+        Self { pattern, rewrite, to, classes: Vec::new() }
+    }
+
+    /// For accounts of these classes only.
+    #[must_use]
+    pub fn for_classes(self, classes: Vec<Class>) -> Self {
+        Self { classes, ..self }
+    }
+
+    /// May an account of these classes use it?
+    pub fn is_open_to(&self, classes: &[Class]) -> bool {
+        match self.classes.is_empty() {
+            true => classes.iter().any(Class::is_global),
+            false => self.classes.iter().any(|class| classes.contains(class)),
+        }
+    }
+
+    /// Its classes, if it names any.
+    pub fn classes(&self) -> &[Class] {
+        &self.classes
     }
 
     /// `None`: the route does not fit.

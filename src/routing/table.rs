@@ -3,10 +3,13 @@
 //! Pinned goes over routes, routes over all. What only some of these gateways can carry waits for those alone: whoever
 //! pulls it later has nothing to look for.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use super::{
-    Ours, Reach,
+    Class, Ours, Reach,
     route::{Dialled, Route, Routed},
 };
 use crate::{
@@ -76,6 +79,10 @@ pub struct Ask<'a> {
     pub sender: Option<&'a SenderId>,
     /// Rather not at all than without the sender.
     pub sender_required: bool,
+    /// Of the account.
+    pub classes: &'a [Class],
+    /// The administrator pinned it, by a rule or at the account: classes do not count.
+    pub granted: bool,
 }
 
 /// Where a message waits.
@@ -89,6 +96,8 @@ pub struct Placement {
 /// Why no gateway will ever carry it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoWay {
+    /// All of them are kept for accounts of other classes.
+    Class,
     /// None of those it may use serves this number.
     Number,
     Binary,
@@ -101,7 +110,7 @@ impl NoWay {
     pub fn code(self) -> Enhanced {
         match self {
             Self::Number | Self::Binary => Enhanced::new(5, 4, 4),
-            Self::Sender => Enhanced::new(5, 7, 1),
+            Self::Sender | Self::Class => Enhanced::new(5, 7, 1),
             Self::Undialled => Enhanced::new(5, 3, 5),
         }
     }
@@ -110,6 +119,7 @@ impl NoWay {
 impl fmt::Display for NoWay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Class => "no gateway here is open to this account",
             Self::Number => "no gateway here sends to this number",
             Self::Binary => "no gateway here sends binary messages to this number",
             Self::Sender => "no gateway here can show this sender to this number",
@@ -157,15 +167,17 @@ impl Table {
     /// # Errors
     /// [`NoWay`]: none of the gateways that it may use can ever carry it. Where none of them sends now, it waits.
     pub fn place(&self, ask: &Ask<'_>) -> Result<Placement, NoWay> {
-        let (target, wire) = match ask.pinned {
-            Some(id) => (self.pinned(id), None),
-            None => match self.routes.iter().find_map(|route| route.of(ask.to)) {
-                Some(Routed::To(target, wire)) => (target.clone(), wire),
+        let open = || self.routes.iter().filter(|route| route.is_open_to(ask.classes));
+        let (target, wire, granted) = match ask.pinned {
+            Some(id) => (self.pinned(id), None, ask.granted),
+            None => match open().find_map(|route| route.of(ask.to)) {
+                Some(Routed::To(target, wire)) => (target.clone(), wire, true),
                 Some(Routed::Undialled) => return Err(NoWay::Undialled),
-                None => (Target::Any, None),
+                None => (Target::Any, None, false),
             },
         };
-        Ok(Placement { target: self.narrowed(target, ask)?, wire })
+        let kept = if granted { BTreeSet::new() } else { self.kept_from(ask.classes) };
+        Ok(Placement { target: self.narrowed(target, &kept, ask)?, wire })
     }
 
     /// What a gateway or a group of that name is.
@@ -197,9 +209,30 @@ impl Table {
         }
     }
 
-    fn narrowed(&self, target: Target, ask: &Ask<'_>) -> Result<Target, NoWay> {
+    /// Gateways that routes keep for other classes: some route with classes leads there, and none that is open.
+    fn kept_from(&self, classes: &[Class]) -> BTreeSet<&GatewayId> {
+        if self.routes.iter().all(|route| route.classes().is_empty()) {
+            return BTreeSet::new();
+        }
+        let led = |route: &Route| self.sending(&route.to).into_iter().map(|way| &way.id);
+        let (open, closed): (Vec<&Route>, Vec<&Route>) =
+            self.routes.iter().partition(|route| route.is_open_to(classes));
+        let closed = closed.into_iter().filter(|route| !route.classes().is_empty());
+        let mut kept: BTreeSet<&GatewayId> = closed.flat_map(led).collect();
+        if !kept.is_empty() {
+            let free: BTreeSet<&GatewayId> = open.into_iter().flat_map(led).collect();
+            kept.retain(|id| !free.contains(id));
+        }
+        kept
+    }
+
+    fn narrowed(&self, target: Target, kept: &BTreeSet<&GatewayId>, ask: &Ask<'_>) -> Result<Target, NoWay> {
         let sending = self.sending(&target);
         let mut able = sending.clone();
+        able.retain(|way| !kept.contains(&way.id));
+        if able.is_empty() && !sending.is_empty() {
+            return Err(NoWay::Class);
+        }
         for (need, why) in [(Need::Number, NoWay::Number), (Need::Binary, NoWay::Binary), (Need::Sender, NoWay::Sender)]
         {
             able.retain(|way| need.is_met(way, ask));
@@ -287,7 +320,16 @@ mod tests {
         let pinned = case.pinned.map(id);
         let sender: Option<SenderId> = case.sender.map(|s| s.parse().expect(s));
         let (pinned, sender) = (pinned.as_ref(), sender.as_ref());
-        let ask = Ask { to: &to, pinned, binary: case.binary, sender, sender_required: case.required };
+        let ask = Ask {
+            to: &to,
+            pinned,
+            binary: case.binary,
+            sender,
+            sender_required: case.required,
+            classes: &[],
+            granted: false,
+        };
+        let ask = Ask { classes: &[Class::global()], ..ask };
         table().place(&ask).map(|placement| placement.target)
     }
 
@@ -339,10 +381,60 @@ mod tests {
         let table =
             Table::new([id("a")], [way("a")], BTreeMap::new(), vec![Route::new(pattern, Some(rewrite), Target::Any)]);
         let to = Destination::try_from("+12015550123".to_owned()).expect("a number");
-        let ask = Ask { to: &to, pinned: None, binary: false, sender: None, sender_required: false };
+        let ask = Ask {
+            to: &to,
+            pinned: None,
+            binary: false,
+            sender: None,
+            sender_required: false,
+            classes: &[Class::global()],
+            granted: false,
+        };
         assert_eq!(table.place(&ask), Err(NoWay::Undialled));
         let pinned = Ask { pinned: Some(&id("a")), ..ask };
         assert!(table.place(&pinned).is_ok_and(|placement| placement.wire.is_none()), "pinned: no route");
+    }
+
+    #[test]
+    fn routes_are_open_to_their_classes() {
+        let class = |name: &str| name.parse::<Class>().expect(name);
+        let of = |names: &[&str]| names.iter().map(|name| class(name)).collect::<Vec<_>>();
+        // The dear gateway is for gold, one of its own for lab and gold; what names no class is for the global one.
+        let routes = vec![
+            route(r"\+44.*", Target::Gateway(id("dear"))).for_classes(of(&["Gold"])),
+            route(r"\+44.*", Target::Gateway(id("own"))).for_classes(of(&["lab", "gold"])),
+            route(r"\+44.*", Target::Gateway(id("plain"))),
+        ];
+        let names = ["dear", "own", "plain", "rest"];
+        let table = Table::new(names.map(id), names.map(way), BTreeMap::new(), routes);
+        let place = |to: &str, pinned: Option<&str>, granted: bool, classes: &[&str]| {
+            let to = Destination::try_from(to.to_owned()).expect(to);
+            let (pinned, classes) = (pinned.map(id), of(classes));
+            let (pinned, classes) = (pinned.as_ref(), &classes[..]);
+            let ask = Ask { to: &to, pinned, binary: false, sender: None, sender_required: false, classes, granted };
+            table.place(&ask).map(|placement| placement.target)
+        };
+        let (uk, us) = ("+447911123456", "+12015550123");
+        let only = |name: &str| Ok(Target::Gateway(id(name)));
+        for (to, pinned, granted, classes, found) in [
+            (uk, None, false, &["gold"][..], only("dear")),
+            (uk, None, false, &["lab"], only("own")),
+            (uk, None, false, &["global"], only("plain")),
+            (uk, None, false, &["lab", "global"], only("own")),
+            (uk, None, false, &["global", "gold"], only("dear")),
+            // No route is open: all but what is kept for others.
+            (uk, None, false, &["other"], Ok(several(&["plain", "rest"]))),
+            (us, None, false, &["global"], Ok(several(&["plain", "rest"]))),
+            (us, None, false, &["lab"], Ok(several(&["own", "plain", "rest"]))),
+            (us, None, false, &["gold"], Ok(Target::Any)),
+            // Nobody pins himself to what is kept for others; an administrator may.
+            (us, Some("dear"), false, &["global"], Err(NoWay::Class)),
+            (us, Some("dear"), true, &["global"], only("dear")),
+            (us, Some("dear"), false, &["gold"], only("dear")),
+            (us, Some("rest"), false, &["global"], only("rest")),
+        ] {
+            assert_eq!(place(to, pinned, granted, classes), found, "{to} {pinned:?} {classes:?}");
+        }
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::support::{
 pub fn trials() -> Vec<Trial> {
     vec![
         trial("routes: the example of the documentation goes as it says", example),
+        trial("routes: access classes open and close routes, and the gateways behind them", classes),
         trial("routes: what no gateway will carry is refused at once, each for its reason", refused),
         trial("routes: a provider that dies under load loses nothing and doubles nothing", dies),
         trial("routes: a reload under load keeps the queue, and new gateways, groups and routes hold at once", reload),
@@ -67,6 +68,49 @@ senders = ["Acme"]
 sender_required = true
 gateway = "cheap"
 "#;
+
+const CLASSES: &str = r#"active = false
+[[gateway]]
+id = "plain"
+type = "http"
+url = "http://127.0.0.1:PROVIDER/plain?to=%number%&text=%data%"
+[[gateway]]
+id = "dear"
+type = "http"
+url = "http://127.0.0.1:PROVIDER/dear?to=%number%&text=%data%"
+[[route]]
+number = '\+1.*'
+to = "dear"
+classes = ["Gold"]
+[[account]]
+user = "carol@example.test"
+class = "gold"
+[[account]]
+user = "dave@example.test"
+class = ["lab", "gold"]
+gateway = "plain"
+[[account]]
+user = "erin@example.test"
+gateway = "dear"
+"#;
+
+fn classes() {
+    let world = World::new(Setup { gateway: CLASSES, ..Setup::default() });
+    let to = format!("{PHONE}@sms.example.test");
+    let pinned = |id: &str| format!("\"sms:{PHONE}?id={id}\"@sms.example.test");
+    let path = |from: &str, to: &str, words: &str| sent(&world, from, to, words).0.split('?').next().map(str::to_owned);
+    assert_eq!(path(CAROL, &to, "gold").as_deref(), Some("/dear"));
+    for n in 0..6 {
+        assert_eq!(path(ALICE, &to, &format!("global {n}")).as_deref(), Some("/plain"), "kept for others");
+    }
+    assert_eq!(path("dave@example.test", &to, "his own").as_deref(), Some("/plain"));
+    assert_eq!(path("erin@example.test", &to, "granted").as_deref(), Some("/dear"), "the administrator says so");
+    assert_eq!(path(CAROL, &pinned("dear"), "gold by name").as_deref(), Some("/dear"));
+    let replies = world.send(ALICE, &[&pinned("dear")], &mail("x@example.test", ALICE, "no", ""));
+    let words = replies[0].lines.join(" ");
+    assert!(replies[0].code == 550 && words.contains("5.7.1 no gateway here is open to this account"), "{replies:?}");
+    assert!(!world.martlet.log().contains("no route is for the class `gold`"));
+}
 
 /// One mail to a phone; the path and the number of the request that it becomes.
 fn sent(world: &World, from: &str, to: &str, words: &str) -> (String, String) {
