@@ -12,13 +12,15 @@ use serde_json::Value;
 
 use crate::support::{
     Needs,
-    process::{Running, Scratch, until},
+    martlet::Martlet,
+    process::{Running, Scratch, free_port, until},
     trial, trial_with,
 };
 
 pub fn trials() -> Vec<Trial> {
     vec![
         trial("strangers: probe and at", probe_and_at),
+        trial("strangers: probe and a text over TCP", over_tcp),
         trial_with("strangers: smstools sends and receives through the simulator", &[Needs::Smstools], smstools),
         trial_with("strangers: gammu sends and receives through the simulator", &[Needs::Gammu], gammu),
     ]
@@ -35,17 +37,26 @@ struct Simulator {
 impl Simulator {
     fn start(folder: &Path) -> Self {
         let link = folder.join("modem");
-        let mut child = Command::new(env!("CARGO_BIN_EXE_martlet"))
-            .args(["modem", "sim", "--link"])
-            .arg(&link)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the program runs");
-        let (typed, said) = (child.stdin.take().expect("a pipe"), child.stdout.take().expect("a pipe"));
-        let mut simulator = Self { child, typed, said: BufReader::new(said), link };
+        let mut simulator =
+            Self::run(Command::new(env!("CARGO_BIN_EXE_martlet")).args(["modem", "sim", "--link"]).arg(&link));
         assert!(simulator.line().starts_with("ready "));
+        simulator.link = link;
         simulator
+    }
+
+    /// One that waits for connections.
+    fn start_tcp() -> Self {
+        let args = ["modem", "sim", "--tcp", "127.0.0.1:0"];
+        let mut simulator = Self::run(Command::new(env!("CARGO_BIN_EXE_martlet")).args(args));
+        let line = simulator.line();
+        simulator.link = line.strip_prefix("ready ").expect("where it waits").into();
+        simulator
+    }
+
+    fn run(command: &mut Command) -> Self {
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the program runs");
+        let (typed, said) = (child.stdin.take().expect("a pipe"), child.stdout.take().expect("a pipe"));
+        Self { child, typed, said: BufReader::new(said), link: PathBuf::new() }
     }
 
     fn line(&mut self) -> String {
@@ -113,6 +124,41 @@ fn probe_and_at() {
 
     let nothing = Command::new(env!("CARGO_BIN_EXE_martlet")).args(["modem", "probe", "/dev/no-such"]).output();
     assert_eq!(nothing.expect("the program runs").status.code(), Some(66));
+}
+
+fn over_tcp() {
+    let mut simulator = Simulator::start_tcp();
+    assert!(simulator.device().starts_with("tcp://127.0.0.1:"), "{}", simulator.device());
+    let probe = Command::new(env!("CARGO_BIN_EXE_martlet"))
+        .args(["modem", "probe", simulator.device(), "--json"])
+        .output()
+        .expect("the program runs");
+    let said: Value = serde_json::from_slice(&probe.stdout).expect("one JSON value");
+    assert_eq!((&said["maker"], &said["registered"]), (&"Martlet".into(), &true.into()));
+
+    let scratch = Scratch::new();
+    let config = scratch.path().join("martlet.toml");
+    let text = format!(
+        "domains = [\"sms.example.test\"]\ndata_dir = \"data\"\n[[listener]]\nprotocol = \"lmtp\"\nbind = \"127.0.0.1:{}\"\n\
+         trust = [\"127.0.0.1/32\"]\nidentity = [\"envelope\"]\n[mailbox]\nurl = \"smtp://127.0.0.1:9\"\n\
+         postmaster = \"postmaster@example.test\"\n[http]\nbind = \"127.0.0.1:{}\"\n[sms]\nregion = \"US\"\n[[gateway]]\nid = \"stick\"\ntype = \"modem\"\n\
+         device = {:?}\n[[account]]\nuser = \"alice@example.test\"\n",
+        free_port(),
+        free_port(),
+        simulator.device(),
+    );
+    let martlet = Martlet::start(scratch.path(), &text, &[]);
+    let sent = Command::new(env!("CARGO_BIN_EXE_martlet"))
+        .args(["send", "--config"])
+        .arg(&config)
+        .args(["--account", "alice@example.test", "--to", "+12015550123", "a text over TCP"])
+        .output()
+        .expect("the program runs");
+    assert!(sent.status.success(), "{}", String::from_utf8_lossy(&sent.stderr));
+    until("the text at the network", || {
+        simulator.taken().iter().any(|text| text.contains("a text over TCP")).then_some(())
+    });
+    drop(martlet);
 }
 
 fn smstools() {
