@@ -1,12 +1,14 @@
 //! The dialogue with one modem, without a line: octets and moments in, octets and events out.
 //!
-//! It starts the modem (`start`), hands texts over and counts what fails (`send`), and takes what comes (`receive`). What
+//! It starts the modem (`start`), hands texts over and counts what fails (`send`), takes what comes (`receive`), and sees to what else a modem
+//! wants (`task`). What
 //! can go wrong: silence. A check call goes out when nothing was heard for a minute; after more than two of them without
 //! an octet, or a command without an answer, the line is [`Event::Dead`] and must be opened anew. An `ERROR` is an answer.
 
 mod receive;
 mod send;
 mod start;
+mod task;
 #[cfg(test)]
 mod tests;
 
@@ -14,9 +16,10 @@ use std::{collections::VecDeque, time::Duration};
 
 pub use send::{SendEnd, Submission};
 use start::Step;
+use task::Task;
 
 use super::{
-    answer::{Unasked, fields, registration},
+    answer::Unasked,
     fault::Trouble,
     talk::{Answer, Heard, Talk},
 };
@@ -33,9 +36,6 @@ const MISSES: u32 = 2;
 const UNFIT: Duration = Duration::from_secs(30);
 /// Texts that may wait for the core's word; beyond them no more are read.
 const UNCOMMITTED: usize = 64;
-/// Stored texts of which was told and which were not read yet; beyond them the whole store is read.
-const TOLD: usize = 256;
-
 /// How a modem is to be set up.
 #[derive(Clone, Default)]
 pub struct Setup {
@@ -124,20 +124,6 @@ enum Doing {
     /// Before a run of texts.
     Run,
     Task(Task),
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Task {
-    Acknowledge,
-    Indications,
-    Memory(String),
-    Delete { memory: String, index: u16 },
-    Read { memory: String, index: u16 },
-    List,
-    Room,
-    Signal,
-    Registration,
-    Ussd(String),
 }
 
 #[derive(Debug)]
@@ -351,58 +337,9 @@ impl Dialogue {
         }
     }
 
-    /// One more thing to do, once.
-    fn task(&mut self, task: Task) {
-        if self.tasks.contains(&task) {
-            return;
-        }
-        match task {
-            Task::Acknowledge | Task::Delete { .. } => self.tasks.push_front(task),
-            Task::Read { .. } if self.tasks.len() >= TOLD => {
-                self.tasks.retain(|task| !matches!(task, Task::Read { .. }));
-                self.task(Task::List);
-            }
-            task => self.tasks.push_back(task),
-        }
-    }
-
     fn ask(&mut self, command: &str, doing: Doing, now: Duration) {
         self.doing = Some(doing);
         self.talk.ask(command, None, LIMIT, now);
-    }
-
-    fn ask_task(&mut self, task: Task, now: Duration) {
-        let command = match &task {
-            Task::Acknowledge => "AT+CNMA".to_owned(),
-            Task::Indications => format!("AT+CNMI={}", self.facts.indications.unwrap_or("2,1,0,1,0")),
-            Task::Memory(memory) => format!("AT+CPMS=\"{memory}\""),
-            Task::Read { memory, index } | Task::Delete { memory, index } => {
-                if self.kept.memory.as_deref().is_some_and(|now| now != memory) {
-                    // First the memory, then this.
-                    let memory = memory.clone();
-                    self.tasks.push_front(task);
-                    return self.ask_task(Task::Memory(memory), now);
-                }
-                let verb = if matches!(task, Task::Read { .. }) { "CMGR" } else { "CMGD" };
-                format!("AT+{verb}={index}")
-            }
-            Task::List => {
-                if let (Some(now_in), Some(home)) = (&self.kept.memory, &self.kept.home)
-                    && now_in != home
-                {
-                    let home = home.clone();
-                    self.tasks.push_front(task);
-                    return self.ask_task(Task::Memory(home), now);
-                }
-                self.listed = now;
-                "AT+CMGL=4".to_owned()
-            }
-            Task::Room => "AT+CPMS?".to_owned(),
-            Task::Signal => "AT+CSQ".to_owned(),
-            Task::Registration => "AT+CREG?".to_owned(),
-            Task::Ussd(code) => format!("AT+CUSD=1,\"{code}\",15"),
-        };
-        self.ask(&command, Doing::Task(task), now);
     }
 
     fn answered(&mut self, answer: &Answer, now: Duration) {
@@ -412,71 +349,6 @@ impl Dialogue {
             Some(Doing::Run) => self.sends.run_answered(answer.ok(), &mut self.facts, now),
             Some(Doing::Task(task)) => self.task_answered(&task, answer),
             None => {}
-        }
-    }
-
-    fn task_answered(&mut self, task: &Task, answer: &Answer) {
-        match task {
-            // An acknowledgement that came too late has set the modem to keep silent.
-            Task::Acknowledge if !answer.ok() => self.task(Task::Indications),
-            Task::Acknowledge | Task::Indications | Task::Ussd(_) => {}
-            Task::Memory(memory) => {
-                // Where it cannot be chosen, reading would read something else.
-                if answer.ok() {
-                    self.kept.memory = Some(memory.clone());
-                } else {
-                    self.tasks.retain(|task| {
-                        !matches!(task, Task::Read { memory: of, .. } | Task::Delete { memory: of, .. } if of == memory)
-                    });
-                    if self.kept.home.as_ref() == Some(memory) {
-                        self.kept.memory = None;
-                    }
-                }
-            }
-            Task::Delete { memory, index } => self.kept.deleted(memory, *index),
-            Task::Read { memory, index } => self.read(memory, *index, answer),
-            Task::List => self.list(answer),
-            Task::Room => self.room(answer),
-            Task::Signal => self.signal(answer),
-            Task::Registration => self.registered(answer),
-        }
-    }
-
-    fn signal(&mut self, answer: &Answer) {
-        let signal =
-            answer.value("+CSQ").and_then(|rest| fields(rest).first()?.parse().ok()).filter(|signal| *signal <= 31);
-        if self.facts.signal != signal {
-            self.facts.signal = signal;
-            self.events.push_back(Event::Changed);
-        }
-    }
-
-    fn registered(&mut self, answer: &Answer) {
-        let state = ["+CREG", "+CEREG", "+CGREG"].iter().find_map(|name| registration(answer.value(name)?, true));
-        self.set_registration(state);
-    }
-
-    fn set_registration(&mut self, state: Option<u8>) {
-        if self.facts.registration != state {
-            self.facts.registration = state;
-            self.events.push_back(Event::Changed);
-        }
-        if !self.facts.is_registered() {
-            self.fail_waiting();
-        }
-    }
-
-    fn room(&mut self, answer: &Answer) {
-        let Some(fields) = answer.value("+CPMS").map(fields) else { return };
-        let number = |at: usize| fields.get(at).and_then(|field| field.parse::<u16>().ok());
-        let (Some(memory), Some(used), Some(room)) = (fields.first(), number(1), number(2)) else { return };
-        let storage = Some((memory.clone(), used, room));
-        if self.facts.storage != storage {
-            self.facts.storage = storage;
-            self.events.push_back(Event::Changed);
-        }
-        if usize::from(used) > self.kept.uncommitted() && self.setup.receive {
-            self.task(Task::List);
         }
     }
 

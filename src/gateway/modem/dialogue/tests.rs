@@ -317,7 +317,7 @@ fn a_storm_is_bounded_and_nothing_is_lost() {
         line.sim.deliver("+15551234567", Segment { body: Body::Text(n.to_string()), udh: Vec::new() });
     }
     line.settle();
-    assert!(line.arrived().len() <= UNCOMMITTED && line.dialogue.tasks.len() <= TOLD + 4);
+    assert!(line.arrived().len() <= UNCOMMITTED && line.dialogue.tasks.len() <= super::task::TOLD + 4);
     line.send(1);
     assert_eq!(line.ends().len(), 1, "sending goes on");
     let mut done = 0;
