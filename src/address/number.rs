@@ -42,6 +42,22 @@ impl Number {
         KINDS.get(&self.0, || Kind::of(&self.0))
     }
 
+    /// The national significant number, `5551234567`: without calling code, without a trunk prefix.
+    pub fn national(&self) -> String {
+        let parsed = PHONE_NUMBER_UTIL.parse(&self.0, None);
+        parsed.map_or_else(|_| self.0[1..].to_owned(), |n| n.get_national_significant_number().to_string())
+    }
+
+    /// As it is dialled in its own country, digits only: `0701234567`.
+    pub fn national_dialled(&self) -> String {
+        let parsed = PHONE_NUMBER_UTIL.parse(&self.0, None);
+        let written = parsed.map_or_else(
+            |_| self.0[1..].to_owned(),
+            |n| n.format_as(PhoneNumberFormat::National).into_owned(),
+        );
+        written.chars().filter(char::is_ascii_digit).collect()
+    }
+
     /// In international form as people write it, `+1 555-123-4567`.
     pub fn formatted(&self) -> String {
         let parsed = PHONE_NUMBER_UTIL.parse(&self.0, None);

@@ -5,4 +5,21 @@
 //! go wrong is a definition that says nothing sensible (refused at load with line and column) and a provider that says
 //! what its definition does not know: then nothing is taken for sent or failed.
 
+pub mod charset;
+pub mod codes;
+pub mod definition;
+pub mod hook;
+pub mod moment;
+pub mod number;
+pub mod pattern;
+pub mod read;
+pub mod settings;
+pub mod source;
+pub mod template;
 pub mod web;
+pub mod word;
+
+pub use definition::{Definition, Filled};
+pub use read::Wrong;
+pub use settings::{Settings, Unfit};
+pub use word::{State, Verdict};

@@ -1,0 +1,3 @@
+//! Hooks: what a provider's call to us says.
+
+pub mod spec;
