@@ -51,10 +51,8 @@ impl Number {
     /// As it is dialled in its own country, digits only: `0701234567`.
     pub fn national_dialled(&self) -> String {
         let parsed = PHONE_NUMBER_UTIL.parse(&self.0, None);
-        let written = parsed.map_or_else(
-            |_| self.0[1..].to_owned(),
-            |n| n.format_as(PhoneNumberFormat::National).into_owned(),
-        );
+        let written =
+            parsed.map_or_else(|_| self.0[1..].to_owned(), |n| n.format_as(PhoneNumberFormat::National).into_owned());
         written.chars().filter(char::is_ascii_digit).collect()
     }
 

@@ -17,7 +17,9 @@ pub fn named(label: &str) -> Result<&'static Encoding, String> {
         "ucs-2" | "ucs2" | "ucs-2be" | "utf-16" | "utf16" | "utf16be" => Some(UTF_16BE),
         _ => Encoding::for_label(label.as_bytes()),
     };
-    known.ok_or_else(|| format!("`{}` is no charset such as utf-8 or ISO-8859-1", crate::ground::outcome::one_line(label, 40)))
+    known.ok_or_else(|| {
+        format!("`{}` is no charset such as utf-8 or ISO-8859-1", crate::ground::outcome::one_line(label, 40))
+    })
 }
 
 /// The octets of a text; what the charset does not have is a question mark.

@@ -146,7 +146,8 @@ mod tests {
 
     #[test]
     fn exact_keys_win_over_ranges_and_those_over_the_longest_prefix() {
-        let codes = table(Normal::default(), &[("4*", 'p'), ("47*", 'q'), ("4700..4710", 'r'), ("4705, x", 'e'), ("&8", 'b')]);
+        let codes =
+            table(Normal::default(), &[("4*", 'p'), ("47*", 'q'), ("4700..4710", 'r'), ("4705, x", 'e'), ("&8", 'b')]);
         for (code, word) in [("4001", 'p'), ("4799", 'q'), ("4701", 'r'), (" 4705 ", 'e'), ("x", 'e'), ("24", 'b')] {
             assert_eq!(codes.get(code), Some(word), "{code}");
         }

@@ -56,7 +56,10 @@ pub enum SettingKind {
     Secret(Option<Regex>),
     /// Without `/` at its end.
     Url,
-    Number { min: i64, max: i64 },
+    Number {
+        min: i64,
+        max: i64,
+    },
     Bool,
     Choice(Vec<String>),
     List(Option<Regex>),
@@ -208,9 +211,15 @@ pub enum Json {
 #[derive(Debug, Clone)]
 pub enum Auth {
     None,
-    Basic { user: Template, password: Template },
+    Basic {
+        user: Template,
+        password: Template,
+    },
     Bearer(Template),
-    Header { name: String, value: Template },
+    Header {
+        name: String,
+        value: Template,
+    },
     /// That of `[token]`.
     Token,
 }

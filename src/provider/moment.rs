@@ -92,7 +92,8 @@ impl Format {
                 match broken.to_timestamp() {
                     Ok(moment) => moment,
                     Err(_) => {
-                        let civil: DateTime = broken.to_datetime().or_else(|_| broken.to_date().map(DateTime::from)).ok()?;
+                        let civil: DateTime =
+                            broken.to_datetime().or_else(|_| broken.to_date().map(DateTime::from)).ok()?;
                         civil.to_zoned(zone.clone()).ok()?.timestamp()
                     }
                 }
@@ -132,10 +133,20 @@ mod tests {
         ] {
             assert_eq!(format.read(written), Some(noon), "{written} {format:?}");
         }
-        for (format, bad) in [(Format::Unix, "x"), (Format::Unix, "99999999999999"), (Format::Rfc3339, "2026-01-02"), (Format::UnixMillis, "-5")] {
+        for (format, bad) in [
+            (Format::Unix, "x"),
+            (Format::Unix, "99999999999999"),
+            (Format::Rfc3339, "2026-01-02"),
+            (Format::UnixMillis, "-5"),
+        ] {
             assert_eq!(format.read(bad), None, "{bad}");
         }
         assert_eq!(rfc3339(noon), "2026-01-02T12:00:00Z");
-        assert!(offset("02:00").is_err() && offset("+2").is_err() && offset("+02:77").is_err() && zone("Mars/Base").is_err());
+        assert!(
+            offset("02:00").is_err()
+                && offset("+2").is_err()
+                && offset("+02:77").is_err()
+                && zone("Mars/Base").is_err()
+        );
     }
 }

@@ -90,7 +90,9 @@ impl SettingKind {
         let fits = |pattern: &Option<regex::Regex>, text: &str| {
             clean(text)?;
             match pattern {
-                Some(pattern) if !pattern.is_match(text) => Err("it does not look like one; is it complete?".to_owned()),
+                Some(pattern) if !pattern.is_match(text) => {
+                    Err("it does not look like one; is it complete?".to_owned())
+                }
                 _ => Ok(()),
             }
         };

@@ -86,9 +86,9 @@ impl Kind {
             return match place {
                 "" => Err("a source is empty".into()),
                 "own" => Ok(Self::Own),
-                name if name.contains('/') => {
-                    Err(format!("`{name}` is no source: json:/pointer or xml:/path; a parameter of that name is field:{name}"))
-                }
+                name if name.contains('/') => Err(format!(
+                    "`{name}` is no source: json:/pointer or xml:/path; a parameter of that name is field:{name}"
+                )),
                 name => Ok(Self::Field(name.to_owned())),
             };
         };
@@ -152,7 +152,11 @@ impl XmlPath {
         };
         let elements: Vec<String> = elements.split('/').map(str::to_owned).collect();
         let whole = elements.iter().chain(&attribute).all(|name| !name.is_empty() && !name.contains('@'));
-        if whole { Ok(Self { elements, attribute }) } else { Err(format!("`{written}` is no path such as /Root/Child")) }
+        if whole {
+            Ok(Self { elements, attribute })
+        } else {
+            Err(format!("`{written}` is no path such as /Root/Child"))
+        }
     }
 }
 

@@ -85,7 +85,10 @@ pub enum Parse {
 pub enum Items {
     Json(Pointer),
     /// Fields that are lists side by side.
-    Lists { fields: Vec<String>, by: String },
+    Lists {
+        fields: Vec<String>,
+        by: String,
+    },
 }
 
 /// A call that is no event.
@@ -242,7 +245,10 @@ pub enum Charset {
     Usual,
     Fixed(&'static encoding_rs::Encoding),
     /// Another field says so.
-    Named { source: Source, otherwise: &'static encoding_rs::Encoding },
+    Named {
+        source: Source,
+        otherwise: &'static encoding_rs::Encoding,
+    },
 }
 
 /// A time.
@@ -300,4 +306,3 @@ impl Event {
         matches!(self.kind, Kind::Report(_))
     }
 }
-

@@ -197,7 +197,8 @@ pub fn token<'t>(desk: &mut Desk<'t>, mut section: Section<'t>) -> Option<Token>
 /// `[setup]`
 pub fn setup<'t>(desk: &mut Desk<'t>, mut section: Section<'t>, send: Option<&Auth>) -> Option<Setup> {
     let call = call(desk, &mut section, Place::Setup, "POST", send);
-    let each = section.get("each").map(|at| desk.texts(at).into_iter().map(str::to_owned).collect()).unwrap_or_default();
+    let each =
+        section.get("each").map(|at| desk.texts(at).into_iter().map(str::to_owned).collect()).unwrap_or_default();
     let ok = match section.get("ok") {
         Some(at) => statuses(desk, at),
         None => vec![(200, 299)],
@@ -219,7 +220,9 @@ fn status<'t>(desk: &mut Desk<'t>, at: At<'t>) -> Option<(u16, u16)> {
         _ => {
             let text = desk.text(at)?;
             match (text.strip_suffix("xx"), text.split_once('-')) {
-                (Some(class), _) => class.parse().ok().filter(|c| (1..=5).contains(c)).map(|c: u16| (c * 100, c * 100 + 99)),
+                (Some(class), _) => {
+                    class.parse().ok().filter(|c| (1..=5).contains(c)).map(|c: u16| (c * 100, c * 100 + 99))
+                }
                 (None, Some((low, high))) => whole(low).zip(whole(high)).filter(|(low, high)| low <= high),
                 (None, None) => whole(text).map(|status| (status, status)),
             }

@@ -10,17 +10,13 @@ use super::{
     rule::{sources, table},
     top::{charset_at, normal},
 };
-use crate::{
-    provider::{
-        charset,
-        codes::{Codes, Normal},
-        hook::spec::{
-            Charset, Decode, Event, Inbound, Is, Kind, Media, MediaFound, Octets, Report, Stated, Time,
-        },
-        moment, pattern,
-        source::{Pointer, Source},
-        word::{State, Word},
-    },
+use crate::provider::{
+    charset,
+    codes::{Codes, Normal},
+    hook::spec::{Charset, Decode, Event, Inbound, Is, Kind, Media, MediaFound, Octets, Report, Stated, Time},
+    moment, pattern,
+    source::{Pointer, Source},
+    word::{State, Word},
 };
 
 /// The largest picture that is fetched where the file says nothing.
@@ -44,7 +40,8 @@ pub fn event<'t>(desk: &mut Desk<'t>, mut section: Section<'t>) -> Option<Event>
         2 => {
             let from = desk.needed(&mut section, "from").and_then(|at| desk.source(at));
             let to = desk.source_of(&mut section, "to");
-            let out = section.get("fixed").and_then(|at| desk.word(at, &[("out", true), ("in", false)])).unwrap_or(true);
+            let out =
+                section.get("fixed").and_then(|at| desk.word(at, &[("out", true), ("in", false)])).unwrap_or(true);
             from.map(|from| Kind::OptOut { from, to, out })
         }
         _ => Some(Kind::Ignore),
@@ -145,7 +142,8 @@ fn time<'t>(desk: &mut Desk<'t>, at: At<'t>) -> Option<Time> {
                 Ok(()) => Some(moment::Format::Pattern(pattern.to_owned(), zone)),
                 Err(why) => desk.none(at.span().start, why),
             },
-            _ => desk.none(at.span().start, "`format` is \"unix\", \"unix_ms\", \"rfc3339\" or a pattern such as %Y-%m-%d"),
+            _ => desk
+                .none(at.span().start, "`format` is \"unix\", \"unix_ms\", \"rfc3339\" or a pattern such as %Y-%m-%d"),
         },
     };
     desk.close(section);
@@ -211,7 +209,8 @@ fn media<'t>(desk: &mut Desk<'t>, at: At<'t>) -> Option<Media> {
     let list = desk.source_of(&mut section, "list");
     let fetch_auth = section.get("fetch_auth").and_then(|at| desk.word(at, &[("send", true), ("none", false)]));
     let max_bytes = section.get("max_bytes").and_then(|at| desk.within(at, 1, 100 << 20));
-    let hosts = section.get("hosts").map(|at| desk.texts(at).into_iter().map(str::to_owned).collect()).unwrap_or_default();
+    let hosts =
+        section.get("hosts").map(|at| desk.texts(at).into_iter().map(str::to_owned).collect()).unwrap_or_default();
     let found = match list {
         Some(list) => listed(desk, &mut section, list),
         None => numbered(desk, &mut section),
@@ -245,7 +244,11 @@ fn numbered<'t>(desk: &mut Desk<'t>, section: &mut Section<'t>) -> Option<MediaF
     let mut field = |key| {
         let at = section.get(key)?;
         let text = desk.text(at)?;
-        if text.contains("{i}") { Some(text.to_owned()) } else { desk.none(at.span().start, "a numbered field has {i} in its name") }
+        if text.contains("{i}") {
+            Some(text.to_owned())
+        } else {
+            desk.none(at.span().start, "a numbered field has {i} in its name")
+        }
     };
     let (url, media_type) = (field("url"), field("type"));
     let Some(url) = url else {

@@ -5,8 +5,9 @@ use std::{collections::BTreeMap, time::Duration};
 use toml::de::DeValue;
 
 use super::{
-    call, event,
+    call,
     desk::{At, Desk, Place, Section},
+    event,
     top::{charset_at, name},
 };
 use crate::provider::{
@@ -19,8 +20,20 @@ use crate::provider::{
 
 /// Schemes of verifiers.
 const VERIFIERS: [&str; 14] = [
-    "none", "path-secret", "field-secret", "basic", "source", "mtls", "hmac", "ed25519", "jwt", "twilio", "plivo",
-    "vonage-sig", "sns", "eventgrid",
+    "none",
+    "path-secret",
+    "field-secret",
+    "basic",
+    "source",
+    "mtls",
+    "hmac",
+    "ed25519",
+    "jwt",
+    "twilio",
+    "plivo",
+    "vonage-sig",
+    "sns",
+    "eventgrid",
 ];
 
 /// The names of all hooks, before any of them is read.
@@ -103,7 +116,8 @@ impl Reply {
             ReplyBody::Fixed(body) => body.is_empty(),
             ReplyBody::Echo(_) | ReplyBody::Json(_) => false,
         };
-        let plain = self.media_type.as_deref().is_none_or(|kind| kind.trim_start().to_lowercase().starts_with("text/plain"));
+        let plain =
+            self.media_type.as_deref().is_none_or(|kind| kind.trim_start().to_lowercase().starts_with("text/plain"));
         !empty && plain && !matches!(self.body, ReplyBody::Json(_))
     }
 }
@@ -138,7 +152,8 @@ fn reading<'t>(desk: &mut Desk<'t>, section: &mut Section<'t>) -> Option<Reading
 fn items<'t>(desk: &mut Desk<'t>, at: At<'t>) -> Option<Items> {
     if let DeValue::Table(_) = at.get_ref() {
         let mut section = desk.section(at, "in `items`")?;
-        let fields = desk.needed(&mut section, "lists").map(|at| desk.texts(at).into_iter().map(str::to_owned).collect());
+        let fields =
+            desk.needed(&mut section, "lists").map(|at| desk.texts(at).into_iter().map(str::to_owned).collect());
         let by = desk.text_of(&mut section, "by").unwrap_or_else(|| ",".to_owned());
         if by.is_empty() {
             desk.wrong(section.at, "`by` is empty");
@@ -198,7 +213,9 @@ fn argument<'t>(desk: &mut Desk<'t>, at: At<'t>) -> Option<Argument> {
         DeValue::Table(_) => {
             let section = desk.section(at, "in a scheme")?;
             let entries = section.entries().into_iter();
-            Argument::Table(entries.filter_map(|(key, _, value)| Some((key.to_owned(), argument(desk, value)?))).collect())
+            Argument::Table(
+                entries.filter_map(|(key, _, value)| Some((key.to_owned(), argument(desk, value)?))).collect(),
+            )
         }
         // A list of settings stands by itself.
         _ => {
@@ -330,5 +347,13 @@ pub fn poll<'t>(desk: &mut Desk<'t>, mut section: Section<'t>, send: Option<&Aut
         Some(Removal { call: call?, item: item? })
     });
     desk.close(section);
-    Some(Poll { name: name?, call: call?, every: every.max(Duration::from_secs(1)), reading: reading?, cursor, events, remove })
+    Some(Poll {
+        name: name?,
+        call: call?,
+        every: every.max(Duration::from_secs(1)),
+        reading: reading?,
+        cursor,
+        events,
+        remove,
+    })
 }

@@ -10,6 +10,7 @@ use super::{
     desk::{At, Desk, Place, Section},
     hook::scheme,
 };
+use crate::ground::written::suggestion;
 use crate::provider::{
     codes::Codes,
     definition::{PauseUnit, RetryAfter, Rule, Sending, Tests, Variant, Wanted, When},
@@ -17,7 +18,6 @@ use crate::provider::{
     source::{Kind, Pointer, Source, XmlPath},
     word::{Verdict, Word},
 };
-use crate::ground::written::suggestion;
 
 /// The longest pause that is believed where the file says nothing.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3_600);
@@ -58,7 +58,8 @@ fn variant<'t>(desk: &mut Desk<'t>, mut section: Section<'t>) -> Option<Variant>
     let headers = call::fields(desk, &mut section, "headers", Place::Send);
     let query = call::fields(desk, &mut section, "query", Place::Send);
     let body = call::body(desk, &mut section, Place::Send);
-    let drop = section.get("drop").map(|at| desk.texts(at).into_iter().map(str::to_owned).collect()).unwrap_or_default();
+    let drop =
+        section.get("drop").map(|at| desk.texts(at).into_iter().map(str::to_owned).collect()).unwrap_or_default();
     desk.close(section);
     Some(Variant { when: when?, url, headers, query, body, drop })
 }
@@ -187,7 +188,10 @@ pub fn table<'t>(
     let mut codes = Codes::new(desk.tables.normal);
     for row in rows {
         if !fits(row.word) {
-            desk.wrong(row.at, format!("line {} looks `{name}` up for {what}: this word is none", desk.line(at.span().start)));
+            desk.wrong(
+                row.at,
+                format!("line {} looks `{name}` up for {what}: this word is none", desk.line(at.span().start)),
+            );
         }
         let added = if matching == Some(true) {
             pattern::read(&row.keys).map(|pattern| codes.add_pattern(pattern, row.word))

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use super::{
-    call, hook, rule,
+    call,
     desk::{At, Desk, Known, Place, Section},
+    hook, rule,
 };
+use crate::ground::written::suggestion;
 use crate::provider::{
     charset,
     codes::Normal,
@@ -16,13 +18,14 @@ use crate::provider::{
     number::Form,
     word::Word,
 };
-use crate::ground::written::suggestion;
 
 /// The whole file.
 pub fn definition<'t>(desk: &mut Desk<'t>, mut root: Section<'t>) -> Option<Definition> {
     match desk.needed(&mut root, "format").map(|at| (at, desk.integer(at))) {
         Some((_, Some(1)) | (_, None)) | None => {}
-        Some((at, Some(other))) => desk.wrong(at.span().start, format!("format {other} is not known: this Martlet reads 1")),
+        Some((at, Some(other))) => {
+            desk.wrong(at.span().start, format!("format {other} is not known: this Martlet reads 1"))
+        }
     }
     let name = desk.needed(&mut root, "name").and_then(|at| name(desk, at)).unwrap_or_default();
     let title = desk.needed(&mut root, "title").and_then(|at| desk.text(at)).unwrap_or_default().to_owned();
@@ -96,7 +99,8 @@ pub fn name<'t>(desk: &mut Desk<'t>, at: At<'t>) -> Option<String> {
 fn directions<'t>(desk: &mut Desk<'t>, root: &mut Section<'t>) -> (bool, bool) {
     let Some(at) = root.get("directions") else { return (true, true) };
     let items = desk.list(at);
-    let words: Vec<bool> = items.into_iter().filter_map(|item| desk.word(item, &[("mt", true), ("mo", false)])).collect();
+    let words: Vec<bool> =
+        items.into_iter().filter_map(|item| desk.word(item, &[("mt", true), ("mo", false)])).collect();
     (words.contains(&true), words.contains(&false))
 }
 

@@ -71,9 +71,32 @@ pub enum Filter {
 }
 
 const WORDS: [&str; 26] = [
-    "digits", "e164", "00", "national", "national0", "tel", "utf16be", "charset", "gsm7", "hex", "hexlower", "base64",
-    "base64url", "raw", "units", "unitsdec", "join", "lower", "upper", "alnum32", "cut", "urlencode", "quote", "jsonstring",
-    "md5", "sha256",
+    "digits",
+    "e164",
+    "00",
+    "national",
+    "national0",
+    "tel",
+    "utf16be",
+    "charset",
+    "gsm7",
+    "hex",
+    "hexlower",
+    "base64",
+    "base64url",
+    "raw",
+    "units",
+    "unitsdec",
+    "join",
+    "lower",
+    "upper",
+    "alnum32",
+    "cut",
+    "urlencode",
+    "quote",
+    "jsonstring",
+    "md5",
+    "sha256",
 ];
 
 impl Filter {
@@ -96,7 +119,9 @@ impl Filter {
                     crate::provider::moment::check_format(argument)?;
                     Ok(Self::Date(argument.to_owned()))
                 }
-                _ => Err(format!("`|{name}:` is no filter with an argument: charset, units, unitsdec, join, cut, date")),
+                _ => {
+                    Err(format!("`|{name}:` is no filter with an argument: charset, units, unitsdec, join, cut, date"))
+                }
             };
         }
         if let Some(form) = Form::read(written) {

@@ -245,13 +245,16 @@ impl Hole {
         let fact = known(&self.name)?;
         let mut shape = fact.shape;
         for filter in &self.filters {
-            shape = filter.makes(shape).ok_or_else(|| format!("`|{}` does not fit {}", filter.word(), shape.words()))?;
+            shape =
+                filter.makes(shape).ok_or_else(|| format!("`|{}` does not fit {}", filter.word(), shape.words()))?;
         }
         match (shape, self.mark) {
             (Shape::Octets, _) => {
                 return Err(format!("`{{{word}}}` gives octets: say how they are written, |hex, |base64 or |raw"));
             }
-            (Shape::Moment, _) => return Err(format!("`{{{word}}}` is a moment: say how it is written, |date:%Y-%m-%d")),
+            (Shape::Moment, _) => {
+                return Err(format!("`{{{word}}}` is a moment: say how it is written, |date:%Y-%m-%d"));
+            }
             (Shape::List, Mark::Needed | Mark::Optional) => {
                 return Err(format!("`{{{word}}}` is a list: repeat the field, {{{word}*}}, or join it, |join:,"));
             }
