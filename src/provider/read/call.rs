@@ -159,7 +159,7 @@ fn auth<'t>(desk: &mut Desk<'t>, at: At<'t>, place: Place, send: Option<&Auth>) 
         "token" => Auth::Token,
         _ => Auth::None,
     };
-    desk.close(section);
+    desk.close(&section);
     Some(auth)
 }
 
@@ -190,7 +190,7 @@ pub fn token<'t>(desk: &mut Desk<'t>, mut section: Section<'t>) -> Option<Token>
         Some(at) => statuses(desk, at),
         None => vec![(401, 401)],
     };
-    desk.close(section);
+    desk.close(&section);
     Some(Token { call: call?, value: value?, lifetime: lifetime?, carried: carried?, refresh })
 }
 
@@ -203,7 +203,7 @@ pub fn setup<'t>(desk: &mut Desk<'t>, mut section: Section<'t>, send: Option<&Au
         Some(at) => statuses(desk, at),
         None => vec![(200, 299)],
     };
-    desk.close(section);
+    desk.close(&section);
     Some(Setup { call: call?, each, ok })
 }
 

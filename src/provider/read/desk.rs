@@ -181,7 +181,7 @@ impl<'t> Desk<'t> {
     }
 
     /// Keys that nobody asked for.
-    pub fn close(&mut self, section: Section<'t>) {
+    pub fn close(&mut self, section: &Section<'t>) {
         for (key, at, _) in &section.entries {
             if !section.asked.contains(key) {
                 let hint = suggestion(key, section.asked.iter().copied());

@@ -46,7 +46,7 @@ pub fn event<'t>(desk: &mut Desk<'t>, mut section: Section<'t>) -> Option<Event>
         }
         _ => Some(Kind::Ignore),
     };
-    desk.close(section);
+    desk.close(&section);
     Some(Event { when, need, absent, kind: kind?, line })
 }
 
@@ -90,7 +90,7 @@ fn report<'t>(desk: &mut Desk<'t>, section: &mut Section<'t>) -> Option<Report> 
         total = desk.source_of(&mut parts, "total");
         index = desk.source_of(&mut parts, "index");
         per_part = parts.get("per_part").and_then(|at| desk.flag(at)).unwrap_or(false);
-        desk.close(parts);
+        desk.close(&parts);
     }
     let state = match (fixed, source, states) {
         (Some(fixed), None, None) => Stated::Fixed(fixed?),
@@ -146,7 +146,7 @@ fn time<'t>(desk: &mut Desk<'t>, at: At<'t>) -> Option<Time> {
                 .none(at.span().start, "`format` is \"unix\", \"unix_ms\", \"rfc3339\" or a pattern such as %Y-%m-%d"),
         },
     };
-    desk.close(section);
+    desk.close(&section);
     Some(Time { source: source?, format: format? })
 }
 
@@ -192,7 +192,7 @@ fn octets<'t>(desk: &mut Desk<'t>, at: At<'t>) -> Option<Octets> {
             }
         }
     };
-    desk.close(section);
+    desk.close(&section);
     Some(Octets { source: source?, decode: decode?, charset })
 }
 
@@ -200,7 +200,7 @@ fn parts<'t>(desk: &mut Desk<'t>, at: At<'t>) -> Option<(Source, Source, Source)
     let mut section = desk.section(at, "in `parts`")?;
     let mut needed = |key| desk.needed(&mut section, key).and_then(|at| desk.source(at));
     let parts = (needed("ref"), needed("index"), needed("total"));
-    desk.close(section);
+    desk.close(&section);
     Some((parts.0?, parts.1?, parts.2?))
 }
 
@@ -215,7 +215,7 @@ fn media<'t>(desk: &mut Desk<'t>, at: At<'t>) -> Option<Media> {
         Some(list) => listed(desk, &mut section, list),
         None => numbered(desk, &mut section),
     };
-    desk.close(section);
+    desk.close(&section);
     let max_bytes = max_bytes.map_or(LARGEST_MEDIA, i64::unsigned_abs);
     Some(Media { found: found?, fetch_auth: fetch_auth.unwrap_or(false), max_bytes, hosts })
 }

@@ -90,7 +90,7 @@ pub fn hook<'t>(desk: &mut Desk<'t>, mut section: Section<'t>) -> Option<Hook> {
             "some providers text such a body to the phone: say `body_is_reply = false` if this one does not",
         );
     }
-    desk.close(section);
+    desk.close(&section);
     Some(Hook {
         name: name?,
         path,
@@ -158,7 +158,7 @@ fn items<'t>(desk: &mut Desk<'t>, at: At<'t>) -> Option<Items> {
         if by.is_empty() {
             desk.wrong(section.at, "`by` is empty");
         }
-        desk.close(section);
+        desk.close(&section);
         return Some(Items::Lists { fields: fields?, by });
     }
     match desk.source(at)?.0.as_slice() {
@@ -255,7 +255,7 @@ fn handshake<'t>(desk: &mut Desk<'t>, at: At<'t>) -> Option<Handshake> {
     if method.is_none() && when.is_empty() {
         desk.wrong(section.at, "a handshake has a `method` or a `when`: otherwise every call is one");
     }
-    desk.close(section);
+    desk.close(&section);
     Some(Handshake { method, when, reply: answer?, fetch, hosts, open })
 }
 
@@ -286,7 +286,7 @@ fn reply<'t>(desk: &mut Desk<'t>, at: At<'t>) -> Option<Reply> {
         (None, None, Some(members)) => ReplyBody::Json(members),
         _ => return desk.none(section.at, "one of `body`, `echo` and `json`"),
     };
-    desk.close(section);
+    desk.close(&section);
     let status = u16::try_from(status?).ok()?;
     Some(Reply { status, media_type, body })
 }
@@ -326,7 +326,7 @@ fn refusals<'t>(desk: &mut Desk<'t>, section: &mut Section<'t>) -> Refusals {
     // A 4xx makes providers drop what we could not keep.
     status("busy", &mut refuse.busy, 429);
     status("unreadable", &mut refuse.unreadable, 200);
-    desk.close(section);
+    desk.close(&section);
     refuse
 }
 
@@ -343,10 +343,10 @@ pub fn poll<'t>(desk: &mut Desk<'t>, mut section: Section<'t>, send: Option<&Aut
     let remove = section.get("remove").and_then(|at| desk.section(at, "in `remove`")).and_then(|mut section| {
         let call = call::call(desk, &mut section, Place::Removal, "DELETE", send);
         let item = desk.needed(&mut section, "item").and_then(|at| desk.source(at));
-        desk.close(section);
+        desk.close(&section);
         Some(Removal { call: call?, item: item? })
     });
-    desk.close(section);
+    desk.close(&section);
     Some(Poll {
         name: name?,
         call: call?,

@@ -37,7 +37,7 @@ pub fn sending<'t>(desk: &mut Desk<'t>, mut section: Section<'t>) -> Option<Send
         desk.wrong(section.at, "there is no [[send.rule]]: nothing would prove that a text was taken");
     }
     let rules = rules.into_iter().filter_map(|section| rule(desk, section)).collect();
-    desk.close(section);
+    desk.close(&section);
     Some(Sending { call: call?, timeout, sign, idempotent: idempotent.unwrap_or(false), variants, rules })
 }
 
@@ -60,7 +60,7 @@ fn variant<'t>(desk: &mut Desk<'t>, mut section: Section<'t>) -> Option<Variant>
     let body = call::body(desk, &mut section, Place::Send);
     let drop =
         section.get("drop").map(|at| desk.texts(at).into_iter().map(str::to_owned).collect()).unwrap_or_default();
-    desk.close(section);
+    desk.close(&section);
     Some(Variant { when: when?, url, headers, query, body, drop })
 }
 
@@ -86,7 +86,7 @@ fn rule<'t>(desk: &mut Desk<'t>, mut section: Section<'t>) -> Option<Rule> {
             "success must be proven: test something besides the status, or find an `id` in the answer",
         );
     }
-    desk.close(section);
+    desk.close(&section);
     Some(Rule { tests, result: result?, id, ids, code, detail, codes, retry_after, line })
 }
 
@@ -221,6 +221,6 @@ fn retry_after<'t>(desk: &mut Desk<'t>, at: At<'t>) -> Option<RetryAfter> {
     if from.is_none() && default.is_none() {
         desk.wrong(section.at, "`retry_after` has a `from` or a `default`");
     }
-    desk.close(section);
+    desk.close(&section);
     Some(RetryAfter { from, unit: unit?, default, max })
 }

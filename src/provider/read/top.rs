@@ -65,7 +65,7 @@ pub fn definition<'t>(desk: &mut Desk<'t>, mut root: Section<'t>) -> Option<Defi
     if sends && send.is_none() && desk.errors.is_empty() {
         desk.wrong(0, "there is no [send]; a provider that only brings texts says directions = [\"mo\"]");
     }
-    desk.close(root);
+    desk.close(&root);
     Some(Definition {
         name,
         title,
@@ -141,7 +141,7 @@ fn setting<'t>(desk: &mut Desk<'t>, name: &str, mut section: Section<'t>) -> Opt
     }
     let pattern = pattern.and_then(|(_, pattern)| pattern);
     let at = section.at;
-    desk.close(section);
+    desk.close(&section);
     let kind = match word? {
         0 => SettingKind::Text(pattern),
         1 => SettingKind::Secret(pattern),
@@ -231,11 +231,11 @@ fn numbers<'t>(desk: &mut Desk<'t>, section: Option<Section<'t>>) -> Numbers {
     if let Some(mut alpha) = section.get("alpha").and_then(|at| desk.section(at, "in `alpha`")) {
         numbers.alpha = alpha.get("pattern").and_then(|at| desk.whole_pattern(at));
         numbers.require_letter = alpha.get("require_letter").and_then(|at| desk.flag(at)).unwrap_or(false);
-        desk.close(alpha);
+        desk.close(&alpha);
     }
     numbers.home = section.get("home").and_then(|at| desk.template(at, Place::Settings));
     numbers.short_ok = section.get("short_ok").and_then(|at| desk.flag(at)).unwrap_or(false);
-    desk.close(section);
+    desk.close(&section);
     numbers
 }
 
@@ -268,7 +268,7 @@ fn texts<'t>(desk: &mut Desk<'t>, section: Option<Section<'t>>) -> Texts {
             _ => desk.word(at, &[("base64", Binary::ToPort)]).unwrap_or(Binary::No),
         };
     }
-    desk.close(section);
+    desk.close(&section);
     texts
 }
 
@@ -300,7 +300,7 @@ fn validity<'t>(desk: &mut Desk<'t>, mut section: Section<'t>) -> Option<Validit
     if min > max {
         desk.wrong(section.at, "`min` is larger than `max`");
     }
-    desk.close(section);
+    desk.close(&section);
     Some(Validity { unit: unit?, min, max })
 }
 
@@ -317,7 +317,7 @@ fn rate<'t>(desk: &mut Desk<'t>, mut section: Section<'t>) -> Rate {
     let requests = second.or(count(desk, minute).map(|n| (n, Duration::from_secs(60))));
     let concurrency = section.get("concurrency").and_then(|at| desk.within(at, 1, 1_000));
     let order = section.get("order").and_then(|at| desk.word(at, &[("per_recipient", true), ("none", false)]));
-    desk.close(section);
+    desk.close(&section);
     Rate {
         requests,
         concurrency: concurrency.and_then(|n| u16::try_from(n).ok()),
