@@ -214,13 +214,15 @@ pub async fn start_with(config: Config, clock: Clock, trial: Option<Trial>) -> R
         clock: clock.clone(),
     };
     let names = bound.names(&config);
+    let settings = control::Settings::default();
+    let settings = control::Settings { timeout: settings.timeout.min(config.limits.idle), ..settings };
     let control = control::Shared {
         outbound: outbound.clone(),
         dispatch: shared.clone(),
         clock: clock.clone(),
         numbering: config.sms.numbering,
         group: config.control.group.clone(),
-        settings: control::Settings::default(),
+        settings,
         reload: reload.clone(),
     };
     let behind = Behind { clock, store: store.clone(), outbound, inbound };

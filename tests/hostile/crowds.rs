@@ -2,7 +2,7 @@
 
 use std::{
     io::Write,
-    net::TcpStream,
+    os::unix::net::UnixStream,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -44,7 +44,7 @@ fn recipients() {
 }
 
 /// Says one octet of `words` after the other, slowly, until it is cut off.
-fn dribble(mut peer: TcpStream, words: &'static [u8], stop: &AtomicBool) {
+fn dribble(mut peer: impl Write, words: &'static [u8], stop: &AtomicBool) {
     for octet in words.iter().cycle() {
         if stop.load(Ordering::SeqCst) || peer.write_all(&[*octet]).is_err() {
             return;
@@ -69,7 +69,12 @@ fn slow() {
             threads.push(std::thread::spawn(move || dribble(peer, words, &stop)));
         }
     }
+    for _ in 0..40 {
+        let (peer, stop) = (UnixStream::connect(world.control()).expect("the control socket"), Arc::clone(&stop));
+        threads.push(std::thread::spawn(move || dribble(peer, b"{\"queue\": and so on", &stop)));
+    }
     world.serves("while they dribble");
+    assert!(world.martlet.json(&["gateways"]).is_array(), "the control socket, too");
     // A body that never comes ends too.
     let mut peer = from(2, world.martlet.http);
     push(&mut peer, b"POST /sms/deliver.html HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nid=main");

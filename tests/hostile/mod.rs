@@ -92,6 +92,10 @@ impl World {
         assert_eq!(self.martlet.phone("POST", "+12015550123", text).expect("a call").0, 200, "{text}");
     }
 
+    fn control(&self) -> std::path::PathBuf {
+        self.martlet.config.with_file_name("data").join("control.sock")
+    }
+
     /// Texts that went out behind the first one.
     fn sent(&self) -> Vec<String> {
         self.provider.seen.all().iter().skip(1).map(|r| r.value("text").to_owned()).collect()
