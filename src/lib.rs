@@ -27,6 +27,7 @@ pub mod accounts;
 // carriers: one attempt at one thing, typed outcomes; they never see accounts, calls, queue or store
 pub mod gateway;
 pub mod mailbox;
+pub mod errand;
 
 // journeys: mail → SMS, SMS → mail, reports, and the lanes that carry them out
 pub mod report;

@@ -1,19 +1,22 @@
 use martlet::{
     ground::Timestamp,
     mail,
-    rules::{Direction, Facts, Known, Ruleset, Source, judge, to::To},
+    rules::{Direction, Facts, Known, Ruleset, Source, Statement, Verdict, judge, to::To},
 };
 
 /// A rule file, and behind a NUL a mail: any file is a set or has errors with a place; any set judges any mail and ends,
 /// makes no more than so much of it, and comes back from XML as it was.
 pub fn rules(data: &[u8]) {
     let (file, letter) = data.iter().position(|b| *b == 0).map_or((data, &b""[..]), |at| (&data[..at], &data[at + 1..]));
+    // What a program says is read from any bytes, too.
+    let _ = Verdict::read(data);
     let text = String::from_utf8_lossy(file).into_owned();
     let list = |name: &str| match name {
         "none.txt" => Err("it is not there".to_owned()),
         _ => Ok(vec!["mallory@example.com".to_owned(), "@spam.example".to_owned()]),
     };
-    let known = Known { statements: ["note".to_owned()].into(), list: &list, ..Known::default() };
+    let statement = Statement { takes: 0, values: Vec::new() };
+    let known = Known { statements: [("note".to_owned(), statement)].into(), list: &list, ..Known::default() };
     let name = if text.trim_start().starts_with('<') { "fuzz.xml" } else { "fuzz.toml" };
     let lines = text.lines().count().max(1);
     let set = match Ruleset::read(&[Source { path: name.into(), text }], &known) {

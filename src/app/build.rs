@@ -9,6 +9,7 @@ use crate::{
     config::{self, Config},
     dispatch::{self, lane, vitals::Bounds},
     doors::{http, mail as mail_door},
+    errand::{self, Databases, Hands},
     gateway::{self, Traits, handset},
     ground::{AccountName, Clock, GatewayId, Swap},
     inbound, mailbox, outbound, report,
@@ -65,7 +66,7 @@ fn row(declared: &config::Account) -> Result<Row, StartError> {
     })
 }
 
-pub fn outbound(config: &Config, node: &Node, rules: &Swap<Ruleset>) -> outbound::Settings {
+pub fn outbound(config: &Config, node: &Node, rules: &Swap<Ruleset>, hands: &Arc<Hands>) -> outbound::Settings {
     let queue = &config.queue;
     outbound::Settings {
         hostname: config.hostname.clone(),
@@ -83,7 +84,30 @@ pub fn outbound(config: &Config, node: &Node, rules: &Swap<Ruleset>) -> outbound
         send_auto_generated: true,
         send_lists: true,
         rules: rules.clone(),
+        hands: hands.clone(),
     }
+}
+
+/// Databases and statements of rules.
+pub fn databases(config: &Config) -> Databases {
+    Databases::new(&config.errands.databases, &config.errands.statements)
+}
+
+/// The hands that do what rules want done outside; an error names the place in the file.
+pub fn hands(config: &Config, clock: &Clock) -> Result<Hands, StartError> {
+    let given = &config.errands;
+    let settings = errand::Settings {
+        path: given.path.clone(),
+        dir: given.dir.clone(),
+        output: given.output,
+        ca: given.ca.as_ref().map(|file| file.path.clone()),
+        questions: given.questions,
+        clock: clock.clone(),
+    };
+    Hands::new(settings, Databases::default()).map_err(|why| {
+        let words = given.ca.as_ref().map_or_else(|| format!("[errands]: {why}"), |ca| ca.error(&why).to_string());
+        StartError::new(78, words)
+    })
 }
 
 /// How mails become texts where no account says otherwise.
@@ -106,7 +130,7 @@ pub fn counted_tables(config: &Config) -> Vec<crate::sms::national::Language> {
     if all { config.sms.shift_tables.clone() } else { Vec::new() }
 }
 
-pub fn inbound(config: &Config, rules: &Swap<Ruleset>) -> inbound::Settings {
+pub fn inbound(config: &Config, node: &Node, rules: &Swap<Ruleset>, hands: &Arc<Hands>) -> inbound::Settings {
     let given = &config.inbound;
     inbound::Settings {
         hostname: config.hostname.clone(),
@@ -130,6 +154,9 @@ pub fn inbound(config: &Config, rules: &Swap<Ruleset>) -> inbound::Settings {
         flood_phone: given.flood_phone,
         flood_gateway: given.flood_gateway,
         rules: rules.clone(),
+        hands: hands.clone(),
+        node: node.clone(),
+        warn_after: config.queue.warn_after,
         routes: config.inbound_routes.clone(),
     }
 }
@@ -160,6 +187,7 @@ pub fn dispatch(config: &Config, node: &Node) -> dispatch::Settings {
         keep_links: config.inbound.keep,
         call_log: config.inbound.call_log,
         mail_window: config.mailbox.window,
+        errand_window: config.errands.window,
     }
 }
 

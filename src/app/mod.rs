@@ -112,6 +112,7 @@ pub fn check(config: &Config) -> Result<(), StartError> {
         build::files(gateway, &kind)?;
     }
     build::mailbox(config)?;
+    build::hands(config, &Clock::system())?;
     for listener in &config.listeners {
         build::tls(listener)?;
     }
@@ -148,6 +149,8 @@ pub async fn start_with(config: Config, clock: Clock, trial: Option<Trial>) -> R
     let accounts = build::accounts(&config)?;
     let loaded = self::rules(&config)?;
     let rules = Swap::new(loaded.set.clone());
+    let hands = Arc::new(build::hands(&config, &clock)?);
+    hands.replace(build::databases(&config));
     let reporter = Reporter::new(store.clone(), clock.clone(), build::report(&config), crate::mail::Words::default());
     let outbound = Outbound::new(
         store.clone(),
@@ -156,9 +159,9 @@ pub async fn start_with(config: Config, clock: Clock, trial: Option<Trial>) -> R
         accounts.clone(),
         build::routes(&config)?,
         reporter.clone(),
-        build::outbound(&config, &node, &rules),
+        build::outbound(&config, &node, &rules, &hands),
     );
-    let settings = build::inbound(&config, &rules);
+    let settings = build::inbound(&config, &node, &rules, &hands);
     let readers = Readers {
         outbound: outbound.clone(),
         inbound: settings.gateways.clone(),
@@ -174,6 +177,7 @@ pub async fn start_with(config: Config, clock: Clock, trial: Option<Trial>) -> R
         talking: Arc::default(),
         reporter,
         mailbox: build::mailbox(&config)?,
+        errands: hands,
         freed: tokio::sync::Notify::new(),
         tasks: tasks.clone(),
         stop: stop.lanes.clone(),
@@ -185,6 +189,7 @@ pub async fn start_with(config: Config, clock: Clock, trial: Option<Trial>) -> R
     let mut loops = JoinSet::new();
     loops.spawn(shared.clone().run());
     loops.spawn(dispatch::mails::run(shared.clone()));
+    loops.spawn(dispatch::errands::run(shared.clone()));
     loops.spawn(inbound.clone().run(stop.inbound.clone()));
     // Behind the recovery: no receipt moves what an earlier run left open.
     let events = dispatch::events::Events {

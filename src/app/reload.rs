@@ -24,7 +24,8 @@ use crate::{
 };
 
 /// Tables of the file that are applied without a restart.
-const LIVE: [&str; 7] = ["account", "address", "calendar", "gateway", "group", "route", "rules"];
+const LIVE: [&str; 9] =
+    ["account", "address", "calendar", "database", "gateway", "group", "route", "rules", "statement"];
 /// How often lists of rules are looked at.
 const LOOK: Duration = Duration::from_secs(2);
 
@@ -91,6 +92,7 @@ impl Live {
         self.accounts.replace(&accounts);
         self.readers.outbound.replace_helpers(config.helpers.clone());
         let changed = self.prints.differing(&config.prints);
+        self.dispatch.errands.replace(build::databases(&config));
         let other_files = self.rules.loaded.differs(&rules);
         self.rules.current.replace(rules.set.clone());
         (self.rules.declared, self.rules.loaded) = (config.rules.clone(), Arc::new(rules));

@@ -18,7 +18,7 @@ use crate::{
     ground::{AccountName, Clock},
     mail,
     outbound::{Style, facts::Asked},
-    rules::{self, Fate, Judgement, Ruleset, Source},
+    rules::{self, Deed, Fate, Judgement, Question, Ruleset, Source, Verdict, deed::Content},
 };
 
 #[derive(Debug, clap::Subcommand)]
@@ -55,6 +55,9 @@ pub struct Test {
     /// Who sends (default: the mail's From:)
     #[arg(long, value_name = "NAME")]
     account: Option<String>,
+    /// A statement that returns rows; may be given several times. No database is asked
+    #[arg(long, value_name = "STATEMENT")]
+    rows: Vec<String>,
     /// One JSON value
     #[arg(long)]
     json: bool,
@@ -181,12 +184,14 @@ fn test(args: &Test, out: &mut dyn Write) -> Done {
             };
             let mut facts = asked.facts();
             facts.rates = set.rates(rules::Direction::Out).into_iter().map(|within| (within, 1)).collect();
-            all.push((to.clone(), rules::judge(&set, facts)));
+            let statements = set.statements(rules::Direction::Out).into_keys();
+            facts.rows = statements.map(|name| (name.to_owned(), args.rows.iter().any(|rows| rows == name))).collect();
+            all.push((to.clone(), asked_nobody(&set, facts)));
         }
     }
     match args.json {
-        true => print_json(out, &Value::Array(all.iter().map(|(to, judged)| value(to, judged)).collect())),
-        false => all.iter().try_for_each(|(to, judged)| show(to, judged, out)),
+        true => print_json(out, &Value::Array(all.iter().map(|(to, (judged, asks))| value(to, judged, asks)).collect())),
+        false => all.iter().try_for_each(|(to, (judged, asks))| show(to, judged, asks, out)),
     }
 }
 
@@ -198,6 +203,43 @@ fn allowance(config: Option<&Config>, who: &AccountName) -> Result<Allowance, Fa
     let all = app::accounts(config).map_err(|why| Failure::new(Exit::Config, why.words))?;
     all.allowance(who, Clock::system().now())
         .map_err(|why| Failure::new(Exit::Data, format!("{}: {why}; --account says who sends", who.as_str())))
+}
+
+/// The judgement where whoever is asked says `pass`, and the questions.
+fn asked_nobody(set: &Ruleset, mut facts: rules::Facts) -> (Judgement, Vec<Question>) {
+    let mut questions = Vec::new();
+    loop {
+        let judgement = rules::judge(set, facts.clone());
+        // As many as a daemon would ask.
+        let Some(question) = judgement.asks.clone().filter(|_| questions.len() < 8) else {
+            return (judgement, questions);
+        };
+        questions.push(question);
+        facts.verdicts.push(Verdict::pass());
+    }
+}
+
+/// What would be done outside, with its values.
+fn deed(deed: &Deed) -> String {
+    match deed {
+        Deed::Run(program) => {
+            let env: Vec<String> = program.env.iter().map(|(name, value)| format!("{name}={value:?} ")).collect();
+            format!("run {}{:?}", env.concat(), program.words)
+        }
+        Deed::Call(call) => match &call.body {
+            None => format!("call GET {}", call.url),
+            Some(Content::Form(form)) => format!("call POST {} with {form}", call.url),
+            Some(Content::Json(_)) => format!("call POST {} with the message as JSON", call.url),
+        },
+        Deed::Sql(statement) => format!("sql {} with {:?}", statement.name, statement.values),
+    }
+}
+
+fn errand(errand: &rules::Errand) -> String {
+    match errand {
+        rules::Errand::Do { deed, .. } => self::deed(deed),
+        other => other.word().to_owned(),
+    }
 }
 
 /// The phones: those that are named, else the mail's recipient.
@@ -244,7 +286,7 @@ fn fate(judged: &Judgement) -> String {
     }
 }
 
-fn value(to: &Destination, judged: &Judgement) -> Value {
+fn value(to: &Destination, judged: &Judgement, asks: &[Question]) -> Value {
     json!({
         "phone": to.as_str(),
         "fate": format!("{:?}", judged.fate).to_lowercase(),
@@ -255,11 +297,13 @@ fn value(to: &Destination, judged: &Judgement) -> Value {
         "body": judged.facts.body,
         "priority": judged.facts.urgency.word(),
         "then": judged.then.iter().map(rules::Errand::word).collect::<Vec<_>>(),
+        "does": judged.then.iter().map(errand).collect::<Vec<_>>(),
+        "asks": asks.iter().map(|question| deed(&question.deed)).collect::<Vec<_>>(),
         "trace": judged.trace,
     })
 }
 
-fn show(to: &Destination, judged: &Judgement, out: &mut dyn Write) -> Done {
+fn show(to: &Destination, judged: &Judgement, asks: &[Question], out: &mut dyn Write) -> Done {
     writeln!(out, "text to {}", to.as_str())?;
     for looked in &judged.trace.0 {
         let matched = if looked.matched { "matches" } else { "does not match" };
@@ -280,8 +324,12 @@ fn show(to: &Destination, judged: &Judgement, out: &mut dyn Write) -> Done {
     for line in judged.facts.body.lines() {
         writeln!(out, "  | {line}")?;
     }
+    for question in asks {
+        let seconds = question.asks.wait.as_secs_f32();
+        writeln!(out, "  asks first, {seconds} s at most, here taken as pass: {}", deed(&question.deed))?;
+    }
     for errand in &judged.then {
-        writeln!(out, "  then: {}", errand.word())?;
+        writeln!(out, "  then: {}", self::errand(errand))?;
     }
     Ok(())
 }

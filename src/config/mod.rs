@@ -10,6 +10,7 @@ mod account;
 mod address;
 mod brakes;
 mod check;
+mod errands;
 mod error;
 mod flow;
 mod gateway;
@@ -37,6 +38,7 @@ use toml::{Spanned, de::DeTable};
 
 pub use account::Account;
 pub use check::PemFile;
+pub use errands::Errands;
 pub use error::{Error, Errors, Place, Source};
 pub use flow::{Format, Inbound, Level, Log, Queue};
 pub use gateway::{Answer, Gateway, Http as HttpGateway, Kind, Method, Modem, PhoneFrom};
@@ -87,6 +89,9 @@ struct Keys {
     rules: Option<rules::Keys>,
     calendar: Option<Vec<Spanned<rules::CalendarKeys>>>,
     inbound_route: Option<Vec<Spanned<rules::RouteKeys>>>,
+    errands: Option<errands::Keys>,
+    database: Option<Vec<Spanned<errands::DatabaseKeys>>>,
+    statement: Option<Vec<Spanned<errands::StatementKeys>>>,
     log: Option<flow::LogKeys>,
 }
 
@@ -127,6 +132,8 @@ pub struct Config {
     /// `[[address]]` by address in lower case.
     pub helpers: HashMap<String, Helper>,
     pub rules: Rules,
+    /// What they may have done outside.
+    pub errands: Errands,
     /// Behind the rules, before the default mailbox.
     pub inbound_routes: Vec<inbound::Route>,
     pub log: Log,
@@ -352,7 +359,9 @@ fn assemble(keys: Keys, others: Others, check: &mut Check<'_>) -> Option<Config>
     let store = store::Settings { dedupe: inbound.dedupe, ..store };
     let queue = flow::queue(keys.queue.unwrap_or_default(), check);
     let brakes = brakes::brakes(keys.brakes, check);
+    let errands = errands::errands(keys.errands, keys.database, keys.statement, &store.path, check);
     let rules = rules::rules(keys.rules, keys.calendar, &zone, check);
+    let rules = rules.with(errands.known.clone());
     let inbound_routes = rules::routes(keys.inbound_route, check);
     let log = flow::log(keys.log.unwrap_or_default(), check);
     Some(Config {
@@ -378,6 +387,7 @@ fn assemble(keys: Keys, others: Others, check: &mut Check<'_>) -> Option<Config>
         accounts: accounts.into_iter().map(|(account, _, _)| account).collect(),
         helpers,
         rules,
+        errands,
         inbound_routes,
         prints: Prints::default(),
         warnings: Vec::new(),

@@ -5,7 +5,7 @@
 
 use std::{
     cell::RefCell,
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, HashMap},
     path::{Path, PathBuf},
     time::SystemTime,
 };
@@ -25,7 +25,7 @@ use crate::{
     ground::GatewayId,
     inbound::Route,
     rules::{
-        Calendar, Direction, Known, Ruleset, Source,
+        Calendar, Direction, Known, Ruleset, Source, Statement,
         calendar::{self, MOST_SPANS, Spans},
     },
 };
@@ -109,6 +109,8 @@ pub struct Rules {
     /// Of times in rules that name none.
     pub zone: TimeZone,
     pub calendars: HashMap<String, Calendar>,
+    /// Named SQL statements.
+    pub statements: HashMap<String, Statement>,
 }
 
 /// Without the place: it is for errors only.
@@ -163,7 +165,7 @@ pub fn rules(
         Some((dir, place)) => (dir, Some(place)),
         None => ("rules".into(), None),
     };
-    Rules { dir: absolute(&check.folder, &dir), place, zone: own, calendars: all }
+    Rules { dir: absolute(&check.folder, &dir), place, zone: own, calendars: all, statements: HashMap::new() }
 }
 
 fn zone(given: Option<Setting<String>>, otherwise: &TimeZone, check: &mut Check<'_>) -> TimeZone {
@@ -207,7 +209,13 @@ fn one(
 impl Rules {
     /// Rules of another folder, with nothing that a configuration would name.
     pub fn of_folder(dir: PathBuf) -> Self {
-        Self { dir, place: None, zone: TimeZone::UTC, calendars: HashMap::new() }
+        Self { dir, place: None, zone: TimeZone::UTC, calendars: HashMap::new(), statements: HashMap::new() }
+    }
+
+    /// The same, with these statements.
+    #[must_use]
+    pub fn with(self, statements: HashMap<String, Statement>) -> Self {
+        Self { statements, ..self }
     }
 
     /// The same, of another folder.
@@ -265,7 +273,7 @@ impl Rules {
         };
         let known = Known {
             gateways: gateways.map(|ids| ids.iter().map(|id| id.as_str().to_owned()).collect()),
-            statements: HashSet::new(),
+            statements: self.statements.clone(),
             calendars: self.calendars.clone(),
             zone: self.zone.clone(),
             list: &list,
@@ -295,9 +303,6 @@ impl Loaded {
 /// What a rule cannot do here: what this version does not do at all, and what has no meaning in its direction.
 pub fn later(direction: Direction, action: &str) -> Option<&'static str> {
     match (direction, action) {
-        (_, "run") => Some("`run` is not available in this version of Martlet"),
-        (_, "call") => Some("`call` is not available in this version of Martlet"),
-        (_, "sql") => Some("`sql` is not available in this version of Martlet"),
         (_, "move" | "folder") => Some("folders are not available in this version of Martlet"),
         (Direction::In, "set_header" | "add_header" | "delete_header" | "edit of a field") => {
             Some("a phone's text has no header fields: its words are `Body`")

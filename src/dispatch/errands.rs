@@ -3,17 +3,131 @@
 //! What fails for a while is tried again as messages are, until it expires; what fails for good, or expires, is told to the
 //! postmaster and kept as a dead letter. What a crash interrupts is done again: at least once, never lost.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use super::{Shared, sweep::closing};
+use super::{Shared, fastrand, pull::pull, sweep::closing};
 use crate::{
-    ground::{Enhanced, Fault, Scope, Timestamp},
+    errand::Tag,
+    ground::{Enhanced, Fault, Outcome, Scope, Timestamp},
+    observe::{self, METRICS},
     report::Told,
-    store::{Closed, DeadLetter, Errand, Item, New, Next, SegmentState, Settle},
+    store::{Begin, Closed, Craft, DeadLetter, Deed, Errand, Item, Key, New, NewLink, Next, SegmentState, Settle},
 };
 
 /// The postmaster hears of the same rule's trouble once in this time.
 const TELL_AGAIN: Duration = Duration::from_secs(3_600);
+
+/// Does what is due of each kind until stopped.
+pub async fn run(shared: Arc<Shared>) {
+    let lane = |craft: Craft| {
+        let window = shared.settings.errand_window.of(craft);
+        pull(shared.clone(), Key::Errand(craft), window, |shared, item| async move { step(&shared, item).await })
+    };
+    tokio::join!(lane(Craft::Run), lane(Craft::Call), lane(Craft::Sql), lane(Craft::Append));
+}
+
+/// How many errands of each kind are under way at once.
+#[derive(Debug, Clone, Copy)]
+pub struct Window {
+    pub programs: usize,
+    pub calls: usize,
+    pub statements: usize,
+    pub folders: usize,
+}
+
+impl Window {
+    fn of(self, craft: Craft) -> usize {
+        let of_craft = match craft {
+            Craft::Run => self.programs,
+            Craft::Call => self.calls,
+            Craft::Sql => self.statements,
+            Craft::Append => self.folders,
+        };
+        of_craft.max(1)
+    }
+}
+
+async fn step(shared: &Shared, item: Item) {
+    if shared.stop.is_cancelled() {
+        return shared.store.give_back(&[item.id]);
+    }
+    let Some(errand) = item.payload.errand() else { return shared.store.give_back(&[item.id]) };
+    let link = link(shared, errand);
+    let begin = Begin { id: item.id, gateway: None, parts: 0..1, frozen: None, link, spend: None };
+    let Some(attempt) = shared.begin(begin).await else { return };
+    let outcome = attempted(shared, &item, errand, attempt).await;
+    let (word, fault) = match &outcome {
+        Outcome::Sent(_) => ("done", None),
+        Outcome::Later(fault) | Outcome::Unsure(fault) => ("later", Some(fault)),
+        Outcome::Never(fault) => ("never", Some(fault)),
+    };
+    observe::log::errand(item.id, errand.craft().word(), &errand.rule, attempt, word, fault);
+    METRICS.errand(errand.craft().word(), word);
+    settle(shared, &item, errand, attempt, outcome).await;
+}
+
+async fn attempted(shared: &Shared, item: &Item, errand: &Errand, attempt: u32) -> Outcome {
+    let tag = Tag { id: item.id, attempt, trace: errand.trace.through(&shared.settings.node) };
+    match &errand.deed {
+        Deed::Run(program) => shared.errands.run(&tag, program).await,
+        Deed::Call(call) => shared.errands.call(&tag, call).await,
+        Deed::Sql(statement) => shared.errands.sql(statement).await,
+        Deed::Append(_) => {
+            Outcome::Never(Fault::new(Scope::Message, Enhanced::new(5, 3, 5), "no folders are configured here"))
+        }
+    }
+}
+
+/// What the phone answers to a text that another host sends for us goes to whoever wrote it.
+fn link(shared: &Shared, errand: &Errand) -> Option<NewLink> {
+    let answers = errand.answers.as_ref().filter(|_| shared.settings.call_log)?;
+    Some(NewLink {
+        phone: answers.phone.clone(),
+        gateway: answers.gateway.clone(),
+        number: shared.lanes.now().get(&answers.gateway).and_then(|lane| lane.settings.number.clone()),
+        mailbox: answers.origin.reply_to.clone()?,
+        expires: shared.clock.now() + shared.settings.keep_links,
+    })
+}
+
+async fn settle(shared: &Shared, item: &Item, errand: &Errand, attempt: u32, outcome: Outcome) {
+    let now = shared.clock.now();
+    let mut settlement = Settle {
+        id: item.id,
+        attempt,
+        segments: vec![(0, SegmentState::Sent, None)],
+        next: Next::Closed(Closed::Relayed),
+        fault: None,
+        event: "done",
+        errands: Vec::new(),
+        refund: None,
+        unlink: false,
+        dead: None,
+        withdraw: false,
+    };
+    match outcome {
+        Outcome::Sent(_) => {}
+        // Whatever may have been done is done again: the id tells.
+        Outcome::Later(fault) | Outcome::Unsure(fault) => {
+            let pause = shared.settings.backoff.at_least(fault.after, attempt, fastrand());
+            settlement.segments = vec![(0, SegmentState::Waiting, None)];
+            settlement.next = Next::Waiting { at: now + pause, pin: None };
+            settlement.fault = Some(fault);
+            settlement.event = "deferred";
+        }
+        Outcome::Never(fault) => {
+            let told = failed(shared, item, errand, &fault.text, "failed");
+            settlement.segments = vec![(0, SegmentState::Failed, None)];
+            settlement.next = Next::Closed(Closed::Failed);
+            settlement.event = "failed";
+            settlement.unlink = true;
+            settlement.errands.extend(told.errand);
+            settlement.dead = told.dead;
+            settlement.fault = Some(fault);
+        }
+    }
+    shared.store.settle(settlement).await;
+}
 
 /// An errand that could not be done in its time.
 pub async fn expire(shared: &Shared, item: &Item, errand: &Errand) {

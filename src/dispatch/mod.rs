@@ -31,6 +31,7 @@ use self::{
 };
 use crate::{
     address::Node,
+    errand,
     ground::{Backoff, Clock, GatewayId, Scope, Timestamp},
     mailbox,
     observe::{self, METRICS},
@@ -55,6 +56,8 @@ pub struct Settings {
     pub shift_tables: Vec<Language>,
     /// Mails handed over at once.
     pub mail_window: usize,
+    /// Errands of rules at once, by their kind.
+    pub errand_window: errands::Window,
 }
 
 /// Everything the lanes share.
@@ -66,6 +69,7 @@ pub struct Shared {
     pub talking: Arc<Talking>,
     pub reporter: Reporter,
     pub mailbox: mailbox::Client,
+    pub errands: Arc<errand::Hands>,
     /// A slot became free or a lane's rest changed.
     pub freed: Notify,
     pub tasks: TaskTracker,

@@ -6,7 +6,7 @@
 //! | `#email#` in a text | `tags` |
 //! | STOP, START and HELP | `opting` |
 //! | which mailbox: tag, call log, conflict, default | `ladder` |
-//! | what rules make of it | `ruled` |
+//! | what rules make of it, and what they ask first | `asks`, `ruled` |
 //! | several people wrote: ask the phone | `conflict` |
 //! | more than anybody writes: held | `flood` |
 //! | the mail itself | `compose` |
@@ -14,6 +14,7 @@
 //! A segment is acknowledged to the network only when the store has it; all that follows is repeated after a crash
 //! until the mail is queued, in the transaction that marks the segments as done.
 
+mod asks;
 pub mod assemble;
 mod compose;
 mod conflict;
@@ -32,7 +33,8 @@ use tokio_util::sync::CancellationToken;
 use self::assemble::{Assembled, assemble};
 use crate::{
     accounts::{Accounts, Brakes, Pace},
-    address::{Mailbox, Originator, Region, originator::Originators},
+    address::{Mailbox, Node, Originator, Region, originator::Originators},
+    errand::Hands,
     ground::{Clock, GatewayId, Swap, Timestamp},
     observe,
     report::Reporter,
@@ -75,6 +77,11 @@ pub struct Settings {
     pub flood_gateway: Option<Pace>,
     /// Behind tag and call log.
     pub rules: Swap<Ruleset>,
+    /// Programs, URLs and statements that rules ask.
+    pub hands: Arc<Hands>,
+    pub node: Node,
+    /// `queue.warn_after`: when the postmaster hears of an errand that takes long.
+    pub warn_after: Duration,
     /// Behind the rules, before the default mailbox.
     pub routes: Vec<Route>,
 }
@@ -115,6 +122,7 @@ struct Inner {
     taken: Notify,
     flood: flood::Flood,
     rates: Rates,
+    asking: asks::Asking,
 }
 
 /// How many segments are looked at together.
@@ -126,7 +134,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(5);
 impl Inbound {
     pub fn new(store: Store, clock: Clock, accounts: Accounts, reporter: Reporter, settings: Settings) -> Self {
         let (taken, flood, rates) = (Notify::new(), flood::Flood::default(), Rates::default());
-        Self(Arc::new(Inner { store, clock, accounts, settings, reporter, taken, flood, rates }))
+        let asking = asks::Asking::default();
+        Self(Arc::new(Inner { store, clock, accounts, settings, reporter, taken, flood, rates, asking }))
     }
 
     /// Stores segments of one gateway. `Ok` is durable: now acknowledge.

@@ -15,8 +15,8 @@ use crate::{
     address::{Accept, Destination, Mailbox, Number, Numbering, uri},
     ground::Timestamp,
     observe,
-    rules::{Direction, Errand, Facts, Fate, judge_briefly, to::To},
-    store::{DeadLetter, Down, InboundStep},
+    rules::{Deed, Direction, Errand, Facts, Fate, to::To},
+    store::{self, DeadLetter, Down, InboundStep, New},
 };
 
 impl Inner {
@@ -37,7 +37,7 @@ impl Inner {
         let originator = facts.originator.clone().unwrap_or_default();
         facts.rates = self.rates.count(&originator, rules.rates(Direction::In), now);
         let before = facts.body.clone();
-        let judgement = judge_briefly(&rules, facts);
+        let judgement = self.judged(&rules, facts, set, &mut step).await;
         for title in judgement.trace.matched() {
             step.events.push((set.id, "rule", title.to_owned()));
         }
@@ -53,12 +53,14 @@ impl Inner {
                     Err(_) => step.events.push((set.id, "rule", "a copy is for what is no mail address".to_owned())),
                 },
                 Errand::Log(line) => observe::log::rule_says(line),
+                Errand::Do { rule, deed } => step.errands.push(self.outside(set, rule, deed, now)),
                 _ => {}
             }
         }
         match judgement.fate {
             Fate::Pass | Fate::Hold(_) => {
                 self.deliver(set, self.by_routes(set, delivery.clone()), now, &mut step).await?;
+                // The mail is the last one.
                 if let (Fate::Hold(why), Some(mail)) = (judgement.fate, step.errands.last_mut()) {
                     mail.held = Some(format!("by rule {by:?}: {why}"));
                 }
@@ -86,6 +88,18 @@ impl Inner {
             step.errands.extend(self.copy(set, &delivery, mailbox, nth, now));
         }
         Ok(step)
+    }
+
+    /// What a rule has done outside of Martlet: written with what becomes of the text, done after that.
+    fn outside(&self, set: &Assembled, rule: &str, deed: &Deed, now: Timestamp) -> New {
+        let errand = store::Errand {
+            rule: rule.to_owned(),
+            about: Some(set.id),
+            trace: set.first().mo.trace.clone(),
+            answers: None,
+            deed: deed.clone().into(),
+        };
+        New::errand(errand, now, now + self.settings.expire, now + self.settings.warn_after)
     }
 
     /// The first route that fits, where nothing else says whose the text is.

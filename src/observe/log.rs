@@ -83,6 +83,17 @@ pub fn mail_outcome(id: MessageId, attempt: u32, outcome: &str, fault: Option<&F
     }
 }
 
+/// One attempt at an errand of a rule. The words of the fault may be a script's own: they stand in the queue, not here.
+pub fn errand(id: MessageId, kind: &str, rule: &str, attempt: u32, outcome: &str, fault: Option<&Fault>) {
+    let code = fault.map(|fault| fault.code.to_string()).unwrap_or_default();
+    tracing::info!(%id, kind, rule, attempt, outcome, code, "errand");
+}
+
+/// A verdict, or rows, that a rule waits for before the commit, and that did not come.
+pub fn no_answer(rule: &str, what: &str, code: impl Display, then: &str) {
+    tracing::warn!(rule, what, %code, then, "no answer for a rule");
+}
+
 /// The mail server cannot be used: nobody there, no TLS as it must be, a refused login. Nothing was said of a mail yet.
 pub fn no_session(fault: &Fault) {
     tracing::warn!(code = %fault.code, why = fault.text, "no session with the mail server");

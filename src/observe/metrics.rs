@@ -37,6 +37,14 @@ pub struct Kind {
     pub kind: String,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Errands {
+    /// `run`, `call`, `sql`, `append`.
+    pub kind: String,
+    /// `done`, `later`, `never`; of a question: `answered`, `unanswered`.
+    pub outcome: String,
+}
+
 /// Every metric of this process.
 pub struct Metrics {
     registry: Registry,
@@ -57,6 +65,8 @@ pub struct Metrics {
     pub modem_stored: Family<Kind, Gauge<i64, AtomicI64>>,
     pub modem_room: Family<Kind, Gauge<i64, AtomicI64>>,
     balance: Family<Kind, Gauge<f64, AtomicU64>>,
+    errands: Family<Errands, Counter<u64, AtomicU64>>,
+    questions: Family<Errands, Counter<u64, AtomicU64>>,
 }
 
 /// The one registry: metrics are counted from everywhere and read at `/metrics`.
@@ -112,6 +122,14 @@ impl Metrics {
         registry.register("modem_room", "Texts that the memory of the modem can hold", modem_room.clone());
         let balance = Family::default();
         registry.register("modem_balance", "What the SIM has left, in the network's currency", balance.clone());
+        let errands = Family::default();
+        registry.register("errands", "Attempts at errands of rules, by kind and outcome", errands.clone());
+        let questions = Family::default();
+        registry.register(
+            "questions",
+            "What rules asked before a commit, by kind, and whether there was an answer",
+            questions.clone(),
+        );
         Self {
             registry,
             doors,
@@ -131,12 +149,24 @@ impl Metrics {
             modem_stored,
             modem_room,
             balance,
+            errands,
+            questions,
         }
     }
 
     /// Counts one text at a door.
     pub fn door(&self, door: &str, result: &str) {
         self.doors.get_or_create(&Door { door: door.to_owned(), result: result.to_owned() }).inc();
+    }
+
+    /// Counts one attempt at an errand of a rule.
+    pub fn errand(&self, kind: &str, outcome: &str) {
+        self.errands.get_or_create(&Errands { kind: kind.to_owned(), outcome: outcome.to_owned() }).inc();
+    }
+
+    /// Counts one question of a rule.
+    pub fn question(&self, kind: &str, outcome: &str) {
+        self.questions.get_or_create(&Errands { kind: kind.to_owned(), outcome: outcome.to_owned() }).inc();
     }
 
     /// Counts one attempt.

@@ -4,6 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use super::{
     Accept, Handed, Inner, Listener, Outbound, Peer,
+    asks::Patience,
     entry::{Made, fingerprint},
     facts::Asked,
     identify::identify,
@@ -59,6 +60,8 @@ pub(super) struct Common<'a> {
     pub sender: Option<Mailbox>,
     author: Option<Mailbox>,
     pub original: Arc<Original>,
+    /// Of the sender, with what rules ask.
+    patience: Patience,
 }
 
 impl Inner {
@@ -154,7 +157,7 @@ impl Inner {
             now: self.clock.now(),
             handed,
             mail,
-
+            patience: Patience::default(),
             secrets,
         }
     }
@@ -228,7 +231,7 @@ impl Inner {
                 });
                 let words = words.as_deref().map_err(|refusal| (*refusal).clone())?;
                 let asked = self.asked(common, recipient, phones, (&who, &allowance), (to, &target.params), words);
-                let ruled = self.ruled(&asked, &self.around(common, &author, &asked))?;
+                let ruled = self.ruled(&asked, &self.around(common, &author, &asked)).await?;
                 entries.extend(ruled.errands);
                 if let Some(letter) = ruled.buried {
                     self.keep(letter).await?;
@@ -287,6 +290,7 @@ impl Inner {
             reply_to: own.reply_to,
             mail: Some((&common.original.headers, mail::header_block(&common.handed.data).1)),
             trace: trace(common.mail),
+            patience: &common.patience,
             print: self.mail_fingerprint(common, asked.to.as_str(), asked.params.id.as_ref(), usize::MAX),
         }
     }
@@ -451,7 +455,7 @@ fn trace(mail: &Mail<'_>) -> Trace {
 }
 
 /// The thread that the mail belongs to, its own id last and left out: the store keeps that by itself.
-fn references(mail: &Mail<'_>) -> Vec<String> {
+pub(super) fn references(mail: &Mail<'_>) -> Vec<String> {
     if mail.references.is_empty() { mail.in_reply_to.iter().cloned().collect() } else { mail.references.clone() }
 }
 

@@ -7,6 +7,7 @@ use base64::Engine as _;
 use super::{
     Outbound,
     accept::id_of,
+    asks::Patience,
     entry::{Made, down, fingerprint},
     facts::Asked,
     rcpt::{Refusal, check, over_quota, refuse},
@@ -99,7 +100,7 @@ impl Outbound {
         if admin && own.report_to.is_none() {
             own.report_to = Some(inner.settings.postmaster.clone());
         }
-        let (mut entries, mut buried) = (Vec::new(), Vec::new());
+        let (mut entries, mut buried, patience) = (Vec::new(), Vec::new(), Patience::default());
         for to in &target.to {
             let print = |piece: usize| {
                 let msgid = params.msgid.as_ref()?;
@@ -126,9 +127,10 @@ impl Outbound {
                 reply_to: own.reply_to.clone(),
                 mail: None,
                 trace: trace.clone(),
+                patience: &patience,
                 print: print(usize::MAX),
             };
-            let ruled = inner.ruled(&asked, &around)?;
+            let ruled = inner.ruled(&asked, &around).await?;
             entries.extend(ruled.errands);
             buried.extend(ruled.buried);
             let Some(goes) = ruled.goes else { continue };

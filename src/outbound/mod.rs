@@ -5,7 +5,7 @@
 //! | what a door hands over | `door` |
 //! | RCPT: by address alone, and by what is known of the sender | `rcpt` |
 //! | who sends | `identify` |
-//! | what rules make of it | `facts`, `ruled` |
+//! | what rules make of it, and what they ask first | `facts`, `asks`, `ruled` |
 //! | mail → words → segments | `shape` |
 //! | DATA: all of it, one answer per recipient | `accept` |
 //! | SMTP: one answer for all of them | `one_answer` |
@@ -16,6 +16,7 @@
 
 mod accept;
 mod again;
+mod asks;
 mod brakes;
 pub mod call;
 pub mod door;
@@ -40,6 +41,7 @@ pub use rcpt::{Refusal, bad_address};
 pub use shape::{Shaped, Style};
 
 use crate::{
+    errand::Hands,
     accounts::{Accounts, Brakes, Guesses},
     address::{Domains, Helper, Mailbox, Node},
     ground::{Clock, Swap},
@@ -78,6 +80,8 @@ pub struct Settings {
     pub send_lists: bool,
     /// What holds now.
     pub rules: Swap<Ruleset>,
+    /// Programs, URLs and statements that rules ask before the commit.
+    pub hands: Arc<Hands>,
 }
 
 /// The journey; cheap to clone.

@@ -9,6 +9,8 @@ use std::borrow::Cow;
 
 use super::{
     Inner,
+    accept::references,
+    asks::Patience,
     entry::{Made, fingerprint},
     facts::{self, Asked},
     rcpt::{Refusal, check, refuse},
@@ -16,11 +18,11 @@ use super::{
 use crate::{
     accounts::{self, Allowance, Wish},
     address::{Destination, Mailbox, Params, Trace, uri},
-    ground::MessageId,
+    ground::{GatewayId, MessageId},
     mail::{self, AutoSubmitted, Notice},
     observe,
-    rules::{self, Direction, Errand, Facts, Fate, Judgement, facts::Urgency},
-    store::{self, About, DeadLetter, Fingerprint, New, Origin, Priority},
+    rules::{Deed, Direction, Errand, Facts, Fate, Judgement, facts::Urgency},
+    store::{self, About, Answers, DeadLetter, Fingerprint, New, Origin, Priority},
 };
 
 /// What surrounds the text: whom to tell, and what a copy of its mail is made of.
@@ -32,6 +34,8 @@ pub struct Around<'a> {
     /// Header block with secrets masked, and the body behind it.
     pub mail: Option<(&'a [u8], &'a [u8])>,
     pub trace: Trace,
+    /// How long its sender is kept waiting.
+    pub patience: &'a Patience,
     /// Of the text itself: what a repetition is known by.
     pub print: Option<Fingerprint>,
 }
@@ -63,7 +67,7 @@ const ANSWER_AGAIN: std::time::Duration = std::time::Duration::from_secs(3_600);
 
 impl Inner {
     /// Judges one text.
-    pub fn ruled<'a>(&self, asked: &Asked<'a>, around: &Around<'_>) -> Result<Ruled<'a>, Refusal> {
+    pub async fn ruled<'a>(&self, asked: &Asked<'a>, around: &Around<'_>) -> Result<Ruled<'a>, Refusal> {
         let set = self.settings.rules.now();
         if !set.concerns(Direction::Out) {
             let goes = Goes {
@@ -78,7 +82,7 @@ impl Inner {
         }
         let mut before = asked.facts();
         before.rates = self.rates.count(asked.who.as_str(), set.rates(Direction::Out), asked.now);
-        let judgement = rules::judge_briefly(&set, before.clone());
+        let judgement = Box::pin(self.judged(&set, &before, around)).await?;
         let by = judgement.by.clone().unwrap_or_default();
         let said = |fate: &str| observe::log::ruled(around.door, &by, fate);
         let mut ruled = Ruled { goes: None, errands: Vec::new(), buried: None };
@@ -210,9 +214,50 @@ impl Inner {
                 observe::log::rule_says(line);
                 Vec::new()
             }
+            Errand::Do { rule, deed } => vec![self.outside(asked, around, facts.1, rule, deed, nth)],
             // Sets that ask for these are refused when they are read.
-            Errand::Append { .. } | Errand::Run { .. } | Errand::Call { .. } | Errand::Sql { .. } => Vec::new(),
+            Errand::Append { .. } => Vec::new(),
         })
+    }
+
+    /// What a rule has done outside of Martlet, after the commit.
+    fn outside(
+        &self,
+        asked: &Asked<'_>,
+        around: &Around<'_>,
+        after: &Facts,
+        rule: &str,
+        deed: &Deed,
+        nth: usize,
+    ) -> New {
+        let gateway = match deed {
+            Deed::Call(call) => call.answers_by.as_ref().and_then(|id| id.parse().ok()),
+            Deed::Run(_) | Deed::Sql(_) => None,
+        };
+        let answers = gateway.map(|gateway| Box::new(self.relayed(asked, around, after, gateway)));
+        let errand = store::Errand {
+            rule: rule.to_owned(),
+            about: None,
+            trace: around.trace.clone(),
+            answers,
+            deed: deed.clone().into(),
+        };
+        let (expires, warn_at) = (asked.now + self.settings.expire, asked.now + self.settings.warn_after);
+        let fingerprint = again(around, &[b"errand", &nth.to_be_bytes()]);
+        New { fingerprint, ..New::errand(errand, asked.now, expires, warn_at) }
+    }
+
+    /// The conversation of a text that another host sends for us.
+    fn relayed(&self, asked: &Asked<'_>, around: &Around<'_>, after: &Facts, gateway: GatewayId) -> Answers {
+        let to = self.domains().numbering.read(&after.to.number).map(|read| read.destination);
+        let phone = to.as_ref().unwrap_or(asked.to).as_str().to_owned();
+        let mut origin = Origin::of_call(&around.report_to, &around.reply_to, &phone, asked.now);
+        if let Some(mail) = asked.mail {
+            origin.message_id.clone_from(&mail.message_id);
+            origin.references = references(mail);
+            origin.subject = after.header("Subject").next().filter(|words| !words.is_empty()).map(str::to_owned);
+        }
+        Answers { phone, gateway, origin }
     }
 
     /// A text that a rule writes; it is charged to the named account, or to whoever pays for the message.

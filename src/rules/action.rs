@@ -1,8 +1,8 @@
 //! Actions: what a rule does to a message, and what is to be done after the commit.
 
-use std::{fmt, time::Duration};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
-use super::{facts::Urgency, mask::Pii, pattern::Pattern, template::Template};
+use super::{deed::Deed, facts::Urgency, mask::Pii, pattern::Pattern, template::Template};
 
 /// What an edit changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,15 +64,18 @@ pub enum Action {
     Quarantine,
     Run {
         program: Vec<Template>,
+        env: Vec<(String, Template)>,
+        dir: Option<String>,
         timeout: Duration,
-        wait: Option<Duration>,
+        asks: Option<Asks>,
     },
     Call {
         url: Template,
-        /// `Some`: POST with this body, a form.
-        body: Option<Template>,
+        body: Option<Posted>,
+        headers: BTreeMap<String, String>,
         timeout: Duration,
-        wait: Option<Duration>,
+        asks: Option<Asks>,
+        answers_by: Option<String>,
     },
     Sql {
         statement: String,
@@ -127,9 +130,40 @@ impl Action {
     ];
 }
 
-/// May a program or a URL say what becomes of the message before it is committed? At most so long is waited for it.
+/// What a POST carries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Posted {
+    /// A form, encoded but for its variables.
+    Form(Template),
+    /// The JSON object that a program would read.
+    Json,
+}
+
+/// A program or a URL that says what becomes of the message before it is committed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Wait(pub Option<Duration>);
+pub struct Asks {
+    /// So long is waited for it.
+    pub wait: Duration,
+    pub otherwise: Otherwise,
+}
+
+/// What follows when there is no verdict in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Otherwise {
+    /// As if it had said `pass`.
+    Pass,
+    /// The sender is asked to try again later.
+    Tempfail,
+}
+
+/// A verdict that is needed before the message can be judged any further.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// The title of the rule that asks.
+    pub rule: String,
+    pub deed: Deed,
+    pub asks: Asks,
+}
 
 /// Something to be done after the commit, with its values. Written by rules, carried out from the queue.
 #[derive(Clone, PartialEq, Eq)]
@@ -142,14 +176,10 @@ pub enum Errand {
     ReplyMail { subject: String, text: String },
     /// An answer to whoever wrote, by SMS.
     ReplySms { text: String, account: String },
-    /// Into a folder by IMAP: `alice/SMS`.
-    Append { folder: String },
-    /// A program with its arguments.
-    Run { program: Vec<String>, timeout: Duration, wait: Wait },
-    /// An HTTP request.
-    Call { url: String, body: Option<String>, timeout: Duration, wait: Wait },
-    /// A named statement with bound values.
-    Sql { statement: String, values: Vec<String> },
+    /// Into a folder by IMAP: `alice/SMS`; with the title of the rule.
+    Append { rule: String, folder: String },
+    /// Outside of Martlet; with the title of the rule.
+    Do { rule: String, deed: Deed },
     /// A line for the log.
     Log(String),
 }
@@ -170,9 +200,7 @@ impl Errand {
             Self::ReplyMail { .. } => "reply_mail",
             Self::ReplySms { .. } => "reply_sms",
             Self::Append { .. } => "append",
-            Self::Run { .. } => "run",
-            Self::Call { .. } => "call",
-            Self::Sql { .. } => "sql",
+            Self::Do { deed, .. } => deed.word(),
             Self::Log(_) => "log",
         }
     }

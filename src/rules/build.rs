@@ -12,6 +12,7 @@ use super::{
     read::{Known, Rule, RuleError, Source},
     template::Template,
     tree::{Entry, Node, Value},
+    verdict::is_field,
 };
 use crate::ground::written::{duration, suggestion};
 
@@ -23,11 +24,6 @@ pub struct Build<'a, 'k> {
     pub direction: Direction,
     pub errors: &'a mut Vec<RuleError>,
 }
-
-/// How long a program or a request may take where the rule says nothing.
-const TIMEOUT: Duration = Duration::from_secs(10);
-/// A verdict is waited for no longer than this: a sender waits with it.
-const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 impl Build<'_, '_> {
     pub fn wrong(&mut self, node: &Node, cause: impl AsRef<str>) {
@@ -57,7 +53,7 @@ impl Build<'_, '_> {
         }
     }
 
-    fn text(&mut self, node: &Node) -> Option<String> {
+    pub(super) fn text(&mut self, node: &Node) -> Option<String> {
         let text = node.text().map(str::to_owned);
         if text.is_none() {
             self.wrong(node, format!("expected a string, found {}", node.value.kind()));
@@ -72,7 +68,7 @@ impl Build<'_, '_> {
         }
     }
 
-    fn flag(&mut self, node: &Node) -> Option<bool> {
+    pub(super) fn flag(&mut self, node: &Node) -> Option<bool> {
         let flag = node.flag();
         if flag.is_none() {
             self.wrong(node, format!("expected true or false, found {}", node.value.kind()));
@@ -80,12 +76,12 @@ impl Build<'_, '_> {
         flag
     }
 
-    fn duration(&mut self, node: &Node) -> Option<Duration> {
+    pub(super) fn duration(&mut self, node: &Node) -> Option<Duration> {
         let text = self.text(node)?;
         duration(&text).map_err(|why| self.wrong(node, why)).ok()
     }
 
-    fn template(&mut self, node: &Node) -> Option<Template> {
+    pub(super) fn template(&mut self, node: &Node) -> Option<Template> {
         let text = self.text(node)?;
         Template::read(&text).map_err(|(_, why)| self.wrong(node, why)).ok()
     }
@@ -96,7 +92,7 @@ impl Build<'_, '_> {
     }
 
     /// The value of a key that must be there.
-    fn needed<'n>(&mut self, node: &'n Node, key: &str) -> Option<&'n Node> {
+    pub(super) fn needed<'n>(&mut self, node: &'n Node, key: &str) -> Option<&'n Node> {
         let found = node.at(key);
         if found.is_none() {
             self.wrong(node, format!("`{key}` is missing"));
@@ -182,7 +178,7 @@ impl Build<'_, '_> {
             "weekday" => Condition::Is(self.weekday(node)?),
             "calendar" => Condition::Is(self.calendar(node)?),
             "rate" => Condition::Is(self.rate(node)?),
-            "sql" => Condition::Is(self.statement(node).map(Test::Sql)?),
+            "sql" => Condition::Is(self.rows(node)?),
             name => {
                 let Some((_, field)) = Field::NAMED.iter().find(|(word, _)| *word == name) else {
                     let special =
@@ -398,16 +394,6 @@ impl Build<'_, '_> {
         Some(Test::Rate { max: most, within: self.duration(within)? })
     }
 
-    fn statement(&mut self, node: &Node) -> Option<String> {
-        let name = self.text(node)?;
-        if !self.known.statements.contains(&name) {
-            let hint = suggestion(&name, self.known.statements.iter().map(String::as_str));
-            self.wrong(node, format!("there is no statement `{name}`{hint}"));
-            return None;
-        }
-        Some(name)
-    }
-
     fn pii(&mut self, node: &Node) -> Option<Pii> {
         let word = self.text(node)?;
         let found = Pii::read(&word);
@@ -532,7 +518,7 @@ impl Build<'_, '_> {
     }
 
     fn header_name(&mut self, node: &Node, name: String) -> Option<String> {
-        let sound = !name.is_empty() && name.len() <= 76 && name.bytes().all(|b| b.is_ascii_graphic() && b != b':');
+        let sound = is_field(&name);
         if !sound {
             self.wrong(node, "this is no name of a header field");
         }
@@ -560,7 +546,7 @@ impl Build<'_, '_> {
         Some(Action::Edit { place, pattern, by: self.template(by)? })
     }
 
-    fn gateway(&mut self, node: &Node) -> Option<String> {
+    pub(super) fn gateway(&mut self, node: &Node) -> Option<String> {
         let id = self.text(node)?;
         if let Some(known) = &self.known.gateways
             && !known.contains(&id)
@@ -591,78 +577,6 @@ impl Build<'_, '_> {
             return None;
         }
         Some(folder)
-    }
-
-    fn times(&mut self, node: &Node) -> Option<(Duration, Option<Duration>)> {
-        let timeout = match node.at("timeout") {
-            Some(timeout) => self.duration(timeout)?,
-            None => TIMEOUT,
-        };
-        let wait = match node.at("wait") {
-            Some(wait) => Some(self.duration(wait)?),
-            None => None,
-        };
-        if let Some((wait, node)) = wait.zip(node.at("wait"))
-            && wait > LONGEST_WAIT
-        {
-            self.wrong(node, "a sender waits for this verdict: 10s at most");
-            return None;
-        }
-        Some((timeout, wait))
-    }
-
-    fn run(&mut self, node: &Node) -> Option<Action> {
-        self.keys(node.table().unwrap_or_default(), &["program", "timeout", "wait"], "in `run`");
-        let program = self.needed(node, "program")?;
-        let Value::List(words) = &program.value else {
-            self.wrong(program, "a program is a list, [\"/usr/local/bin/alarm\", \"%%number%%\"]: there is no shell");
-            return None;
-        };
-        let words: Option<Vec<Template>> = words.iter().map(|word| self.template(word)).collect();
-        let words = words?;
-        if !words.first().is_some_and(|first| first.as_str().starts_with('/') && !first.as_str().contains('%')) {
-            self.wrong(program, "the program itself is a path from / on, without variables");
-            return None;
-        }
-        let (timeout, wait) = self.times(node)?;
-        Some(Action::Run { program: words, timeout, wait })
-    }
-
-    fn call(&mut self, node: &Node) -> Option<Action> {
-        let table = node.table().is_some();
-        self.keys(node.table().unwrap_or_default(), &["url", "body", "timeout", "wait"], "in `call`");
-        let url = if table { self.needed(node, "url")? } else { node };
-        let target = self.template(url)?;
-        let host = target.as_str().split_once("://").map(|(_, rest)| rest.split(['/', '?']).next().unwrap_or_default());
-        let scheme = target.as_str().starts_with("http://") || target.as_str().starts_with("https://");
-        if !scheme || host.is_none_or(|host| host.is_empty() || host.contains('%')) {
-            self.wrong(url, "a URL begins with http:// or https:// and a host without variables");
-            return None;
-        }
-        let body = match node.at("body") {
-            Some(body) => Some(self.template(body)?),
-            None => None,
-        };
-        let (timeout, wait) = self.times(node)?;
-        Some(Action::Call { url: target, body, timeout, wait })
-    }
-
-    fn sql(&mut self, node: &Node) -> Option<Action> {
-        if node.table().is_none() {
-            return Some(Action::Sql { statement: self.statement(node)?, values: Vec::new() });
-        }
-        self.keys(node.table().unwrap_or_default(), &["statement", "values"], "in `sql`");
-        let statement = self.needed(node, "statement")?;
-        let statement = self.statement(statement)?;
-        let values = match node.at("values") {
-            Some(Node { value: Value::List(items), .. }) => items.iter().map(|item| self.template(item)).collect(),
-            Some(other) => {
-                self.wrong(other, "expected a list of values");
-                None
-            }
-            None => Some(Vec::new()),
-        };
-        Some(Action::Sql { statement, values: values? })
     }
 }
 

@@ -16,6 +16,7 @@ use super::{
     facts::{Direction, Facts},
     mask::Pii,
     pattern::Pattern,
+    template::Template,
     trace::Seen,
 };
 use crate::mail::received::within;
@@ -173,7 +174,7 @@ impl Field {
     }
 }
 
-fn alphabet(alphabet: crate::sms::alphabet::Alphabet) -> &'static str {
+pub(super) fn alphabet(alphabet: crate::sms::alphabet::Alphabet) -> &'static str {
     use crate::sms::alphabet::Alphabet;
     match alphabet {
         Alphabet::Gsm7 => "gsm7",
@@ -249,7 +250,22 @@ pub enum Test {
         within: Duration,
     },
     /// A named statement returns rows.
-    Sql(String),
+    Sql {
+        name: String,
+        values: Vec<Template>,
+        otherwise: NoAnswer,
+    },
+}
+
+/// What a condition counts as when its statement could not be run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoAnswer {
+    /// The sender is asked to try again later.
+    Tempfail,
+    /// As if there were rows.
+    Rows,
+    /// As if there were none.
+    None,
 }
 
 /// Pattern sets by field, and what they found in the values as they are.
@@ -327,7 +343,7 @@ impl Test {
             }
             Self::Calendar { calendar, .. } => calendar.works(facts.now),
             Self::Rate { max, within } => facts.rates.get(within).is_some_and(|n| n > max),
-            Self::Sql(name) => facts.rows.get(name).copied().unwrap_or(false),
+            Self::Sql { name, .. } => facts.rows.get(name).copied().unwrap_or(false),
         }
     }
 
@@ -347,7 +363,7 @@ impl Test {
             }
             Self::Calendar { name, .. } => format!("calendar {name} works"),
             Self::Rate { max, within } => format!("more than {max} of this sender within {}s", within.as_secs()),
-            Self::Sql(name) => format!("statement {name} returns rows"),
+            Self::Sql { name, .. } => format!("statement {name} returns rows"),
         }
     }
 
@@ -361,7 +377,7 @@ impl Test {
                 facts.now.utc().with_time_zone(calendar.zone.clone()).strftime("%a %Y-%m-%d %H:%M").to_string()
             }
             Self::Rate { within, .. } => facts.rates.get(within).map_or_else(String::new, u64::to_string),
-            Self::Sql(name) => facts.rows.get(name).map_or_else(String::new, bool::to_string),
+            Self::Sql { name, .. } => facts.rows.get(name).map_or_else(String::new, bool::to_string),
         };
         crate::ground::outcome::one_line(&whole, 120)
     }

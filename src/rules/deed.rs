@@ -8,6 +8,15 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
+/// What is done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Deed {
+    Run(Program),
+    Call(Call),
+    Sql(Statement),
+}
+
 /// A program with its arguments: no shell.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Program {
@@ -31,7 +40,13 @@ pub struct Call {
     /// `None`: GET.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<Content>,
+    /// As the rule names them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
     pub timeout: Duration,
+    /// The gateway by which the phone's answers come: they find whoever wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answers_by: Option<String>,
 }
 
 /// What a POST carries.
@@ -49,6 +64,26 @@ pub enum Content {
 pub struct Statement {
     pub name: String,
     pub values: Vec<String>,
+}
+
+impl Deed {
+    /// The word of rule files.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Run(_) => "run",
+            Self::Call(_) => "call",
+            Self::Sql(_) => "sql",
+        }
+    }
+
+    /// What may be shown of it: a path, a host, a name; no values.
+    pub fn target(&self) -> &str {
+        match self {
+            Self::Run(program) => program.words.first().map_or("", String::as_str),
+            Self::Call(call) => call.target(),
+            Self::Sql(statement) => &statement.name,
+        }
+    }
 }
 
 impl Call {

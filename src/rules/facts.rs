@@ -105,6 +105,8 @@ pub struct Facts {
     pub rates: HashMap<Duration, u64>,
     /// Did a statement return rows?
     pub rows: HashMap<String, bool>,
+    /// What programs and URLs said, in the order in which rules asked them.
+    pub verdicts: Vec<super::Verdict>,
     /// What rules set.
     pub variables: BTreeMap<String, String>,
 }
@@ -136,6 +138,7 @@ impl Facts {
             extension: None,
             rates: HashMap::new(),
             rows: HashMap::new(),
+            verdicts: Vec::new(),
             variables: BTreeMap::new(),
         }
     }

@@ -4,12 +4,15 @@
 //! stop, a reject, a discard and an accept end the looking. What was changed is seen by the rules that follow.
 
 use super::{
-    action::{Action, Errand, Place, Wait, Where},
+    action::{Action, Asks, Errand, Place, Question, Where},
     condition::Sets,
+    deed::Deed,
     facts::Facts,
+    outside,
     read::{Rule, Ruleset},
     to::To,
     trace::{Looked, Trace},
+    verdict::Says,
 };
 
 /// What becomes of the message.
@@ -54,6 +57,9 @@ pub struct Judgement {
     /// The rule that decided the fate or changed `To:` last: reports name it.
     pub by: Option<String>,
     pub trace: Trace,
+    /// What must be known first: then everything else here is of no account, and the message is judged again with the
+    /// answer among its facts.
+    pub asks: Option<Question>,
 }
 
 /// Without words, numbers and values that were looked at.
@@ -74,6 +80,9 @@ struct Hand<'a> {
     sender: Option<String>,
     then: Vec<Errand>,
     by: Option<String>,
+    asks: Option<Question>,
+    /// How many questions were answered.
+    asked: usize,
     sets: Sets<'a>,
 }
 
@@ -90,8 +99,8 @@ pub fn judge_briefly(rules: &Ruleset, facts: Facts) -> Judgement {
 
 fn look(rules: &Ruleset, facts: Facts, whole: bool) -> Judgement {
     let direction = facts.direction;
-    let mut hand =
-        Hand { facts, fate: Fate::Pass, sender: None, then: Vec::new(), by: None, sets: Sets::new(rules.sets()) };
+    let (fate, sets) = (Fate::Pass, Sets::new(rules.sets()));
+    let mut hand = Hand { facts, fate, sender: None, then: Vec::new(), by: None, asks: None, asked: 0, sets };
     let mut trace = Trace::default();
     for rule in rules.rules().iter().filter(|rule| rule.active && rule.direction == direction) {
         let mut conditions = whole.then(Vec::new);
@@ -106,8 +115,8 @@ fn look(rules: &Ruleset, facts: Facts, whole: bool) -> Judgement {
             break;
         }
     }
-    let Hand { facts, fate, sender, then, by, .. } = hand;
-    Judgement { facts, fate, sender, then, by, trace }
+    let Hand { facts, fate, sender, then, by, asks, .. } = hand;
+    Judgement { facts, fate, sender, then, by, trace, asks }
 }
 
 impl Hand<'_> {
@@ -198,12 +207,12 @@ impl Hand<'_> {
             }
             Action::Copy { to: Where::Folder(folder), .. } => {
                 let folder = folder.expand(facts);
-                then(self, Errand::Append { folder })
+                then(self, Errand::Append { rule: rule.title.clone(), folder })
             }
             Action::Move(folder) => {
                 let folder = folder.expand(facts);
                 self.fate(Fate::Moved, rule);
-                then(self, Errand::Append { folder })
+                then(self, Errand::Append { rule: rule.title.clone(), folder })
             }
             Action::ReplyMail { subject, text } => {
                 let (subject, text) = (one_line(&subject.expand(facts)), bounded(text.expand(facts)));
@@ -213,18 +222,18 @@ impl Hand<'_> {
                 let text = bounded(text.expand(facts));
                 then(self, Errand::ReplySms { text, account: account.clone() })
             }
-            Action::Run { program, timeout, wait } => {
-                let program = program.iter().map(|word| word.expand(facts).replace('\0', "")).collect();
-                then(self, Errand::Run { program, timeout: *timeout, wait: Wait(*wait) })
+            Action::Run { asks, .. } | Action::Call { asks, .. } => {
+                let deed = outside::deed(action, facts, &rule.title);
+                match (deed, asks) {
+                    (None, _) => ("nothing to do".to_owned(), false),
+                    (Some(deed), Some(asks)) => self.ask(deed, *asks, rule),
+                    (Some(deed), None) => then(self, Errand::Do { rule: rule.title.clone(), deed }),
+                }
             }
-            Action::Call { url, body, timeout, wait } => {
-                let (url, body) = (url.expand_url(facts), body.as_ref().map(|body| body.expand_url(facts)));
-                then(self, Errand::Call { url, body, timeout: *timeout, wait: Wait(*wait) })
-            }
-            Action::Sql { statement, values } => {
-                let values = values.iter().map(|value| value.expand(facts)).collect();
-                then(self, Errand::Sql { statement: statement.clone(), values })
-            }
+            Action::Sql { .. } => match outside::deed(action, facts, &rule.title) {
+                Some(deed) => then(self, Errand::Do { rule: rule.title.clone(), deed }),
+                None => ("nothing to do".to_owned(), false),
+            },
             Action::Log(line) => {
                 let line = one_line(&line.expand(facts));
                 then(self, Errand::Log(line))
@@ -242,6 +251,33 @@ impl Hand<'_> {
             Action::Accept => (self.fate(Fate::Pass, rule), true),
             Action::Stop => ("stop".to_owned(), true),
         }
+    }
+
+    /// What was said to it, or the question; `true` when nothing more is looked at.
+    fn ask(&mut self, deed: Deed, asks: Asks, rule: &Rule) -> (String, bool) {
+        let word = deed.word();
+        let Some(verdict) = self.facts.verdicts.get(self.asked).cloned() else {
+            self.asks = Some(Question { rule: rule.title.clone(), deed, asks });
+            return (format!("asks: {word}"), true);
+        };
+        self.asked += 1;
+        for (name, value) in verdict.headers {
+            let value = one_line(&value);
+            self.set_header(&name, value, rule);
+        }
+        for (name, value) in verdict.variables {
+            self.facts.variables.insert(name, bounded(value));
+        }
+        if let Some(body) = verdict.body {
+            self.facts.body = bounded(body);
+        }
+        let (said, ends) = match verdict.says {
+            Says::Pass => ("pass".to_owned(), false),
+            Says::Hold(why) => (self.fate(Fate::Hold(one_line(&why)), rule), false),
+            Says::Reject(words) => (self.fate(Fate::Reject(one_line(&words)), rule), true),
+            Says::Discard => (self.fate(Fate::Discard, rule), true),
+        };
+        (format!("asked: {word}, said: {said}"), ends)
     }
 
     fn fate(&mut self, fate: Fate, rule: &Rule) -> String {

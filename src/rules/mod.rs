@@ -5,19 +5,23 @@
 //! | TOML or XML → a tree with places | `tree`, `xml` |
 //! | tree → rules, every error with file, line, column and rule | `read`, `condition`, `action` |
 //! | what is known of a message, and what rules change of it | `facts`, `to` |
-//! | facts → what follows, with a trace | `judge` |
+//! | facts → what follows, with a trace | `judge`, `verdict` |
+//! | what is done outside | `outside`, `deed`, `document` |
 //!
 //! Pure: no file, socket or clock. Lists, results of SQL statements and rates are gathered by the caller before
-//! [`judge`], which cannot fail and always ends: patterns are linear, or bounded in their steps.
+//! [`judge`], which cannot fail and always ends: patterns are linear, or bounded in their steps. Where a rule wants a
+//! verdict from outside, judging stops with a question, and begins anew when its answer stands among the facts.
 
 pub mod action;
 mod build;
 pub mod calendar;
 pub mod condition;
 pub mod deed;
+mod document;
 pub mod facts;
 pub mod judge;
 pub mod mask;
+mod outside;
 pub mod pattern;
 mod rates;
 pub mod read;
@@ -25,13 +29,16 @@ pub mod template;
 pub mod to;
 pub mod trace;
 pub mod tree;
+pub mod verdict;
 pub mod xml;
 
-pub use action::{Action, Errand, Wait};
+pub use action::{Action, Asks, Errand, Otherwise, Question};
 pub use calendar::Calendar;
-pub use condition::{Condition, Field, Items, Op, Test};
+pub use condition::{Condition, Field, Items, NoAnswer, Op, Test};
+pub use deed::Deed;
 pub use facts::{Direction, Facts};
 pub use judge::{Fate, Judgement, judge, judge_briefly};
 pub use rates::Rates;
-pub use read::{Known, Rule, RuleError, Ruleset, Source};
+pub use read::{Known, Rule, RuleError, Ruleset, Source, Statement};
 pub use trace::Trace;
+pub use verdict::Verdict;

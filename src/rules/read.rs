@@ -4,7 +4,7 @@
 //! of the wrong kind, patterns, variables, gateways and statements that are not there.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     fmt,
     path::PathBuf,
     time::Duration,
@@ -17,8 +17,9 @@ use super::{
     action::Action,
     build::Build,
     calendar::Calendar,
-    condition::{Condition, Field, Op, Test},
+    condition::{Condition, Field, NoAnswer, Op, Test},
     facts::Direction,
+    template::Template,
     tree::{self, Misfit, Node, Value},
     xml,
 };
@@ -36,7 +37,7 @@ pub struct Known<'a> {
     /// Gateways and groups; `None`: any name will do.
     pub gateways: Option<HashSet<String>>,
     /// Named SQL statements.
-    pub statements: HashSet<String>,
+    pub statements: HashMap<String, Statement>,
     pub calendars: HashMap<String, Calendar>,
     /// The zone of times where a rule names none.
     pub zone: TimeZone,
@@ -46,12 +47,21 @@ pub struct Known<'a> {
     pub missing: fn(Direction, &str) -> Option<&'static str>,
 }
 
+/// What rules must know of a named SQL statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statement {
+    /// How many values it takes: `$1`, `$2` …
+    pub takes: usize,
+    /// What it is given where a rule names none.
+    pub values: Vec<Template>,
+}
+
 impl Default for Known<'_> {
     /// Nothing is known, any gateway will do, and there are no lists.
     fn default() -> Self {
         Self {
             gateways: None,
-            statements: HashSet::new(),
+            statements: HashMap::new(),
             calendars: HashMap::new(),
             zone: TimeZone::UTC,
             list: &|name| Err(format!("there is no list {name}")),
@@ -210,13 +220,19 @@ impl Ruleset {
         self.tests(direction).iter().filter_map(within).collect()
     }
 
-    /// The statements whose rows conditions ask for.
-    pub fn statements(&self, direction: Direction) -> HashSet<String> {
-        let named = |test: &&Test| match test {
-            Test::Sql(name) => Some(name.clone()),
-            _ => None,
-        };
-        self.tests(direction).iter().filter_map(named).collect()
+    /// The statements whose rows conditions ask for, with their values, and what holds where they cannot be run. Of
+    /// several conditions on one statement the strictest says that.
+    pub fn statements(&self, direction: Direction) -> BTreeMap<&str, (&[Template], NoAnswer)> {
+        let mut asked: BTreeMap<&str, (&[Template], NoAnswer)> = BTreeMap::new();
+        for test in self.tests(direction) {
+            if let Test::Sql { name, values, otherwise } = test {
+                let entry = asked.entry(name).or_insert((values, *otherwise));
+                if *otherwise == NoAnswer::Tempfail {
+                    entry.1 = NoAnswer::Tempfail;
+                }
+            }
+        }
+        asked
     }
 
     /// The rules as XML, those whose titles are named, or all.

@@ -153,9 +153,24 @@ impl Template {
         self.with(facts, |value| value)
     }
 
-    /// The value as part of a URL: what variables hold is percent-encoded, the rest stays as written.
-    pub fn expand_url(&self, facts: &Facts) -> String {
+    /// The value as part of a form: what variables hold is percent-encoded, the rest stays as written.
+    pub fn expand_form(&self, facts: &Facts) -> String {
         self.with(facts, |value| utf8_percent_encode(&value, URL).to_string())
+    }
+
+    /// The value as a URL. No value can change its host, nor climb in its path: a step that would be `..` is encoded
+    /// once more.
+    pub fn expand_url(&self, facts: &Facts) -> String {
+        let whole = self.expand_form(facts);
+        let end = whole.find(['?', '#']).unwrap_or(whole.len());
+        let (path, rest) = whole.split_at(end);
+        let steps: Vec<_> = path.split('/').map(|step| if is_dots(step) { "%252E" } else { step }).collect();
+        steps.join("/") + rest
+    }
+
+    /// Is there no variable in it?
+    pub fn is_literal(&self) -> bool {
+        self.pieces.iter().all(|piece| matches!(piece, Piece::Text(_)))
     }
 
     fn with(&self, facts: &Facts, encode: impl Fn(String) -> String) -> String {
@@ -165,6 +180,11 @@ impl Template {
         };
         self.pieces.iter().map(piece).collect()
     }
+}
+
+/// `.` and `..`, which URLs take for steps of their own.
+fn is_dots(step: &str) -> bool {
+    matches!(step, "." | "..")
 }
 
 const ALIAS: &str = "%sender_phonealias%";
@@ -208,6 +228,9 @@ mod tests {
         }
         let url = Template::read("http://h/?n=%%number%%&t=%%body%%").expect("a template").expand_url(&facts());
         assert_eq!(url, "http://h/?n=%2B12025550123&t=50%25%20off%20%26%20more");
+        let hostile = Facts { body: "..".into(), ..facts() };
+        let url = Template::read("http://h/a/%%body%%/b?%%body%%").expect("a template").expand_url(&hostile);
+        assert_eq!(url, "http://h/a/%252E/b?..", "no value climbs");
         assert_eq!(Template::read("a %%nothing%%").map_err(|(at, _)| at), Err(2));
         assert!(Template::read("%%header:%%").is_err());
     }

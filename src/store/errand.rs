@@ -6,10 +6,11 @@ use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
+use super::Origin;
 use crate::{
     address::Trace,
-    ground::MessageId,
-    rules::deed::{Call, Program, Statement},
+    ground::{GatewayId, MessageId},
+    rules::deed::{self, Call, Program, Statement},
 };
 
 /// One errand.
@@ -23,7 +24,20 @@ pub struct Errand {
     /// Hosts of ours that the message went through.
     #[serde(default, skip_serializing_if = "Trace::is_empty")]
     pub trace: Trace,
+    /// A text that another host of ours sends for us: how its answers find whoever wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answers: Option<Box<Answers>>,
     pub deed: Deed,
+}
+
+/// The conversation that a relayed text begins.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Answers {
+    /// E.164 or short code.
+    pub phone: String,
+    /// By which the answers come.
+    pub gateway: GatewayId,
+    pub origin: Origin,
 }
 
 /// What is to be done.
@@ -34,6 +48,16 @@ pub enum Deed {
     Call(Call),
     Sql(Statement),
     Append(Append),
+}
+
+impl From<deed::Deed> for Deed {
+    fn from(deed: deed::Deed) -> Self {
+        match deed {
+            deed::Deed::Run(program) => Self::Run(program),
+            deed::Deed::Call(call) => Self::Call(call),
+            deed::Deed::Sql(statement) => Self::Sql(statement),
+        }
+    }
 }
 
 /// A mail for a folder.

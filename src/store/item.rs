@@ -479,6 +479,15 @@ impl Payload {
         }
     }
 
+    /// Whose words it carries to a phone.
+    pub fn origin(&self) -> Option<&Origin> {
+        match self {
+            Self::Text(text) => Some(&text.origin),
+            Self::Errand(errand) => errand.answers.as_ref().map(|answers| &answers.origin),
+            Self::Mail(_) => None,
+        }
+    }
+
     /// The errand, if it is one.
     pub fn errand(&self) -> Option<&Errand> {
         match self {

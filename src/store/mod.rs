@@ -23,7 +23,7 @@ use std::{
 };
 
 pub use brake::{Brake, BrakeKey, BrakeKind, Braked};
-pub use errand::{Append, Craft, Deed, Errand};
+pub use errand::{Answers, Append, Craft, Deed, Errand};
 pub use gateways::*;
 pub use inbound::*;
 pub use item::*;

@@ -52,6 +52,9 @@ pub fn inbox(w: &World) -> Inbox {
         flood_phone: None,
         flood_gateway: None,
         rules: martlet::ground::Swap::default(),
+        hands: w.shared.errands.clone(),
+        node: martlet::address::Node::new("sms.example.test", 1),
+        warn_after: HOUR,
         routes: Vec::new(),
     };
     let accounts = Accounts::new(HashMap::new(), settings.region, 3);

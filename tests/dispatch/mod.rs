@@ -178,11 +178,13 @@ impl World {
                 keep_links: 72 * HOUR,
                 call_log: true,
                 mail_window: 10,
+                errand_window: dispatch::errands::Window { programs: 2, calls: 2, statements: 2, folders: 2 },
             },
             lanes: Roster::new(Lanes::new(lanes, &groups(ways))),
             talking: Arc::default(),
             reporter: report::Reporter::new(store.clone(), clock.clone(), reports, martlet::mail::Words::default()),
             mailbox: mailbox::Client::new(nowhere).expect("sound settings"),
+            errands: hands(&clock),
             freed: tokio::sync::Notify::new(),
             tasks: tokio_util::task::TaskTracker::new(),
             stop: tokio_util::sync::CancellationToken::new(),
@@ -425,4 +427,10 @@ fn unsure() -> Outcome {
 
 fn never(scope: Scope) -> Outcome {
     Outcome::Never(Fault::new(scope, Enhanced::new(5, 1, 1), "no such subscriber"))
+}
+
+/// Hands that can do what needs no configuration.
+fn hands(clock: &Clock) -> Arc<martlet::errand::Hands> {
+    let settings = martlet::errand::Settings::new(clock.clone());
+    Arc::new(martlet::errand::Hands::new(settings, martlet::errand::Databases::default()).expect("hands"))
 }

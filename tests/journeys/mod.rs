@@ -4,6 +4,7 @@
 mod brakes;
 mod calls;
 mod discreet;
+mod errands;
 mod header;
 mod ladder;
 mod loops;
@@ -35,6 +36,7 @@ pub fn trials() -> Vec<Trial> {
         rules::trials(),
         calls::trials(),
         discreet::trials(),
+        errands::trials(),
         smtp::trials(),
         secure::trials(),
         wording::trials(),

@@ -231,9 +231,9 @@ fn reloaded() {
     let output = world.martlet.command(&["check"]);
     assert!(output.status.code() == Some(78) && String::from_utf8_lossy(&output.stderr).contains(place));
     assert!(say(&world, BOB, "e3", "three").contains("you are on the list"));
-    // What this version cannot do is refused as well.
+    // A statement that the configuration does not have is refused as well.
     fs::write(dir.join("20.toml"), "[[rule]]\ntitle = \"odd\"\ndo = [ { sql = \"x\" } ]\n").expect("written");
-    assert!(String::from_utf8_lossy(&world.martlet.command(&["check"]).stderr).contains("not available"));
+    assert!(String::from_utf8_lossy(&world.martlet.command(&["check"]).stderr).contains("there is no statement `x`"));
     fs::write(dir.join("20.toml"), "[[rule]]\ntitle = \"all\"\ndo = [ { reject = \"closed\" } ]\n").expect("written");
     fs::remove_file(dir.join("10.toml")).expect("removed");
     assert_eq!(world.martlet.json(&["reload"]), json!({ "applied": ["rules"], "restart": [] }));

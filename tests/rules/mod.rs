@@ -5,15 +5,14 @@
 use std::{
     collections::{BTreeSet, HashSet},
     fs,
-    time::Duration,
 };
 
 use libtest_mimic::Trial;
 use martlet::{
     ground::Timestamp,
     rules::{
-        Action, Calendar, Direction, Errand, Facts, Fate, Field, Judgement, Known, Ruleset, Source, calendar,
-        facts::Urgency, judge, judge_briefly, to::To,
+        Action, Calendar, Deed, Direction, Errand, Facts, Fate, Field, Judgement, Known, Ruleset, Source, Statement, Verdict,
+        calendar, deed::Content, facts::Urgency, judge, judge_briefly, template::Template, to::To,
     },
 };
 use toml::{Table, Value};
@@ -55,12 +54,18 @@ fn known() -> Known<'static> {
     let office = Calendar { zone: jiff::tz::TimeZone::UTC, days, holidays };
     Known {
         gateways: Some(["main", "backup", "us", "usgw"].map(str::to_owned).into()),
-        statements: ["blocked", "note"].map(str::to_owned).into(),
+        statements: [("blocked".to_owned(), statement(&["%%number%%"])), ("note".to_owned(), statement(&["%%number%%", "-"]))]
+            .into(),
         calendars: [("office".to_owned(), office)].into(),
         zone: jiff::tz::TimeZone::UTC,
         list: &list,
         missing: |_, _| None,
     }
+}
+
+fn statement(values: &[&str]) -> Statement {
+    let values: Vec<_> = values.iter().map(|value| Template::read(value).expect("a template")).collect();
+    Statement { takes: values.len(), values }
 }
 
 pub fn read(text: &str) -> Result<Ruleset, String> {
@@ -136,6 +141,11 @@ fn facts(given: &Table) -> Facts {
                 let rows = value.as_table().expect(key).iter();
                 facts.rows = rows.map(|(name, any)| (name.clone(), any.as_bool().expect(key))).collect();
             }
+            "verdicts" => {
+                let verdicts = value.as_array().expect(key).iter();
+                let read = |said: &Value| Verdict::read(said.as_str().expect(key).as_bytes()).expect(key);
+                facts.verdicts = verdicts.map(read).collect();
+            }
             "vars" => {
                 let vars = value.as_table().expect(key).iter();
                 facts.variables = vars.map(|(name, v)| (name.clone(), v.as_str().expect(key).to_owned())).collect();
@@ -162,23 +172,41 @@ fn conditions() {
     }
 }
 
+/// What is done outside, as cases write it.
+fn done(deed: &Deed) -> String {
+    match deed {
+        Deed::Run(program) => {
+            let env: String = program.env.iter().map(|(name, value)| format!("{name}={value} ")).collect();
+            let dir = program.dir.as_ref().map(|dir| format!("in {dir} ")).unwrap_or_default();
+            format!("run {} {env}{dir}{}", program.timeout.as_millis(), program.words.join("|"))
+        }
+        Deed::Call(call) => {
+            let body = match &call.body {
+                None => "-".to_owned(),
+                Some(Content::Form(form)) => form.clone(),
+                Some(Content::Json(json)) => {
+                    let json: serde_json::Value = serde_json::from_str(json).expect("JSON");
+                    format!("json body {}", json["body"])
+                }
+            };
+            let headers: String = call.headers.iter().map(|(name, value)| format!(" {name}: {value}")).collect();
+            let by = call.answers_by.as_ref().map(|id| format!(" answers by {id}")).unwrap_or_default();
+            format!("call {} {} {body}{headers}{by}", call.timeout.as_millis(), call.url)
+        }
+        Deed::Sql(statement) => format!("sql {} {}", statement.name, statement.values.join("|")),
+    }
+}
+
 /// An errand as cases write it.
 fn shown(errand: &Errand) -> String {
     let dash = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".into());
-    let wait = |wait: &Option<Duration>| wait.map_or_else(|| "-".to_owned(), |wait| wait.as_millis().to_string());
     match errand {
         Errand::Mail { to } => format!("mail {to}"),
         Errand::Sms { to, text, account } => format!("sms {to} {} {text}", dash(account)),
         Errand::ReplyMail { subject, text } => format!("reply_mail {subject} | {text}"),
         Errand::ReplySms { text, account } => format!("reply_sms {account} | {text}"),
-        Errand::Append { folder } => format!("append {folder}"),
-        Errand::Run { program, timeout, wait: w } => {
-            format!("run {} {} {}", timeout.as_millis(), wait(&w.0), program.join("|"))
-        }
-        Errand::Call { url, body, timeout, wait: w } => {
-            format!("call {} {} {url} {}", timeout.as_millis(), wait(&w.0), dash(body))
-        }
-        Errand::Sql { statement, values } => format!("sql {statement} {}", values.join("|")),
+        Errand::Append { folder, .. } => format!("append {folder}"),
+        Errand::Do { deed, .. } => done(deed),
         Errand::Log(line) => format!("log {line}"),
     }
 }
@@ -209,7 +237,7 @@ fn judged(case: &Table) -> Judgement {
 
 fn actions() {
     for case in cases("actions.toml") {
-        let Judgement { facts, fate: became, sender, then, by, trace } = judged(&case);
+        let Judgement { facts, fate: became, sender, then, by, trace, asks } = judged(&case);
         let wanted = |key: &str| case.get(key).and_then(Value::as_str).map(str::to_owned);
         let same = |key: &str, found: String| {
             if let Some(wanted) = wanted(key) {
@@ -222,6 +250,8 @@ fn actions() {
         same("sender", sender.unwrap_or_default());
         same("priority", facts.urgency.word().to_owned());
         same("by", by.unwrap_or_default());
+        let question = asks.map(|asks| format!("{:?} {}", asks.asks.otherwise, done(&asks.deed)).to_lowercase());
+        assert_eq!(question, wanted("asks"), "{case}");
         let strings = |key: &str| -> Vec<String> {
             let list = case.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
             list.iter().map(|one| one.as_str().expect(key).to_owned()).collect()

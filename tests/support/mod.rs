@@ -14,6 +14,7 @@ pub mod letter;
 pub mod martlet;
 pub mod memory;
 pub mod opensmtpd;
+pub mod postgres;
 pub mod postfix;
 pub mod preload;
 pub mod process;
@@ -47,6 +48,7 @@ pub enum Needs {
     /// A SOCKS5 proxy.
     Microsocks,
     Nginx,
+    Postgres,
     /// bash, zsh and fish.
     Shells,
     /// Reads manual pages.
@@ -74,6 +76,7 @@ impl Needs {
             Self::Root => nix::unistd::Uid::effective().is_root(),
             Self::Tinyproxy => on_path("tinyproxy"),
             Self::Microsocks => on_path("microsocks"),
+            Self::Postgres => postgres::programs().is_some() && nix::unistd::Uid::effective().is_root(),
             Self::Nginx => on_path("nginx"),
             Self::OpenSsl => on_path("openssl"),
             Self::FluflBounce => std::process::Command::new(python())

@@ -80,9 +80,16 @@ pub struct Request {
     pub path: String,
     /// Decoded, in order.
     pub query: Vec<(String, String)>,
+    pub headers: Vec<(String, String)>,
+    pub body: String,
 }
 
 impl Request {
+    /// The first field of this name, empty when it is missing.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map_or("", |(_, v)| v)
+    }
+
     /// The first value of a query parameter, empty when it is missing.
     pub fn value(&self, name: &str) -> &str {
         self.query.iter().find(|(n, _)| n == name).map_or("", |(_, v)| v)
@@ -93,6 +100,8 @@ impl Request {
 #[derive(Debug, Clone)]
 pub enum Answer {
     Say(u16, String),
+    /// With these lines in its head, each with CRLF.
+    With(u16, String, String),
     SayAfter(Duration, u16, String),
     /// Ends the connection without a word: did it send the text?
     HangUp,
@@ -156,15 +165,20 @@ fn serve_http(
             return None;
         }
         seen.add(request.clone());
+        let mut more = String::new();
         let (status, body) = match answer(&request) {
             Answer::Say(status, body) => (status, body),
+            Answer::With(status, head, body) => {
+                more = head;
+                (status, body)
+            }
             Answer::SayAfter(pause, status, body) => {
                 process::pause(pause);
                 (status, body)
             }
             Answer::HangUp => return None,
         };
-        let head = format!("HTTP/1.1 {status} X\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n", body.len());
+        let head = format!("HTTP/1.1 {status} X\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n{more}\r\n", body.len());
         reader.get_mut().write_all((head + &body).as_bytes()).ok()?;
     }
 }
@@ -174,7 +188,7 @@ fn read_request(reader: &mut impl BufRead) -> Option<Request> {
     reader.read_line(&mut line).ok()?;
     let mut words = line.split_whitespace();
     let target = words.nth(1)?.to_owned();
-    let mut length = 0;
+    let (mut length, mut headers) = (0, Vec::new());
     loop {
         let mut line = String::new();
         reader.read_line(&mut line).ok()?;
@@ -186,11 +200,13 @@ fn read_request(reader: &mut impl BufRead) -> Option<Request> {
         if name.eq_ignore_ascii_case("content-length") {
             length = value.trim().parse().ok()?;
         }
+        headers.push((name.to_owned(), value.trim().to_owned()));
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
     let (path, query) = target.split_once('?').unwrap_or((&target, ""));
-    Some(Request { path: path.to_owned(), query: pairs(query) })
+    let body = String::from_utf8_lossy(&body).into_owned();
+    Some(Request { path: path.to_owned(), query: pairs(query), headers, body })
 }
 
 /// A query or a form, decoded.

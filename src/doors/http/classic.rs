@@ -82,6 +82,10 @@ pub async fn send(
         Ok(call) => call,
         Err(error) => return of_reply(&bad_address(&error).voiced("http")),
     };
+    let mut call = call;
+    if call.target.params.msgid.is_none() {
+        call.target.params.msgid = key(&headers).map(str::to_owned);
+    }
     match shared.outbound.call(call, basic(&headers), Some(peer), trace(&headers)).await {
         Ok(Called::Queued(ids)) => {
             let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
@@ -90,6 +94,12 @@ pub async fn send(
         Ok(Called::WouldQueue) => answer(StatusCode::OK, "OK it would be accepted\n".to_owned()),
         Err(refused) => of_reply(&refused.voiced("http")),
     }
+}
+
+/// By what the caller knows his request, where no parameter says it: another Martlet may make it twice.
+fn key(headers: &HeaderMap) -> Option<&str> {
+    let key = headers.get("idempotency-key")?.to_str().ok()?.trim_matches(['"', ' ']);
+    (!key.is_empty() && key.len() <= 200).then_some(key)
 }
 
 /// The Martlets that the text went through before, as the one before us says.
@@ -133,7 +143,10 @@ pub async fn deliver(State(shared): State<Arc<Shared>>, query: RawQuery, headers
             "loop: this text was here before, or went through too many hosts",
         );
     }
-    let segment = segment(&pairs, gateway, &deliverer, &shared).await.map(|segment| MoSegment { trace, ..segment });
+    let segment = segment(&pairs, gateway, &deliverer, &shared).await.map(|segment| {
+        let reference = segment.reference.or_else(|| key(&headers).and_then(RemoteId::new));
+        MoSegment { trace, reference, ..segment }
+    });
     let taken = match segment {
         Ok(segment) => shared.inbound.take(vec![segment]).await,
         Err(Unreadable::Words(words)) => return refusal(StatusCode::BAD_REQUEST, "5.5.4", words),

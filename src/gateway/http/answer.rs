@@ -69,7 +69,7 @@ enum Verdict {
 pub fn judge(answer: &Answer<'_>, patterns: &Patterns, clean: Clean<'_>, now: Timestamp) -> Outcome {
     let text = words(answer);
     let seen = text.trim_start_matches('\u{feff}').trim_start();
-    let after = answer.retry_after.and_then(|value| pause(value, now));
+    let after = answer.retry_after.and_then(|value| retry_after(value, now));
     let verdict = by_pattern(answer, patterns, seen).unwrap_or_else(|| by_status(answer.status, answer.whole));
     let fault = |scope, code: Enhanced| {
         let code = own_code(seen).filter(|own| own.class() == code.class()).unwrap_or(code);
@@ -172,7 +172,7 @@ fn describe(status: u16, seen: &str, clean: Clean<'_>) -> String {
 }
 
 /// `Retry-After`: seconds, or an HTTP date in any of its three forms (RFC 9110 10.2.3, 5.6.7).
-fn pause(value: &str, now: Timestamp) -> Option<Duration> {
+pub fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
     let value = value.trim();
     if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
         return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX / 1000)));

@@ -22,7 +22,7 @@ use std::{error::Error, path::PathBuf, sync::Arc, time::Duration};
 
 use reqwest::{Client, Response, redirect};
 
-pub use answer::{Answer, Patterns};
+pub use answer::{Answer, Patterns, retry_after};
 pub use reach::reach;
 pub use request::{Method, Templates};
 pub use template::{Format, Template, TemplateError};

@@ -272,7 +272,7 @@ pub async fn links(conn: &mut SqliteConnection, phone: &str, now: Timestamp) -> 
 fn link(row: &SqliteRow) -> Result<Link> {
     let payload: Option<&[u8]> = row.try_get(6)?;
     let payload: Option<Payload> = payload.map(serde_json::from_slice).transpose().map_err(bad)?;
-    let origin = payload.as_ref().and_then(Payload::text).map(|text| &text.origin);
+    let origin = payload.as_ref().and_then(Payload::origin);
     let number: String = row.try_get(1)?;
     Ok(Link {
         gateway: row.try_get::<&str, _>(0)?.parse().map_err(bad)?,
