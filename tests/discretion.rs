@@ -326,6 +326,9 @@ headers = {{ Authorization = "Bearer {PASSWORD}" }}
 method = "POST"
 body = "key={PASSWORD}"
 proxy = "http://user:{PASSWORD}@127.0.0.1:3128"
+[[database]]
+name = "crm"
+url = "postgres://martlet:{PASSWORD}@127.0.0.1/crm"
 [[account]]
 user = "alice@example.test"
 password = "{PASSWORD}"
@@ -353,6 +356,10 @@ const MAY: &[(&str, &str)] = &[
     ("cli/text.rs Args", "an account's name, as it was typed"),
     ("config/account.rs Account", "description"),
     ("config/error.rs Error", "the administrator's own words"),
+    ("config/errands.rs Errands", "a search path, names of statements"),
+    ("errand/mod.rs Settings", "a search path"),
+    ("errand/sql.rs Database", "its name; its URL is a secret"),
+    ("errand/sql.rs Prepared", "the administrator's own words"),
     ("config/flow.rs Inbound", "domains, and templates"),
     ("config/gateway.rs Gateway", "description"),
     ("config/gateway/http.rs Http", "names of headers"),
@@ -412,6 +419,8 @@ const MAY: &[(&str, &str)] = &[
     ("routing/route.rs BadRewrite", "words of ours"),
     ("inbound/mod.rs Gateways", "address patterns"),
     ("observe/metrics.rs Changes", "words of ours"),
+    ("observe/metrics.rs Errands", "words of ours"),
+    ("rules/action.rs Question", "the title of a rule; what it asks shows no values"),
     ("observe/metrics.rs Attempts", "words of ours"),
     ("observe/metrics.rs Door", "words of ours"),
     ("observe/metrics.rs Kind", "words of ours"),

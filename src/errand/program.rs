@@ -43,7 +43,8 @@ pub async fn run(settings: &Settings, tag: &Tag, program: &Program) -> Result<Ve
     let mut child = start(settings, program, dir).map_err(|why| later(format!("cannot be started: {why}")))?;
     let group = Group(child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw));
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-    let input = numbered(&program.input, tag);
+    // A line of its own, as shells read it.
+    let input = numbered(&program.input, tag) + "\n";
     let feed = async move {
         if let Some(mut stdin) = stdin {
             // A program need not read what it does not want to know.

@@ -88,8 +88,10 @@ impl Database {
 }
 
 fn postgres(url: &Secret<String>) -> Result<PgConnectOptions, String> {
+    let known = ["postgres://", "postgresql://"].iter().any(|scheme| url.expose().starts_with(scheme));
     // Its words may quote the URL.
-    PgConnectOptions::from_str(url.expose()).map_err(|_| "this is no postgres:// URL".to_owned())
+    let read = PgConnectOptions::from_str(url.expose()).ok().filter(|_| known);
+    read.ok_or_else(|| "this is no postgres:// URL".to_owned())
 }
 
 impl Databases {

@@ -54,6 +54,10 @@ fn calls() {
         _ => Answer::Say(200, "OK 1".into()),
     });
     rules(&world, RULES);
+    // Before anybody wrote to this phone: what answers a person goes to that person.
+    world.phone("hook me & mine");
+    let hook = world.provider.seen.wait("the hook", |r| r.path == "/hook");
+    assert_eq!((hook.value("from"), hook.value("data")), (PHONE, "hook me & mine"));
     let body = "twice a&b=c/../@evil.example?#é+%";
     assert!(say(&world, "a1", body).starts_with("250"));
     world.martlet.settled();
@@ -81,9 +85,6 @@ fn calls() {
     assert_eq!((&read["body"], read["id"].as_str()), (&"json \"q\"".into(), Some(json.header("Idempotency-Key"))));
 
     assert!(say(&world, "a4", "moved").starts_with("250") && say(&world, "a5", "refused").starts_with("250"));
-    world.phone("hook me & mine");
-    let hook = world.provider.seen.wait("the hook", |r| r.path == "/hook");
-    assert_eq!((hook.value("from"), hook.value("data")), (PHONE, "hook me & mine"));
     world.martlet.settled();
     let failed: Vec<_> = queued(&world, "call").into_iter().filter(|item| item["result"] == "failed").collect();
     let causes: Vec<_> = failed.iter().map(|item| item["cause"].as_str().unwrap_or_default()).collect();

@@ -14,7 +14,7 @@ pub fn trials() -> Vec<Trial> {
 /// Writes its id down, then waits for a word.
 const NOTE: &str = r#"
 sed -n 's/.*"id":"\([^"]*\)".*/\1/p' >> DIR/ran
-while [ ! -e DIR/go ]; do sleep 0.05; done
+while [ ! -e DIR/go ] && [ -d DIR ]; do sleep 0.05; done
 "#;
 
 fn killed() {
