@@ -13,6 +13,7 @@ use martlet::{
     gateway::Attempt,
     ground::{Enhanced, Fault, MessageId, Outcome, RemoteId, Scope, Secret, Timestamp},
     mailbox::reply,
+    rules::deed,
     sms::{Body, Content, Segment},
     smtp::{Envelope, Notify, Recipient, Reply},
     store,
@@ -284,6 +285,28 @@ fn words_of_the_store() {
         spend: None,
         ours: None,
     };
+    let program = deed::Program {
+        words: vec!["/bin/x".to_owned(), PHONE.to_owned(), WORDS.to_owned()],
+        env: [("KEY".to_owned(), PASSWORD.to_owned())].into(),
+        dir: None,
+        timeout: Duration::ZERO,
+        input: WORDS.to_owned(),
+    };
+    let call = deed::Call {
+        url: format!("http://a.test/{PHONE}?pass={PASSWORD}"),
+        body: Some(deed::Content::Form(WORDS.to_owned())),
+        headers: [("Authorization".to_owned(), PASSWORD.to_owned())].into(),
+        timeout: Duration::ZERO,
+        answers_by: None,
+    };
+    let sneaky = deed::Call { url: format!("http://x:{PASSWORD}@a.test/"), ..call.clone() };
+    let statement = deed::Statement { name: "note".to_owned(), values: vec![PHONE.to_owned()] };
+    let append = Append { folder: PHONE.to_owned(), message_id: "1@a.test".to_owned(), data: WORDS.as_bytes().into() };
+    let deeds = [Deed::Run(program), Deed::Call(call), Deed::Call(sneaky), Deed::Sql(statement), Deed::Append(append)];
+    for deed in deeds {
+        let errand = Errand { rule: "a rule".to_owned(), about: None, trace: Default::default(), answers: None, deed };
+        all_discreet![errand, New::errand(errand.clone(), Timestamp(0), Timestamp(0), Timestamp(0))];
+    }
     all_discreet![
         text,
         mail,
