@@ -190,7 +190,9 @@ fn test(args: &Test, out: &mut dyn Write) -> Done {
         }
     }
     match args.json {
-        true => print_json(out, &Value::Array(all.iter().map(|(to, (judged, asks))| value(to, judged, asks)).collect())),
+        true => {
+            print_json(out, &Value::Array(all.iter().map(|(to, (judged, asks))| value(to, judged, asks)).collect()))
+        }
         false => all.iter().try_for_each(|(to, (judged, asks))| show(to, judged, asks, out)),
     }
 }

@@ -83,8 +83,7 @@ impl Inner {
             if facts.verdicts.len() >= MOST {
                 return Err(refuse(550, (5, 3, 5), "rules here ask for too many verdicts on one text", "rule"));
             }
-            let tag =
-                Tag { id: MessageId::new(), attempt: 1, trace: around.trace.through(&self.settings.node) };
+            let tag = Tag { id: MessageId::new(), attempt: 1, trace: around.trace.through(&self.settings.node) };
             let since = self.clock.monotonic();
             let said = hands.ask(&tag, question, around.patience.left()).await;
             around.patience.spend(self.clock.monotonic().saturating_sub(since));

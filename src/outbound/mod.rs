@@ -41,9 +41,9 @@ pub use rcpt::{Refusal, bad_address};
 pub use shape::{Shaped, Style};
 
 use crate::{
-    errand::Hands,
     accounts::{Accounts, Brakes, Guesses},
     address::{Domains, Helper, Mailbox, Node},
+    errand::Hands,
     ground::{Clock, Swap},
     report::Reporter,
     routing::Table,

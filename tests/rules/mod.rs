@@ -11,8 +11,8 @@ use libtest_mimic::Trial;
 use martlet::{
     ground::Timestamp,
     rules::{
-        Action, Calendar, Deed, Direction, Errand, Facts, Fate, Field, Judgement, Known, Ruleset, Source, Statement, Verdict,
-        calendar, deed::Content, facts::Urgency, judge, judge_briefly, template::Template, to::To,
+        Action, Calendar, Deed, Direction, Errand, Facts, Fate, Field, Judgement, Known, Ruleset, Source, Statement,
+        Verdict, calendar, deed::Content, facts::Urgency, judge, judge_briefly, template::Template, to::To,
     },
 };
 use toml::{Table, Value};
@@ -54,8 +54,11 @@ fn known() -> Known<'static> {
     let office = Calendar { zone: jiff::tz::TimeZone::UTC, days, holidays };
     Known {
         gateways: Some(["main", "backup", "us", "usgw"].map(str::to_owned).into()),
-        statements: [("blocked".to_owned(), statement(&["%%number%%"])), ("note".to_owned(), statement(&["%%number%%", "-"]))]
-            .into(),
+        statements: [
+            ("blocked".to_owned(), statement(&["%%number%%"])),
+            ("note".to_owned(), statement(&["%%number%%", "-"])),
+        ]
+        .into(),
         calendars: [("office".to_owned(), office)].into(),
         zone: jiff::tz::TimeZone::UTC,
         list: &list,

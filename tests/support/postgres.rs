@@ -45,7 +45,8 @@ impl Postgres {
             command
         };
         let mut init = as_user("initdb");
-        init.args(["--no-sync", "--encoding=UTF8", "--username=martlet", "--auth=scram-sha-256", "--pgdata"]).arg(&data);
+        init.args(["--no-sync", "--encoding=UTF8", "--username=martlet", "--auth=scram-sha-256", "--pgdata"])
+            .arg(&data);
         run(init.arg(format!("--pwfile={}", password.display())));
         let port = free_port();
         let mut serve = as_user("postgres");

@@ -178,7 +178,8 @@ fn serve_http(
             }
             Answer::HangUp => return None,
         };
-        let head = format!("HTTP/1.1 {status} X\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n{more}\r\n", body.len());
+        let head =
+            format!("HTTP/1.1 {status} X\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n{more}\r\n", body.len());
         reader.get_mut().write_all((head + &body).as_bytes()).ok()?;
     }
 }

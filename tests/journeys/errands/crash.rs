@@ -33,7 +33,8 @@ fn killed() {
         assert!(say(&world, id, "note it").starts_with("250"));
     }
     until("the first one under way", || (ran().len() == 1).then_some(()));
-    let asked: Vec<_> = queued(&world, "run").iter().map(|item| item["id"].as_str().expect("an id").to_owned()).collect();
+    let asked: Vec<_> =
+        queued(&world, "run").iter().map(|item| item["id"].as_str().expect("an id").to_owned()).collect();
     assert_eq!(asked.len(), 3, "committed with their texts");
     world.martlet.kill();
     world.martlet.restart();

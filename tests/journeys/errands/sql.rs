@@ -53,7 +53,8 @@ const HOSTILE: &str = "x'); DROP TABLE notes;--";
 
 fn with(url: &str) -> World {
     // Written before the start: secrets are fetched when the file is read.
-    let files: &'static [(&str, &str)] = Box::leak(Box::new([("crm.url", &*Box::leak(url.to_owned().into_boxed_str()))]));
+    let files: &'static [(&str, &str)] =
+        Box::leak(Box::new([("crm.url", &*Box::leak(url.to_owned().into_boxed_str()))]));
     World::new(Setup { more: STATEMENTS, files, ..Setup::default() })
 }
 
