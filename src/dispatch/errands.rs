@@ -53,7 +53,7 @@ async fn step(shared: &Shared, item: Item) {
     }
     let Some(errand) = item.payload.errand() else { return shared.store.give_back(&[item.id]) };
     let link = link(shared, errand);
-    let begin = Begin { id: item.id, gateway: None, parts: 0..1, frozen: None, link, spend: None };
+    let begin = Begin { id: item.id, gateway: None, parts: 0..1, frozen: None, link, spend: None, ours: None };
     let Some(attempt) = shared.begin(begin).await else { return };
     let outcome = attempted(shared, &item, errand, attempt).await;
     let (word, fault) = match &outcome {

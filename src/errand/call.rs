@@ -139,7 +139,6 @@ fn first_line(said: &[u8]) -> String {
 }
 
 /// A request without an answer: tried again, whether it arrived or not.
-#[expect(clippy::needless_pass_by_value, reason = "as map_err gives it")]
 fn broken(error: reqwest::Error) -> Outcome {
     let what = if error.is_timeout() { "no answer in time: " } else { "" };
     later(format!("{what}{}", chain(&error.without_url())))

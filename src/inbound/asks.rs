@@ -56,7 +56,7 @@ impl Inner {
             let values: Vec<String> = values.iter().map(|value| value.expand(&facts)).collect();
             let who = format!("sql {name}");
             let asked = self.settings.hands.rows(name, &values, ROWS);
-            let rows = self.answer(&who, "sql", asked).await;
+            let rows = self.put_to(&who, "sql", asked).await;
             if rows.is_none() {
                 step.events.push((set.id, "rule", format!("the statement {name} could not be run")));
             }
@@ -72,7 +72,7 @@ impl Inner {
             let word = question.deed.word();
             let who = format!("{word} {}", question.rule);
             let asked = self.settings.hands.ask(&tag, &question, question.asks.wait);
-            let verdict = self.answer(&who, word, asked).await;
+            let verdict = self.put_to(&who, word, asked).await;
             if verdict.is_none() {
                 step.events.push((set.id, "rule", format!("no verdict for {:?}: it goes on", question.rule)));
             }
@@ -81,7 +81,7 @@ impl Inner {
     }
 
     /// The answer, unless there is none or whoever is asked gave none a moment ago.
-    async fn answer<T>(&self, who: &str, kind: &str, asked: impl Future<Output = Result<T, Fault>>) -> Option<T> {
+    async fn put_to<T>(&self, who: &str, kind: &str, asked: impl Future<Output = Result<T, Fault>>) -> Option<T> {
         if self.asking.rests(who, self.clock.monotonic()) {
             METRICS.question(kind, "unanswered");
             return None;
