@@ -43,7 +43,7 @@ fn given() {
     file(&world, "note.sh", NOTE);
     rules(&world, GIVEN);
     let dir = folder(&world);
-    let body = format!("Zwetschgen $(touch {}/pwned) `id` 'x'", dir.display());
+    let body = format!("Zwetschgen $(touch {}/pwned) %%body%% 'x'", dir.display());
     assert!(say(&world, "a1", &body).starts_with("250"));
     world.provider.seen.wait("the text itself", |r| r.value("text").starts_with("Zwetschgen"));
     let input = until("what the program read", || fs::read_to_string(dir.join("out.in")).ok());
