@@ -6,7 +6,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use martlet::{
     address::Destination,
     ground::GatewayId,
-    routing::{Ask, Candidate, Ours, Price, Reach, Route, Shows, Table, Target, Way, choose, whole},
+    routing::{Ask, Candidate, Class, Ours, Price, Reach, Route, Shows, Table, Target, Way, choose, whole},
 };
 
 fn choosing(c: &mut Criterion) {
@@ -44,13 +44,14 @@ fn placing(c: &mut Criterion) {
     for many in [1usize, 10, 100] {
         let routes = (0..many).map(route).collect();
         let table = Table::new((0..many).map(id), (0..many).map(way), BTreeMap::new(), routes);
+        let classes = [Class::global()];
         let ask = Ask {
             to: &to,
             pinned: None,
             binary: false,
             sender: None,
             sender_required: false,
-            classes: &[],
+            classes: &classes,
             granted: false,
         };
         let name = format!("place with {many} gateways and {many} routes that do not fit");

@@ -215,6 +215,7 @@ fn new(clock: &Clock) -> New {
         candidates: Vec::new(),
         charge: Some(Charge { pool, month: Month(24_000), amount: 1, limit: Some(10_000_000) }),
         brakes: Vec::new(),
+        mate: None,
         fingerprint: Some(Fingerprint { hash, until: now + DAY / 24 }),
         held: None,
         note: None,

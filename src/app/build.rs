@@ -76,6 +76,7 @@ pub fn outbound(config: &Config, node: &Node, rules: &Swap<Ruleset>, hands: &Arc
         expire: queue.expire,
         warn_after: queue.warn_after,
         dedupe_window: queue.dedupe_window,
+        consolidate: queue.consolidate,
         bounce_size: usize::try_from(queue.bounce_size).unwrap_or(usize::MAX),
         brakes: config.brakes,
         zone: config.zone.clone(),

@@ -23,7 +23,7 @@ use crate::{
     store::OptedOut,
 };
 
-#[derive(Debug, Subcommand)]
+#[derive(Subcommand)]
 pub enum What {
     /// List who has opted out, by phone
     List {
@@ -43,6 +43,17 @@ pub enum What {
     Add(Hand),
     /// Take a phone off the list; only if its owner wishes so
     Remove(Hand),
+}
+
+/// Without the numbers.
+impl std::fmt::Debug for What {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::List { .. } => "List",
+            Self::Add(_) => "Add",
+            Self::Remove(_) => "Remove",
+        })
+    }
 }
 
 /// The phone that a hand is laid on.

@@ -276,6 +276,7 @@ pub struct QueueKeys {
     receipt_wait: Option<Setting<Duration>>,
     bounce_size: Option<Setting<Size>>,
     report_text: Option<Setting<bool>>,
+    consolidate: Option<Setting<bool>>,
 }
 
 /// Retries, expiry and reports.
@@ -290,6 +291,8 @@ pub struct Queue {
     pub bounce_size: u64,
     /// The text may stand in reports.
     pub report_text: bool,
+    /// Short texts of one account to one number that wait may go out as one.
+    pub consolidate: bool,
 }
 
 pub fn queue(keys: QueueKeys, check: &mut Check<'_>) -> Queue {
@@ -307,5 +310,6 @@ pub fn queue(keys: QueueKeys, check: &mut Check<'_>) -> Queue {
         receipt_wait: check.time(keys.receipt_wait, hours(72)),
         bounce_size: check.take(keys.bounce_size).map_or(50 << 10, |size| size.0.min(16 << 20)),
         report_text: check.take(keys.report_text).unwrap_or(true),
+        consolidate: check.take(keys.consolidate).unwrap_or(false),
     }
 }

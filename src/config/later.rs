@@ -7,7 +7,6 @@ const KEYS: &[&str] = &[
     "inbound.prefer",
     "sms.reference",
     "queue.quiet_hours",
-    "queue.consolidate",
     "gateway.provider",
     "gateway.host",
     "gateway.hosts",

@@ -9,6 +9,7 @@ pub mod events;
 pub mod hand;
 pub mod lane;
 pub mod mails;
+mod mates;
 pub mod policy;
 mod pull;
 pub mod roster;
@@ -18,7 +19,7 @@ pub mod sweep;
 pub mod talks;
 pub mod vitals;
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -32,7 +33,7 @@ use self::{
 use crate::{
     address::Node,
     errand,
-    ground::{Backoff, Clock, GatewayId, Scope, Timestamp},
+    ground::{Backoff, Clock, GatewayId, MessageId, Scope, Timestamp},
     mailbox,
     observe::{self, METRICS},
     report::Reporter,
@@ -87,13 +88,22 @@ impl Shared {
     /// Writes one attempt down and says its number; `None`: it is not to be made. The message was held, cancelled or
     /// closed meanwhile, or the store is down: then the lease is given back, after a pause.
     async fn begin(&self, begin: Begin) -> Option<u32> {
-        let id = begin.id;
-        match self.store.begin(vec![begin]).await {
-            Ok(begun) => begun.first().copied().flatten(),
+        self.begin_together(vec![begin]).await?.first().copied()
+    }
+
+    /// As [`Shared::begin`] for messages that go out as one text: all of them, or none.
+    async fn begin_together(&self, batch: Vec<Begin>) -> Option<Vec<u32>> {
+        let ids: Vec<MessageId> = batch.iter().map(|begin| begin.id).collect();
+        let begun = match ids.len() {
+            1 => self.store.begin(batch).await.map(|numbers| numbers.into_iter().collect()),
+            _ => self.store.begin_together(batch).await,
+        };
+        match begun {
+            Ok(numbers) => numbers,
             Err(down) => {
                 observe::log::store_down("begin", down);
                 self.clock.sleep(Duration::from_secs(1)).await;
-                self.store.give_back(&[id]);
+                self.store.give_back(&ids);
                 None
             }
         }
@@ -166,7 +176,7 @@ impl Shared {
                 () = self.stop.cancelled() => break,
             }
         }
-        self.store.give_back(&aside.iter().map(|waiting| waiting.item.id).collect::<Vec<_>>());
+        self.store.give_back(&aside.iter().flat_map(Waiting::ids).collect::<Vec<_>>());
     }
 
     /// One look at the queue; `true` when there may be more at once.
@@ -200,10 +210,10 @@ impl Shared {
     async fn in_company(&self, lanes: &Lanes, items: Vec<Item>, now: Timestamp) -> Vec<Waiting> {
         let mut all = match self.settings.call_log {
             true => talks::ask(&self.store, lanes, items, now).await,
-            false => items.into_iter().map(|item| Waiting { item, talks: Vec::new(), opted: HashSet::new() }).collect(),
+            false => items.into_iter().map(|item| Waiting::of(item, Vec::new())).collect(),
         };
         talks::ask_opted(&self.store, &mut all).await;
-        all
+        mates::grouped(all)
     }
 
     /// What is too much to keep aside goes back into the store, all in one commit.
@@ -211,9 +221,18 @@ impl Shared {
         let mut writing = tokio::task::JoinSet::new();
         for waiting in aside.split_off(MOST_ASIDE.min(aside.len())) {
             let shared = self.clone();
-            writing.spawn(async move { step::put_off(&shared, &waiting.item).await });
+            let item = self.by_itself(waiting);
+            writing.spawn(async move { step::put_off(&shared, &item).await });
         }
         while writing.join_next().await.is_some() {}
+    }
+
+    /// The message without those that it would go out with.
+    fn by_itself(&self, waiting: Waiting) -> Item {
+        if !waiting.mates.is_empty() {
+            self.store.give_back(&waiting.mates.iter().map(|mate| mate.id).collect::<Vec<_>>());
+        }
+        waiting.item
     }
 
     /// Starts the item on a lane, or puts it aside until one is free.
@@ -234,27 +253,27 @@ impl Shared {
                 let spoken = self.talking.speak(text, &lane).filter(|_| members.len() > 1);
                 let slot = lane.take_slot(segments, at);
                 let shared = self.clone();
-                self.tasks.spawn(async move { shared.attempt(&lane, waiting.item, slot, spoken).await });
+                self.tasks.spawn(async move { shared.attempt(&lane, waiting.item, waiting.mates, slot, spoken).await });
             }
-            Choice::Never if members.is_empty() => self.store.give_back(&[waiting.item.id]),
+            Choice::Never if members.is_empty() => self.store.give_back(&waiting.ids().collect::<Vec<_>>()),
             Choice::Never if members.iter().any(|lane| lane.carries(text)) => {
-                let shared = self.clone();
-                self.tasks.spawn(async move { step::opted_out(&shared, &waiting.item).await });
+                let (shared, item) = (self.clone(), self.by_itself(waiting));
+                self.tasks.spawn(async move { step::opted_out(&shared, &item).await });
             }
             Choice::Never => {
-                let shared = self.clone();
-                self.tasks.spawn(async move { step::cannot_carry(&shared, &waiting.item).await });
+                let (shared, item) = (self.clone(), self.by_itself(waiting));
+                self.tasks.spawn(async move { step::cannot_carry(&shared, &item).await });
             }
             Choice::Wait => {
                 let tomorrow = tomorrow(&members, &candidates, u64::from(segments), at);
                 match tomorrow {
                     Some(tomorrow) => {
-                        let shared = self.clone();
-                        self.tasks.spawn(async move { step::tomorrow(&shared, &waiting.item, tomorrow).await });
+                        let (shared, item) = (self.clone(), self.by_itself(waiting));
+                        self.tasks.spawn(async move { step::tomorrow(&shared, &item, tomorrow).await });
                     }
                     // Its lane filled up meanwhile: it is leased again when a slot is free.
                     None if matches!(waiting.item.key, Key::Gateway(_)) || candidates.iter().all(|c| !c.free) => {
-                        self.store.give_back(&[waiting.item.id]);
+                        self.store.give_back(&waiting.ids().collect::<Vec<_>>());
                     }
                     None => aside.push(waiting),
                 }
@@ -262,8 +281,15 @@ impl Shared {
         }
     }
 
-    async fn attempt(self: Arc<Self>, lane: &Arc<Lane>, item: Item, mut slot: Slot, spoken: Option<Spoken>) {
-        step::step(&self, lane, item, &mut slot).await;
+    async fn attempt(
+        self: Arc<Self>,
+        lane: &Arc<Lane>,
+        item: Item,
+        mates: Vec<Item>,
+        mut slot: Slot,
+        spoken: Option<Spoken>,
+    ) {
+        step::step(&self, lane, item, mates, &mut slot).await;
         drop((slot, spoken));
         self.freed.notify_one();
     }

@@ -265,6 +265,7 @@ mod tests {
             segments: (1..=sent).map(|n| SegmentRow { n, state: SegmentState::Sent, reference: None }).collect(),
             begun: Some(sent..sent + 1),
             cause: None,
+            mate: None,
             fault: None,
             warned: false,
         }

@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 use super::{
     Shared, fastrand,
     lane::{Lane, Slot},
+    mates,
     policy::{Circumstances, Tell, Verdict, judge, judge_interrupted, was_sent},
     vitals::Moment,
 };
@@ -22,42 +23,64 @@ use crate::{
     store::{Begin, Closed, Item, NewLink, Next, Note, SegmentState, Settle, Text},
 };
 
-/// Carries out one attempt from a lease to its settlement.
-pub async fn step(shared: &Shared, lane: &Lane, item: Item, slot: &mut Slot) {
+/// Carries out one attempt from a lease to its settlement; `mates` were leased to go out with it in one text.
+pub async fn step(shared: &Shared, lane: &Lane, item: Item, mates: Vec<Item>, slot: &mut Slot) {
     let now = shared.clock.now();
-    let Some(text) = item.payload.text() else { return shared.store.give_back(&[item.id]) };
-    if item.expires <= now || shared.stop.is_cancelled() {
+    let over = item.expires <= now || shared.stop.is_cancelled();
+    let Some(own) = item.payload.text().filter(|_| !over) else {
         // The sweeper closes what is over: it knows whether the clock can be trusted.
-        return shared.store.give_back(&[item.id]);
-    }
+        let ids: Vec<_> = std::iter::once(&item).chain(&mates).map(|item| item.id).collect();
+        return shared.store.give_back(&ids);
+    };
+    let joined = mates::join(shared, &item, mates, now).await;
+    let text = joined.text.as_ref().unwrap_or(own);
     let segments = match segments_of(shared, &item, text, lane) {
         Ok(segments) => segments,
-        Err(fault) => return fail(shared, &item, fault).await,
+        Err(fault) => {
+            shared.store.give_back(&joined.ids());
+            return fail(shared, &item, fault).await;
+        }
     };
     let requests = u8::try_from(segments.len()).unwrap_or(u8::MAX);
     let Some(n) = next_segment(&item, requests) else {
         // Everything was sent already: only a receipt or its time can be missing.
+        shared.store.give_back(&joined.ids());
         return finish(shared, lane, &item, requests).await;
     };
-    let begin = Begin {
-        id: item.id,
-        gateway: Some(lane.id.clone()),
-        parts: n..n + 1,
-        frozen: (requests > 1 && kept(&item).is_none())
-            .then(|| serde_json::to_string(&segments).expect("segments are plain data: strings and octets")),
-        link: link_of(shared, lane, text),
-        spend: slot.spend(),
-        ours: (!text.confirms).then(|| lane.ours()),
-    };
-    let Some(attempt) = shared.begin(begin).await else { return };
+    let frozen = (requests > 1 && kept(&item).is_none())
+        .then(|| serde_json::to_string(&segments).expect("segments are plain data: strings and octets"));
+    let mut begins = vec![Begin { frozen, spend: slot.spend(), ..begin_of(shared, lane, &item, own, n) }];
+    let others = joined.mates.iter().filter_map(|mate| Some((mate, mate.payload.text()?)));
+    begins.extend(others.map(|(mate, text)| begin_of(shared, lane, mate, text, n)));
+    let Some(attempts) = shared.begin_together(begins).await else { return };
     if slot.spend().is_none() {
         lane.vitals().partly(false);
     }
-    let outcomes = run(shared, lane, &item, text, segments, (n, attempt), now).await;
+    let attempt = attempts.first().copied().unwrap_or_default();
+    let outcomes = run(shared, lane, (&item, joined.expires(&item)), text, segments, (n, attempt), now).await;
     slot.end(item.id, &outcomes);
-    unshown(shared, lane, &item, text, n).await;
-    let begun = Item { attempts: attempt, last_attempt: Some(now), ..item };
+    let begun: Vec<Item> = std::iter::once(item)
+        .chain(joined.mates)
+        .zip(attempts)
+        .map(|(item, attempts)| Item { attempts, last_attempt: Some(now), ..item })
+        .collect();
+    for (item, text) in begun.iter().filter_map(|item| Some((item, item.payload.text()?))) {
+        unshown(shared, lane, item, text, n).await;
+    }
     settle(shared, lane, &begun, &outcomes, requests).await;
+}
+
+/// An attempt at one message, as it is written down.
+fn begin_of(shared: &Shared, lane: &Lane, item: &Item, text: &Text, n: u8) -> Begin {
+    Begin {
+        id: item.id,
+        gateway: Some(lane.id.clone()),
+        parts: n..n + 1,
+        frozen: None,
+        link: link_of(shared, lane, text),
+        spend: None,
+        ours: (!text.confirms).then(|| lane.ours()),
+    }
 }
 
 /// A gateway that cannot show the wished sender shows its own number: once, and the history says so.
@@ -126,13 +149,13 @@ fn link_of(shared: &Shared, lane: &Lane, text: &Text) -> Option<NewLink> {
 async fn run(
     shared: &Shared,
     lane: &Lane,
-    item: &Item,
+    (item, expires): (&Item, Timestamp),
     text: &Text,
     segments: Vec<Segment>,
     (n, attempt): (u8, u32),
     now: Timestamp,
 ) -> Vec<(u8, Outcome)> {
-    let left = item.expires.since(now);
+    let left = expires.since(now);
     let attempt = Attempt {
         id: item.id,
         n: attempt,
@@ -163,22 +186,32 @@ async fn run(
     outcomes
 }
 
-async fn settle(shared: &Shared, lane: &Lane, item: &Item, outcomes: &[(u8, Outcome)], requests: u8) {
-    for (_, outcome) in outcomes {
-        let (word, fault) = words_of(outcome);
-        observe::log::outcome(item.id, &lane.id, item.attempts, word, fault);
-        observe::METRICS.attempt(lane.id.as_str(), word);
+/// Judges the outcome for every message that was in the text, the leading one first, and writes it in one transaction.
+async fn settle(shared: &Shared, lane: &Lane, items: &[Item], outcomes: &[(u8, Outcome)], requests: u8) {
+    let Some(leader) = items.first() else { return };
+    // The same pause for all of them: they may go out together again.
+    let at = circumstances(shared, lane, leader, requests);
+    let mut settlements = Vec::with_capacity(items.len());
+    for item in items {
+        for (_, outcome) in outcomes {
+            let (word, fault) = words_of(outcome);
+            observe::log::outcome(item.id, &lane.id, item.attempts, word, fault);
+            observe::METRICS.attempt(lane.id.as_str(), word);
+        }
+        let verdict = judge(item, outcomes, &at);
+        settlements.push(settlement(shared, item, item.attempts, verdict, Some(lane)).await);
     }
-    let at = circumstances(shared, lane, item, requests);
-    let verdict = judge(item, outcomes, &at);
-    if let (Some(text), true) = (item.payload.text(), verdict.fault.as_ref().is_some_and(|fault| fault.opted_out)) {
+    let first = settlements.first();
+    if let (Some(text), true) =
+        (leader.payload.text(), first.and_then(|s| s.fault.as_ref()).is_some_and(|f| f.opted_out))
+    {
         observe::log::opting(Some(&lane.id), &text.to.masked(), true, "provider");
         Metrics::count(&observe::METRICS.opt_outs, "provider");
     }
-    if matches!(&verdict.next, Next::Waiting { pin: Some(_), .. }) {
+    if first.is_some_and(|settle| matches!(&settle.next, Next::Waiting { pin: Some(_), .. })) {
         lane.vitals().partly(true);
     }
-    conclude(shared, item, item.attempts, verdict, Some(lane)).await;
+    written(shared.store.settle_together(settlements).await);
 }
 
 fn circumstances(shared: &Shared, lane: &Lane, item: &Item, requests: u8) -> Circumstances {
@@ -202,6 +235,18 @@ fn circumstances(shared: &Shared, lane: &Lane, item: &Item, requests: u8) -> Cir
 
 /// Writes a verdict with its report in one transaction.
 async fn conclude(shared: &Shared, item: &Item, attempt: u32, verdict: Verdict, lane: Option<&Lane>) {
+    let settlement = settlement(shared, item, attempt, verdict, lane).await;
+    written(shared.store.settle(settlement).await);
+}
+
+fn written(counts: bool) {
+    if !counts {
+        observe::log::oddity("settle", "a later attempt exists; this outcome is kept in the history only");
+    }
+}
+
+/// What a verdict makes of a message, with the report that is due.
+async fn settlement(shared: &Shared, item: &Item, attempt: u32, verdict: Verdict, lane: Option<&Lane>) -> Settle {
     let kind = match verdict.tell {
         Tell::Nothing => None,
         Tell::Failed => Some(Kind::Failed),
@@ -215,7 +260,7 @@ async fn conclude(shared: &Shared, item: &Item, attempt: u32, verdict: Verdict, 
         told = shared.reporter.tell(item, kind, verdict.fault.as_ref(), gateway, sent).await;
     }
     let refund = item.payload.text().and_then(|text| text.charged.clone()).filter(|_| verdict.refund);
-    let settlement = Settle {
+    Settle {
         id: item.id,
         attempt,
         segments: verdict.segments,
@@ -227,9 +272,6 @@ async fn conclude(shared: &Shared, item: &Item, attempt: u32, verdict: Verdict, 
         unlink: verdict.unlink,
         dead: told.dead,
         withdraw: false,
-    };
-    if !shared.store.settle(settlement).await {
-        observe::log::oddity("settle", "a later attempt exists; this outcome is kept in the history only");
     }
 }
 

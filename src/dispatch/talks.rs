@@ -11,7 +11,7 @@ use std::{
 use super::{lane::Lane, roster::Lanes};
 use crate::{
     address::Mailbox,
-    ground::Timestamp,
+    ground::{MessageId, Timestamp},
     observe,
     routing::Ours,
     store::{Item, Store, Talk, Text},
@@ -65,6 +65,19 @@ pub struct Waiting {
     pub talks: Vec<Talk>,
     /// What its phone has opted out of.
     pub opted: HashSet<Ours>,
+    /// Leased with it, to go out with it in one text.
+    pub mates: Vec<Item>,
+}
+
+impl Waiting {
+    pub fn of(item: Item, talks: Vec<Talk>) -> Self {
+        Self { item, talks, opted: HashSet::new(), mates: Vec::new() }
+    }
+
+    /// Every message that is leased for it.
+    pub fn ids(&self) -> impl Iterator<Item = MessageId> {
+        std::iter::once(&self.item).chain(&self.mates).map(|item| item.id)
+    }
 }
 
 /// Where the choice is free, the call log is asked, once for all of them.
@@ -96,7 +109,7 @@ pub async fn ask(store: &Store, lanes: &Lanes, items: Vec<Item>, now: Timestamp)
         .into_iter()
         .map(|item| {
             let talks = talks_of(&item).unwrap_or_default();
-            Waiting { item, talks, opted: HashSet::new() }
+            Waiting::of(item, talks)
         })
         .collect()
 }

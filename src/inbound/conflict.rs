@@ -184,6 +184,7 @@ impl Inner {
             charge: Some(Charge { pool: allowance.pool, month, amount: u64::from(parts), limit }),
             candidates,
             brakes,
+            mate: None,
             fingerprint: None,
             held: None,
             note: None,

@@ -16,7 +16,8 @@ use crate::{
     observe,
     routing::Placement,
     store::{
-        Charge, Down, Fingerprint, Month, New, Origin, Original, Payload, Placed, Priority, Refund, Refused, Text,
+        Charge, Down, Fingerprint, Key, Mate, Month, New, Origin, Original, Payload, Placed, Priority, Refund, Refused,
+        Text,
     },
 };
 
@@ -61,31 +62,34 @@ impl Inner {
         }
         let Placement { target, wire } = self.place(to, params, allowance)?;
         let candidates = self.routes().candidates(&target);
+        let text = Text {
+            to: to.clone(),
+            parts: shaped.parts,
+            content: shaped.content,
+            reference: self.references.next(to.as_str()),
+            sender: params.sender.clone(),
+            sender_required: allowance.sender_required,
+            wire,
+            sender_phone: allowance.phone.as_ref().map(|phone| phone.as_str().to_owned()),
+            pid: params.pid,
+            dcs: params.dcs,
+            value: params.value.clone(),
+            account: allowance.who.clone(),
+            charged,
+            confirms: false,
+            trace,
+            origin,
+        };
+        let key = Key::from(target);
         Ok(New {
             id: MessageId::new(),
-            key: target.into(),
+            mate: self.settings.consolidate.then(|| Mate::of(&text, &key)).flatten(),
+            key,
             priority: Priority::Normal,
             due: now,
             expires: now + self.settings.expire,
             warn_at: Some(now + self.settings.warn_after),
-            payload: Payload::Text(Box::new(Text {
-                to: to.clone(),
-                parts: shaped.parts,
-                content: shaped.content,
-                reference: self.references.next(to.as_str()),
-                sender: params.sender.clone(),
-                sender_required: allowance.sender_required,
-                wire,
-                sender_phone: allowance.phone.as_ref().map(|phone| phone.as_str().to_owned()),
-                pid: params.pid,
-                dcs: params.dcs,
-                value: params.value.clone(),
-                account: allowance.who.clone(),
-                charged,
-                confirms: false,
-                trace,
-                origin,
-            })),
+            payload: Payload::Text(Box::new(text)),
             charge: Some(Charge { pool, month, amount, limit }),
             candidates,
             brakes,

@@ -66,6 +66,8 @@ pub struct Settings {
     /// `queue.warn_after`.
     pub warn_after: Duration,
     pub dedupe_window: Duration,
+    /// `queue.consolidate`: short texts that wait may go out as one.
+    pub consolidate: bool,
     /// Bodies larger than this are not kept for reports, octets.
     pub bounce_size: usize,
     /// Limits over a stretch of time that hold for everybody.

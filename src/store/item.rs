@@ -219,6 +219,8 @@ pub struct New {
     pub candidates: Vec<Ours>,
     /// Limits over a stretch of time; one that takes hold refuses the entry.
     pub brakes: Vec<super::Brake>,
+    /// With whom it may go out as one text.
+    pub mate: Option<super::Mate>,
     pub fingerprint: Option<Fingerprint>,
     /// It waits for a person from the beginning; why, in one line.
     pub held: Option<String>,
@@ -242,6 +244,7 @@ impl New {
             charge: None,
             candidates: Vec::new(),
             brakes: Vec::new(),
+            mate: None,
             fingerprint: None,
             held: None,
             note: None,
@@ -262,6 +265,7 @@ impl New {
             charge: None,
             candidates: Vec::new(),
             brakes: Vec::new(),
+            mate: None,
             fingerprint: None,
             held: None,
             note: Some("by a rule"),
@@ -344,6 +348,8 @@ pub struct Item {
     pub begun: Option<std::ops::Range<u8>>,
     /// Words of the last fault.
     pub cause: Option<String>,
+    /// With whom it may go out as one text.
+    pub mate: Option<String>,
     /// The last fault itself.
     pub fault: Option<crate::ground::Fault>,
     pub warned: bool,
@@ -395,7 +401,7 @@ pub struct Shown {
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Event {
     pub at: Timestamp,
-    /// One word: accepted, begun, sent, deferred, failed, unsure, warned, reported, held, released, cancelled,
+    /// One word: accepted, begun, sent, deferred, failed, unsure, warned, reported, held, released, cancelled, joined (with others in one text),
     /// expired, receipt, late, withdrawn, refused (a follow-up over its quota), unshown (its sender); of a segment from
     /// a phone: taken.
     pub what: String,

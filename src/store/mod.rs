@@ -11,6 +11,7 @@ mod errand;
 pub mod gateways;
 pub mod inbound;
 pub mod item;
+mod mate;
 mod month;
 pub mod optout;
 pub mod settle;
@@ -27,6 +28,7 @@ pub use errand::{Answers, Append, Craft, Deed, Errand};
 pub use gateways::*;
 pub use inbound::*;
 pub use item::*;
+pub use mate::Mate;
 pub use month::{Month, day_end};
 pub use optout::*;
 pub use settle::*;
@@ -127,9 +129,23 @@ impl Store {
     /// where the item can no longer begin: it is not leased, or anything touched it since it was (held, cancelled,
     /// expired, answered late). Ends the lease, also when the answer is [`Down`].
     pub async fn begin(&self, batch: Vec<Begin>) -> Result<Vec<Option<u32>>, Down> {
-        match self.inner.write(Operation::Begin(batch)).await? {
+        match self.inner.write(Operation::Begin { batch, together: false }).await? {
             Answered::Begun(numbers) => Ok(numbers),
             _ => Err(mixed_up()),
+        }
+    }
+    /// As [`Store::begin`] for messages that go out as one text, the first of them leading: all begin, or none does.
+    pub async fn begin_together(&self, batch: Vec<Begin>) -> Result<Option<Vec<u32>>, Down> {
+        match self.inner.write(Operation::Begin { batch, together: true }).await? {
+            Answered::Begun(numbers) => Ok(numbers.into_iter().collect()),
+            _ => Err(mixed_up()),
+        }
+    }
+    /// Leases the others that may go out as one text with this item and are due, oldest first.
+    pub async fn lease_mates(&self, of: &Item, now: Timestamp) -> Result<Vec<Item>, Down> {
+        match &of.mate {
+            Some(mate) => self.inner.lease_mates(mate, of.id, now).await,
+            None => Ok(Vec::new()),
         }
     }
     /// Writes outcomes, next states, reports and dead letters in ONE transaction each. Never fails: it retries until
@@ -138,7 +154,12 @@ impl Store {
     /// counts, wherever the item is by then; it withdraws the reports that were not begun. `false` too when the store
     /// closed first: the attempt is then found as unsure.
     pub async fn settle(&self, settlement: Settle) -> bool {
-        self.yes(Operation::Settle(settlement.into())).await.unwrap_or(false)
+        self.settle_together(vec![settlement]).await
+    }
+    /// As [`Store::settle`] for messages that went out as one text, the leading one first, in ONE transaction; the answer
+    /// is about that one.
+    pub async fn settle_together(&self, settlements: Vec<Settle>) -> bool {
+        self.yes(Operation::Settle(settlements)).await.unwrap_or(false)
     }
     /// An item that is not closed.
     pub async fn item(&self, id: MessageId) -> Result<Option<Item>, Down> {

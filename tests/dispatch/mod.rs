@@ -9,6 +9,7 @@ mod choosing;
 mod events;
 mod fair;
 mod health;
+mod mates;
 mod opting;
 mod outcomes;
 mod reload;
@@ -49,6 +50,7 @@ pub fn trials() -> Vec<Trial> {
         choosing::trials(),
         bounds::trials(),
         health::trials(),
+        mates::trials(),
         opting::trials(),
         reload::trials(),
     ];
@@ -389,6 +391,7 @@ fn new(content: Content, parts: u8) -> New {
         candidates: Vec::new(),
         charge: Some(charge),
         brakes: Vec::new(),
+        mate: None,
         fingerprint: None,
         held: None,
         note: None,

@@ -3,6 +3,7 @@
 
 mod brakes;
 mod calls;
+mod consolidate;
 mod discreet;
 mod errands;
 mod header;
@@ -35,6 +36,7 @@ pub fn trials() -> Vec<Trial> {
         outbound::trials(),
         rules::trials(),
         calls::trials(),
+        consolidate::trials(),
         discreet::trials(),
         errands::trials(),
         smtp::trials(),

@@ -212,6 +212,7 @@ fn text_of(account: &str) -> New {
         candidates: Vec::new(),
         charge: None,
         brakes: Vec::new(),
+        mate: None,
         fingerprint: None,
         held: None,
         note: None,

@@ -27,17 +27,46 @@ pub fn begin(work: &mut Work<'_>, batch: &[Begin]) -> Vec<Option<u32>> {
     batch.iter().map(|begin| begin_one(work, begin)).collect()
 }
 
-fn begin_one(work: &mut Work<'_>, begin: &Begin) -> Option<u32> {
-    let leased = work.shared.leases().version(begin.id)?;
-    let row = work.row(begin.id)?;
-    if !row.is_waiting() || row.version != leased {
-        return None;
+/// Writes the attempt at several messages down that go out as one text, the first leading: all of them, or none.
+pub fn begin_together(work: &mut Work<'_>, batch: &[Begin]) -> Vec<Option<u32>> {
+    if !batch.iter().all(|begin| can_begin(work, begin)) {
+        // Those that still can are leased anew.
+        work.wakes = true;
+        return vec![None; batch.len()];
     }
-    // It opted out since it was leased: whoever leases it next sees that.
-    if begin.ours.as_ref().is_some_and(|ours| optout::from_all(work, &row.to, std::slice::from_ref(ours))) {
+    let numbers = begin(work, batch);
+    let Some((leader, mates)) = batch.split_first() else { return numbers };
+    let ids: Vec<MessageId> = mates.iter().map(|mate| mate.id).collect();
+    for mate in &ids {
+        work.change(*mate, |row| row.leader = Some(leader.id));
+        work.event(*mate, "joined", leader.gateway.as_ref(), None, Some(&format!("in one text with {}", leader.id)));
+    }
+    work.event(
+        leader.id,
+        "joined",
+        leader.gateway.as_ref(),
+        None,
+        Some(&format!("in one text with {} more", ids.len())),
+    );
+    work.change(leader.id, |row| row.mates = ids);
+    numbers
+}
+
+/// Is it as it was leased, and may its phone be written to?
+fn can_begin(work: &Work<'_>, begin: &Begin) -> bool {
+    let leased = work.shared.leases().version(begin.id);
+    let Some(row) = work.row(begin.id) else { return false };
+    let opted = |ours| optout::from_all(work, &row.to, std::slice::from_ref(ours));
+    row.is_waiting() && Some(row.version) == leased && !begin.ours.as_ref().is_some_and(opted)
+}
+
+fn begin_one(work: &mut Work<'_>, begin: &Begin) -> Option<u32> {
+    if !can_begin(work, begin) {
+        // It may have opted out since it was leased: whoever leases it next sees that.
         work.wakes = true;
         return None;
     }
+    let row = work.row(begin.id)?;
     let left = left_behind(row, begin);
     let (epoch, now) = (work.shared.epoch, work.now);
     work.change(begin.id, |row| {
@@ -48,6 +77,8 @@ fn begin_one(work: &mut Work<'_>, begin: &Begin) -> Option<u32> {
         row.unsure = false;
         row.begun = Some((begin.parts.start, begin.parts.end));
         row.spend = begin.spend;
+        row.mates.clear();
+        row.leader = None;
         row.ours.clone_from(&begin.ours);
         if begin.gateway.is_some() {
             row.gateway.clone_from(&begin.gateway);
@@ -118,6 +149,16 @@ fn counts(row: &Row, place: Place, settle: &Settle) -> Option<bool> {
     }
     let kept = place != (Place::Closed { texts: false });
     (row.unsure && kept && settle.event != "unsure").then_some(true)
+}
+
+/// Settles messages that went out as one text, the leading one first in the list and last in the doing: what the network
+/// said of it meanwhile concerns the others too.
+pub fn settle_together(work: &mut Work<'_>, all: &[Settle]) -> bool {
+    let Some((leader, mates)) = all.split_first() else { return false };
+    for mate in mates {
+        settle(work, mate);
+    }
+    settle(work, leader)
 }
 
 /// Writes an outcome and everything that follows from it; `false` where the attempt is not the last one any more.
@@ -205,7 +246,9 @@ fn segments(work: &mut Work<'_>, settle: &Settle) {
             }
             if let Some(id) = id {
                 segment.reference = Some(id.as_str().to_owned());
-                refs.push((*n, id));
+                if row.leader.is_none() {
+                    refs.push((*n, id));
+                }
             }
         }
         row.spend = None;

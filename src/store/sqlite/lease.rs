@@ -134,6 +134,32 @@ pub async fn lease(
     Ok(leased)
 }
 
+/// The others that may go out as one text: as many as one segment has room for, if they are of a few words.
+const MATES: &str = "SELECT 0, q.row, b.payload FROM queue q JOIN body b ON b.id = q.id \
+    WHERE q.mate = $1 AND q.id <> $2 ORDER BY q.id LIMIT 64";
+
+/// Leases the mates of an item that are due and that nobody has leased.
+pub async fn mates(
+    shared: &Shared,
+    conn: &mut SqliteConnection,
+    mate: &str,
+    of: MessageId,
+    now: Timestamp,
+) -> Result<Vec<Item>, sqlx::Error> {
+    let rows = sqlx::query(MATES).bind(mate).bind(of.to_string()).fetch_all(conn).await?;
+    let mut leased = Vec::new();
+    let mut leases = shared.leases();
+    for row in rows {
+        let (stored, payload) = (decode(&row, 1)?, payload(&row)?);
+        let free = is_due(&stored, now) && stored.expires > now && !leases.0.contains_key(&stored.id);
+        if let Some(payload) = payload.filter(|_| free) {
+            leases.0.insert(stored.id, stored.version);
+            leased.push(stored.item(payload, None));
+        }
+    }
+    Ok(leased)
+}
+
 fn is_due(row: &Row, now: Timestamp) -> bool {
     row.is_waiting() && row.next <= now && row.kind != Kind::Segment
 }

@@ -131,10 +131,26 @@ impl Need {
             let need = Self { rows: missing, ..Self::default() };
             need.call(conn, &[CLOSED], work).await?;
         }
+        self.load_mates(conn, work).await?;
         let late = work.rows.values().filter(|entry| entry.row.unsure).map(|entry| entry.row.id);
         let about: HashSet<_> = late.filter(|id| !self.about.contains(id)).collect();
         if !about.is_empty() {
             Self { about, ..Self::default() }.call(conn, &[ABOUT], work).await?;
+        }
+        Ok(())
+    }
+
+    /// Those that went out with what is loaded: a word of the network concerns them too.
+    async fn load_mates(&self, conn: &mut SqliteConnection, work: &mut Work<'_>) -> Result<(), sqlx::Error> {
+        let missing = |work: &Work<'_>, of: &[MessageId]| -> HashSet<MessageId> {
+            of.iter().copied().filter(|id| !work.rows.contains_key(id)).collect()
+        };
+        let all: Vec<MessageId> = work.rows.values().flat_map(|entry| entry.row.mates.iter().copied()).collect();
+        for sql in [ROWS, CLOSED] {
+            let rows = missing(work, &all);
+            if !rows.is_empty() {
+                Self { rows, ..Self::default() }.call(conn, &[sql], work).await?;
+            }
         }
         Ok(())
     }

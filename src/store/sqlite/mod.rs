@@ -196,6 +196,12 @@ impl Sqlite {
         lease::lease(&self.shared, &mut conn, keys, limit, now).await.map_err(|e| down(&e))
     }
 
+    pub async fn lease_mates(&self, mate: &str, of: MessageId, now: Timestamp) -> Result<Vec<Item>, Down> {
+        let _one_at_a_time = self.leasing.lock().await;
+        let mut conn = self.reader().await?;
+        lease::mates(&self.shared, &mut conn, mate, of, now).await.map_err(|e| down(&e))
+    }
+
     pub fn give_back(&self, ids: &[MessageId]) {
         self.shared.leases().end(ids);
         self.shared.changed.notify_waiters();

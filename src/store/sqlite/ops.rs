@@ -18,8 +18,13 @@ pub enum Op {
         batch: Vec<New>,
         all: bool,
     },
-    Begin(Vec<Begin>),
-    Settle(Box<Settle>),
+    /// `together`: all of them or none; they go out as one text, the first leading.
+    Begin {
+        batch: Vec<Begin>,
+        together: bool,
+    },
+    /// Of messages that went out as one text, the leading one first.
+    Settle(Vec<Settle>),
     Warn {
         id: MessageId,
         warning: Option<Box<New>>,
@@ -84,7 +89,7 @@ impl Op {
             Self::Put { .. } => 1,
             Self::Resolve(_) => 2,
             Self::Take(_) => 3,
-            Self::Begin(_) => 4,
+            Self::Begin { .. } => 4,
             Self::Receipt(_) => 5,
             Self::Hand { .. } | Self::Cancel { .. } => 6,
             Self::Warn { .. } => 7,
@@ -100,7 +105,7 @@ impl Op {
     pub fn weight(&self) -> usize {
         match self {
             Self::Put { batch, .. } => batch.len(),
-            Self::Begin(batch) => batch.len(),
+            Self::Begin { batch, .. } => batch.len(),
             Self::Take(segments) => segments.len(),
             Self::Sweep(_) | Self::Purge(_) | Self::SetBack { .. } => 500,
             _ => 1,
@@ -110,8 +115,9 @@ impl Op {
     pub fn need(&self, need: &mut Need, careful: bool, cursor: &str) {
         match self {
             Self::Put { batch, .. } => put::need(batch, need, careful),
-            Self::Begin(batch) => attempt::need_begin(batch, need),
-            Self::Settle(settle) | Self::Cancel { settle, .. } => attempt::need(settle, need, careful),
+            Self::Begin { batch, .. } => attempt::need_begin(batch, need),
+            Self::Settle(all) => all.iter().for_each(|settle| attempt::need(settle, need, careful)),
+            Self::Cancel { settle, .. } => attempt::need(settle, need, careful),
             Self::Warn { id, warning, .. } => {
                 need.rows.insert(*id);
                 put::need(warning.as_deref(), need, careful);
@@ -138,8 +144,9 @@ impl Op {
     pub fn apply(&self, work: &mut Work<'_>) -> Answer {
         match self {
             Self::Put { batch, all } => Answer::Placed(put::put(work, batch, *all)),
-            Self::Begin(batch) => Answer::Begun(attempt::begin(work, batch)),
-            Self::Settle(settle) => Answer::Yes(attempt::settle(work, settle)),
+            Self::Begin { batch, together: false } => Answer::Begun(attempt::begin(work, batch)),
+            Self::Begin { batch, together: true } => Answer::Begun(attempt::begin_together(work, batch)),
+            Self::Settle(all) => Answer::Yes(attempt::settle_together(work, all)),
             Self::Warn { id, warning, dead } => Answer::Yes(hand::warn(work, *id, warning.as_deref(), dead.as_deref())),
             Self::Receipt(receipt) => Answer::Items(receipt::receipt(work, receipt).into_iter().collect()),
             Self::Sweep(now) => Answer::Items(receipt::sweep(work, *now)),

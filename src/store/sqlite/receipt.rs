@@ -146,7 +146,17 @@ fn goes(from: SegmentState, to: SegmentState) -> bool {
     }
 }
 
+/// What is heard of a text concerns all that went out in it; the sweep gives out those that led it not.
 fn apply(work: &mut Work<'_>, id: MessageId, n: u8, receipt: &Receipt, within: Duration) -> bool {
+    for mate in work.row(id).map(|row| row.mates.clone()).unwrap_or_default() {
+        if work.row(mate).is_some_and(|row| row.leader == Some(id)) {
+            apply_one(work, mate, n, receipt, Duration::ZERO);
+        }
+    }
+    apply_one(work, id, n, receipt, within)
+}
+
+fn apply_one(work: &mut Work<'_>, id: MessageId, n: u8, receipt: &Receipt, within: Duration) -> bool {
     let at = work.now + within;
     let Some(row) = work.row(id) else { return false };
     let state = row.segments.get(usize::from(n)).map_or(SegmentState::Waiting, |segment| segment.state);

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::put::hex;
 use crate::{
     address::Destination,
     ground::{AccountName, Fault, GatewayId, MessageId, Timestamp},
@@ -83,6 +84,14 @@ pub struct Row {
     pub segments: Vec<SegmentRow>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub begun: Option<(u8, u8)>,
+    /// With whom it may go out as one text, in hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mate: Option<String>,
+    /// Those that went out with it in its last attempt, and whom it went out with: what is heard of that one concerns it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mates: Vec<MessageId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leader: Option<MessageId>,
     /// By which of ours the last attempt goes: what its phone opts out of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ours: Option<Ours>,
@@ -203,6 +212,9 @@ impl Row {
             gateway: None,
             segments: Vec::new(),
             begun: None,
+            mate: new.mate.map(|mate| hex(&mate.0)),
+            mates: Vec::new(),
+            leader: None,
             ours: None,
             spend: None,
             fault: None,
@@ -227,6 +239,12 @@ impl Row {
 
     pub fn is_waiting(&self) -> bool {
         matches!(self.stage, Stage::Ready | Stage::Deferred)
+    }
+
+    /// With whom it may go out as one text now: nothing of it may be out there.
+    pub fn joins(&self) -> Option<String> {
+        let untouched = self.segments.iter().all(|segment| segment.state == SegmentState::Waiting);
+        self.mate.clone().filter(|_| self.is_waiting() && untouched && !self.unsure)
     }
 
     pub fn is_open_for_hands(&self) -> bool {
@@ -338,6 +356,7 @@ impl Row {
             segments: self.segments.clone(),
             begun: self.begun.map(|(from, to)| from..to),
             cause: self.fault.as_ref().map(|fault| fault.text.clone()),
+            mate: self.joins(),
             fault: self.fault.clone(),
             warned: self.warned,
         }

@@ -59,6 +59,7 @@ fn migrator() -> Migrator {
         step(13, "names given out again", include_str!("migrations/0013.sql")),
         step(8, "errands", include_str!("migrations/0008.sql")),
         step(10, "opt-outs", include_str!("migrations/0010.sql")),
+        step(11, "mates", include_str!("migrations/0011.sql")),
     ])
 }
 

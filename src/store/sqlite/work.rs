@@ -228,7 +228,8 @@ impl<'a> Work<'a> {
             self.shared.sets().insert(lane.clone());
         }
         let (priority, ord, wake) = (row.priority as u8, row.ord(), row.wake());
-        let line = (row.id, lane, stage, priority, ord, wake, row.expires, row.warning(), row.about, at.from, at.len);
+        let (mate, warning) = (row.joins(), row.warning());
+        let line = (row.id, lane, stage, priority, ord, wake, row.expires, warning, row.about, at.from, at.len, mate);
         self.writes.push(table, &line);
     }
 

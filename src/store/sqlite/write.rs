@@ -22,14 +22,15 @@ macro_rules! tables {
 }
 
 tables! {
-    QueueNew => "INSERT INTO queue (id, lane, stage, priority, ord, wake, expires, warn_at, about, row) \
+    QueueNew => "INSERT INTO queue (id, lane, stage, priority, ord, wake, expires, warn_at, about, row, mate) \
         SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7, value->>8, \
-        substr($1, value->>9, value->>10) FROM json_each($J)",
-    QueueSave => "INSERT INTO queue (id, lane, stage, priority, ord, wake, expires, warn_at, about, row) \
+        substr($1, value->>9, value->>10), value->>11 FROM json_each($J)",
+    QueueSave => "INSERT INTO queue (id, lane, stage, priority, ord, wake, expires, warn_at, about, row, mate) \
         SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7, value->>8, \
-        substr($1, value->>9, value->>10) FROM json_each($J) WHERE true \
+        substr($1, value->>9, value->>10), value->>11 FROM json_each($J) WHERE true \
         ON CONFLICT (id) DO UPDATE SET lane = excluded.lane, stage = excluded.stage, ord = excluded.ord, \
-        wake = excluded.wake, expires = excluded.expires, warn_at = excluded.warn_at, row = excluded.row",
+        wake = excluded.wake, expires = excluded.expires, warn_at = excluded.warn_at, row = excluded.row, \
+        mate = excluded.mate",
     QueueGone => "DELETE FROM queue WHERE id IN (SELECT value->>0 FROM json_each($J))",
     Closed => "INSERT OR REPLACE INTO closed (id, at, texts, row) \
         SELECT value->>0, value->>1, value->>2, substr($1, value->>3, value->>4) FROM json_each($J)",

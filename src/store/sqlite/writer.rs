@@ -172,7 +172,7 @@ impl Writer {
         jobs.sort_by_key(|job| job.op.order());
         let mut closed: Option<Down> = None;
         for job in jobs {
-            if !self.unwritten.jobs.is_empty() && matches!(job.op, Op::Begin(_)) {
+            if !self.unwritten.jobs.is_empty() && matches!(job.op, Op::Begin { .. }) {
                 self.refuse_begins(vec![job]);
                 continue;
             }
@@ -203,7 +203,7 @@ impl Writer {
                 self.unwritten.jobs.push(job);
                 return;
             }
-            (Op::Begin(batch), _) => self.shared.leases().end(batch.iter().map(|begin| &begin.id)),
+            (Op::Begin { batch, .. }, _) => self.shared.leases().end(batch.iter().map(|begin| &begin.id)),
             _ => {}
         }
         let _ = job.reply.send(result);
@@ -292,9 +292,9 @@ impl Writer {
 
     /// While an outcome is not on the disk nothing new begins.
     fn refuse_begins(&self, jobs: Vec<Job>) -> Vec<Job> {
-        let (begins, rest): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| matches!(job.op, Op::Begin(_)));
+        let (begins, rest): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| matches!(job.op, Op::Begin { .. }));
         for job in begins {
-            if let Op::Begin(batch) = &job.op {
+            if let Op::Begin { batch, .. } = &job.op {
                 self.shared.leases().end(batch.iter().map(|begin| &begin.id));
             }
             let why = format!("the outcome of an earlier attempt is not written yet: {}", self.unwritten.why);
