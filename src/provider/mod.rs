@@ -13,6 +13,7 @@ pub mod moment;
 pub mod number;
 pub mod pattern;
 pub mod read;
+pub mod request;
 pub mod settings;
 pub mod source;
 pub mod template;
@@ -21,5 +22,6 @@ pub mod word;
 
 pub use definition::{Definition, Filled};
 pub use read::Wrong;
+pub use request::Submission;
 pub use settings::{Settings, Unfit};
 pub use word::{State, Verdict};
