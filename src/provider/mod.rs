@@ -5,6 +5,7 @@
 //! go wrong is a definition that says nothing sensible (refused at load with line and column) and a provider that says
 //! what its definition does not know: then nothing is taken for sent or failed.
 
+pub mod answer;
 pub mod charset;
 pub mod codes;
 pub mod definition;
@@ -17,9 +18,12 @@ pub mod request;
 pub mod settings;
 pub mod source;
 pub mod template;
+pub mod view;
 pub mod web;
 pub mod word;
+pub mod xml;
 
+pub use answer::Answered;
 pub use definition::{Definition, Filled};
 pub use read::Wrong;
 pub use request::Submission;
