@@ -73,9 +73,12 @@ impl<'a> View<'a> {
     /// The octets of a parameter, or those of the text of anything else.
     pub fn octets(&self, source: &Source) -> Option<Vec<u8>> {
         source.0.iter().find_map(|place| match &place.kind {
-            Kind::Field(name) if place.pick.is_none() && self.json_member(name).is_none() => {
-                self.fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.clone()).filter(|v| !v.is_empty())
-            }
+            Kind::Field(name) if place.pick.is_none() && self.json_member(name).is_none() => self
+                .fields
+                .iter()
+                .find(|(field, _)| field == name)
+                .map(|(_, value)| value.clone())
+                .filter(|v| !v.is_empty()),
             _ => self.at(place).into_iter().find(|value| !value.is_empty()).map(String::into_bytes),
         })
     }
@@ -236,7 +239,10 @@ mod tests {
         let all = |written: &str| view.all(&Source::read([written]).expect("a source"));
         assert_eq!(all("json:/list/*/id"), ["1", "2"]);
         assert_eq!(all("a"), ["1", "2"]);
-        assert!(view.has(&Source::read(["c"]).expect("a source")) && !view.has(&Source::read(["json:/n"]).expect("a source")));
+        assert!(
+            view.has(&Source::read(["c"]).expect("a source"))
+                && !view.has(&Source::read(["json:/n"]).expect("a source"))
+        );
         assert_eq!(view.octets(&Source::read(["b"]).expect("a source")), Some(vec![0xe9]));
     }
 }

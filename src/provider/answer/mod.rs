@@ -44,7 +44,12 @@ pub struct Answered {
 impl std::fmt::Debug for Answered {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { verdict, ids, code, after, status, rule, .. } = self;
-        write!(f, "Answered({verdict:?} {status} ids[{}] code[{}] {after:?} rule {rule:?})", ids.len(), code.as_deref().map_or(0, str::len))
+        write!(
+            f,
+            "Answered({verdict:?} {status} ids[{}] code[{}] {after:?} rule {rule:?})",
+            ids.len(),
+            code.as_deref().map_or(0, str::len)
+        )
     }
 }
 
@@ -86,7 +91,8 @@ struct Parsed {
 impl Parsed {
     fn of(answer: &Answer) -> Self {
         let body = &answer.body[..answer.body.len().min(SEEN)];
-        let label = answer.headers.get("content-type").and_then(|kind| kind.split_once("charset=")).map(|(_, label)| label);
+        let label =
+            answer.headers.get("content-type").and_then(|kind| kind.split_once("charset=")).map(|(_, label)| label);
         let label = label.map(|label| label.split(';').next().unwrap_or_default());
         let encoding = label.and_then(|label| charset::named(label).ok()).unwrap_or(encoding_rs::UTF_8);
         let text = charset::decode(body, encoding);
@@ -97,7 +103,12 @@ impl Parsed {
         Self { text, json, xml, fields }
     }
 
-    fn view<'a>(&'a self, answer: &'a Answer, own: &'a str, captures: Option<&'a BTreeMap<String, String>>) -> View<'a> {
+    fn view<'a>(
+        &'a self,
+        answer: &'a Answer,
+        own: &'a str,
+        captures: Option<&'a BTreeMap<String, String>>,
+    ) -> View<'a> {
         View {
             fields: &self.fields,
             json: self.json.as_ref(),
@@ -207,7 +218,11 @@ impl Rule {
             verdict,
             ids: if verdict.is_success() { ids } else { Vec::new() },
             code: code.and_then(|code| kept(code, LONGEST_CODE)),
-            detail: self.detail.as_ref().and_then(|detail| view.first(detail)).and_then(|words| kept(words, LONGEST_WORDS)),
+            detail: self
+                .detail
+                .as_ref()
+                .and_then(|detail| view.first(detail))
+                .and_then(|words| kept(words, LONGEST_WORDS)),
             after,
             status: answer.status,
             rule: None,
@@ -218,7 +233,8 @@ impl Rule {
 impl Tests {
     /// The named groups of `text`, if all tests hold.
     fn pass(&self, answer: &Answer, parsed: &Parsed) -> Option<BTreeMap<String, String>> {
-        let status = self.status.is_empty() || self.status.iter().any(|(low, high)| (*low..=*high).contains(&answer.status));
+        let status =
+            self.status.is_empty() || self.status.iter().any(|(low, high)| (*low..=*high).contains(&answer.status));
         let header = |(name, pattern): &(String, regex::Regex)| answer.headers.all(name).any(|v| pattern.is_match(v));
         let field = |(name, pattern): &(String, regex::Regex)| {
             parsed.fields.iter().any(|(f, v)| f == name && pattern.is_match(&String::from_utf8_lossy(v)))

@@ -12,7 +12,12 @@ fn read(text: &str) -> Definition {
     Definition::read(text, "x.toml").expect("a definition")
 }
 
-fn judge(definition: &Definition, status: u16, headers: &[(&str, &str)], body: &str) -> (Verdict, Option<String>, Option<u64>) {
+fn judge(
+    definition: &Definition,
+    status: u16,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> (Verdict, Option<String>, Option<u64>) {
     let answered = definition.outcome(&answer(status, headers, body), "mine", NOW);
     let id = answered.ids.first().map(|id| id.as_str().to_owned());
     (answered.verdict, id, answered.after.map(|after| after.as_secs()))
@@ -128,7 +133,8 @@ id     = "json:/data ~ \"(?P<id>[^\"]+)\""
 fn tokens() {
     let text = "format = 1\nname = \"x\"\ntitle = \"x\"\n[token]\nurl = \"https://a/\"\nvalue = \"json:/access_token\"\nlifetime = \"json:/expires_in\"\n[send]\nurl = \"https://a/\"\nauth = { scheme = \"token\" }\n[[send.rule]]\ntext = \"ok\"\nresult = \"accepted\"\n";
     let definition = read(text);
-    let (token, life) = definition.token(&answer(200, &[], r#"{"access_token":"abc","expires_in":3600}"#), NOW).expect("a token");
+    let (token, life) =
+        definition.token(&answer(200, &[], r#"{"access_token":"abc","expires_in":3600}"#), NOW).expect("a token");
     assert_eq!((token.expose().as_str(), life), ("abc", Duration::from_secs(3600)));
     for (status, gateway) in [(401, true), (200, true), (500, false), (429, true)] {
         let fault = definition.token(&answer(status, &[], "{}"), NOW).expect_err("no token");

@@ -128,7 +128,8 @@ impl Definition {
         let each: &[String] = if setup.each.is_empty() { &once } else { &setup.each };
         let mut requests = Vec::new();
         for each in each {
-            let own_hook_id = if each.is_empty() { own.to_owned() } else { format!("{own}-{}", each.replace([':', '.'], "-")) };
+            let own_hook_id =
+                if each.is_empty() { own.to_owned() } else { format!("{own}-{}", each.replace([':', '.'], "-")) };
             let scope = Scope {
                 hooks: Some(hooks),
                 each: Some(each),
@@ -136,7 +137,8 @@ impl Definition {
                 token,
                 ..Scope::new(self, settings, now)
             };
-            requests.push(scope.build(&setup.call, 0, encoding_rs::UTF_8).map_err(|missing| missing_fault(&missing.0))?);
+            requests
+                .push(scope.build(&setup.call, 0, encoding_rs::UTF_8).map_err(|missing| missing_fault(&missing.0))?);
         }
         Ok(requests)
     }
@@ -219,7 +221,9 @@ impl Definition {
             return too_long("this text has more segments than the provider takes");
         }
         match self.text.max_chars {
-            Some(most) if text.chars().count() > most && self.text.truncate => Ok(Some(text.chars().take(most).collect())),
+            Some(most) if text.chars().count() > most && self.text.truncate => {
+                Ok(Some(text.chars().take(most).collect()))
+            }
             Some(most) if text.chars().count() > most => too_long("this text is longer than the provider takes"),
             _ => Ok(None),
         }

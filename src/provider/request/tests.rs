@@ -81,7 +81,9 @@ fn a_form_leaves_out_what_there_is_not() {
         ..form.ask(&body)
     };
     let all = form.body(&full);
-    for part in ["From=%2B15550100000", "Media=https%3A%2F%2Fa.example%2F1&Media=https%3A%2F%2Fa.example%2F2", "Validity=36000"] {
+    for part in
+        ["From=%2B15550100000", "Media=https%3A%2F%2Fa.example%2F1&Media=https%3A%2F%2Fa.example%2F2", "Validity=36000"]
+    {
         assert!(all.contains(part), "{part}: {all}");
     }
 }
@@ -97,9 +99,13 @@ fn what_a_provider_would_refuse_is_not_sent() {
     let sender = fault(&Submission { from: Some("no-such-sender-name"), ..form.ask(&short) });
     assert_eq!((sender.code, sender.scope), (Enhanced::new(5, 1, 8), Whom::Message));
     assert_eq!(fault(&Submission { to: "12345", ..form.ask(&short) }).scope, Whom::Recipient);
-    for (given, written) in
-        [("Acme", Some("Acme")), ("+15550100000", Some("+15550100000")), ("12345", Some("12345")), ("A", None), ("+12", None)]
-    {
+    for (given, written) in [
+        ("Acme", Some("Acme")),
+        ("+15550100000", Some("+15550100000")),
+        ("12345", Some("12345")),
+        ("A", None),
+        ("+12", None),
+    ] {
         assert_eq!(form.definition.sender(given).as_deref(), written, "{given}");
     }
 }
@@ -145,25 +151,40 @@ fn json_keeps_its_types() {
 fn other_bodies_and_places() {
     let head = "format = 1\nname = \"x\"\ntitle = \"x\"\n[setting]\nkey = { kind = \"secret\" }\n[validity]\nunit = \"rfc3339\"\n[text]\ncharset = \"ISO-8859-1\"\n";
     let rule = "\n[[send.rule]]\ntext = \"OK\"\nresult = \"accepted\"\n";
-    let token = "[token]\nurl = \"https://a/t\"\nform = { k = \"{setting.key}\" }\nvalue = \"json:/t\"\nlifetime = \"5m\"\n";
+    let token =
+        "[token]\nurl = \"https://a/t\"\nform = { k = \"{setting.key}\" }\nvalue = \"json:/t\"\nlifetime = \"5m\"\n";
     let hello = text("é <b>&");
     let build = |send: &str| {
         let made = made(&format!("{head}{send}{rule}"), &[("key", "s e")]);
         let secret = Secret::new("tok".to_owned());
-        let message = Submission { validity: Some(Duration::from_secs(60)), token: Some(&secret), host: 1, ..made.ask(&hello) };
+        let message =
+            Submission { validity: Some(Duration::from_secs(60)), token: Some(&secret), host: 1, ..made.ask(&hello) };
         let request = made.request(&message);
         (request.url, request.headers, String::from_utf8_lossy(&request.body).into_owned())
     };
-    let (url, _, body) = build("[send]\nurls = [\"https://a/\", \"https://b/?v=1#rc=2\"]\nquery = { t = \"{text}\", u = \"{validity}\" }");
-    assert_eq!((url.as_str(), body.as_str()), ("https://b/?v=1&t=%E9%20%3Cb%3E%26&u=2026-01-02T03%3A05%3A05Z#rc=2", ""));
+    let (url, _, body) = build(
+        "[send]\nurls = [\"https://a/\", \"https://b/?v=1#rc=2\"]\nquery = { t = \"{text}\", u = \"{validity}\" }",
+    );
+    assert_eq!(
+        (url.as_str(), body.as_str()),
+        ("https://b/?v=1&t=%E9%20%3Cb%3E%26&u=2026-01-02T03%3A05%3A05Z#rc=2", "")
+    );
     let (url, ..) = build("[send]\nurl = \"https://a/{to}\"\nquery_raw = \"1=account={setting.key|urlencode}\"");
     assert_eq!(url, "https://a/%2B15551234567?1=account=s%20e");
     let (_, headers, body) = build("[send]\nurl = \"https://a/\"\nxml = \"<t a='{setting.key}'>{text}{from?}</t>\"");
-    assert_eq!((headers.get("Content-Type"), body.as_str()), (Some("application/xml"), "<t a='s e'>é &lt;b&gt;&amp;</t>"));
+    assert_eq!(
+        (headers.get("Content-Type"), body.as_str()),
+        (Some("application/xml"), "<t a='s e'>é &lt;b&gt;&amp;</t>")
+    );
     let (_, headers, body) = build("[send]\nurl = \"https://a/\"\nmultipart = { t = \"{text}\" }");
     let boundary = headers.get("Content-Type").and_then(|kind| kind.split_once("boundary=")).expect("a boundary").1;
-    assert_eq!(body, format!("--{boundary}\r\nContent-Disposition: form-data; name=\"t\"\r\n\r\né <b>&\r\n--{boundary}--\r\n"));
-    let (_, headers, body) = build(&format!("{token}[send]\nurl = \"https://a/\"\nauth = {{ scheme = \"token\" }}\nheaders = {{ X-A = \"{{from?}}\", X-B = \"{{id}}\" }}\nform = {{ t = \"{{text|utf16be|raw}}\", n = \"{{now|date:%Y}}\" }}"));
+    assert_eq!(
+        body,
+        format!("--{boundary}\r\nContent-Disposition: form-data; name=\"t\"\r\n\r\né <b>&\r\n--{boundary}--\r\n")
+    );
+    let (_, headers, body) = build(&format!(
+        "{token}[send]\nurl = \"https://a/\"\nauth = {{ scheme = \"token\" }}\nheaders = {{ X-A = \"{{from?}}\", X-B = \"{{id}}\" }}\nform = {{ t = \"{{text|utf16be|raw}}\", n = \"{{now|date:%Y}}\" }}"
+    ));
     assert_eq!((headers.get("Authorization"), headers.get("X-A")), (Some("Bearer tok"), None));
     assert_eq!(body, "t=%00%E9%00%20%00%3C%00b%00%3E%00%26&n=2026");
 }
@@ -173,11 +194,28 @@ fn settings_are_checked() {
     let definition = Definition::read(PHONE, "x.toml").expect("a definition");
     let fill = |given: &[(&str, Filled)]| {
         let given = given.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
-        definition.settings(given.collect()).expect_err("unfit").iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+        definition
+            .settings(given.collect())
+            .expect_err("unfit")
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join("\n")
     };
     let words = |text: &str| Filled::Text(text.to_owned());
-    let told = fill(&[("usr", words("x")), ("sim", Filled::Number(9)), ("country", words("se")), ("base_url", words("ftp://x"))]);
-    for part in ["did you mean `user`", "`password`: is missing", "9 is not between 1 and 3", "does not look like one", "no URL"] {
+    let told = fill(&[
+        ("usr", words("x")),
+        ("sim", Filled::Number(9)),
+        ("country", words("se")),
+        ("base_url", words("ftp://x")),
+    ]);
+    for part in [
+        "did you mean `user`",
+        "`password`: is missing",
+        "9 is not between 1 and 3",
+        "does not look like one",
+        "no URL",
+    ] {
         assert!(told.contains(part), "{part}: {told}");
     }
     let settings = format!("{:?}", form().settings);
