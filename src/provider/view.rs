@@ -104,7 +104,7 @@ impl<'a> View<'a> {
             values = values.iter().filter_map(|value| picked(pick, value)).collect();
         }
         values.truncate(MOST);
-        values.iter_mut().for_each(|value| trim(value));
+        values.iter_mut().for_each(trim);
         values
     }
 
