@@ -292,6 +292,7 @@ fn words_of_the_store() {
         dir: None,
         timeout: Duration::ZERO,
         input: WORDS.to_owned(),
+        mail: false,
     };
     let call = deed::Call {
         url: format!("http://a.test/{PHONE}?pass={PASSWORD}"),

@@ -11,13 +11,13 @@ use std::{
 use super::{
     Inner,
     rcpt::{Refusal, refuse},
-    ruled::Around,
+    ruled::{Around, whole},
 };
 use crate::{
     errand::Tag,
     ground::MessageId,
     observe::{self, METRICS},
-    rules::{self, Direction, Facts, Judgement, NoAnswer, Otherwise, Ruleset, Verdict},
+    rules::{self, Direction, Facts, Judgement, NoAnswer, Otherwise, Question, Ruleset, Verdict},
 };
 
 /// All questions of one mail, for all of its phones, take no longer.
@@ -79,13 +79,14 @@ impl Inner {
         }
         loop {
             let judgement = rules::judge_briefly(set, facts.clone());
-            let Some(question) = &judgement.asks else { return Ok(judgement) };
+            let Some(question) = judgement.asks.clone() else { return Ok(judgement) };
+            let question = Question { deed: whole(question.deed, around), ..question };
             if facts.verdicts.len() >= MOST {
                 return Err(refuse(550, (5, 3, 5), "rules here ask for too many verdicts on one text", "rule"));
             }
             let tag = Tag { id: MessageId::new(), attempt: 1, trace: around.trace.through(&self.settings.node) };
             let since = self.clock.monotonic();
-            let said = hands.ask(&tag, question, around.patience.left()).await;
+            let said = hands.ask(&tag, &question, around.patience.left()).await;
             around.patience.spend(self.clock.monotonic().saturating_sub(since));
             let word = question.deed.word();
             METRICS.question(word, if said.is_ok() { "answered" } else { "unanswered" });

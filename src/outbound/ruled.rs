@@ -240,7 +240,7 @@ impl Inner {
             about: None,
             trace: around.trace.clone(),
             answers,
-            deed: deed.clone().into(),
+            deed: whole(deed.clone(), around).into(),
         };
         let (expires, warn_at) = (asked.now + self.settings.expire, asked.now + self.settings.warn_after);
         let fingerprint = again(around, &[b"errand", &nth.to_be_bytes()]);
@@ -386,6 +386,14 @@ impl Inner {
             observe::log::store_down("bury", &down);
             super::entry::down(&down)
         })
+    }
+}
+
+/// With the whole mail, where a program is to read it.
+pub(super) fn whole(deed: Deed, around: &Around<'_>) -> Deed {
+    match deed {
+        Deed::Run(program) => Deed::Run(program.with_mail(around.mail)),
+        other => other,
     }
 }
 

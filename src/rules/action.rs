@@ -66,6 +66,8 @@ pub enum Action {
         program: Vec<Template>,
         env: Vec<(String, Template)>,
         dir: Option<String>,
+        /// It reads the whole mail.
+        mail: bool,
         timeout: Duration,
         asks: Option<Asks>,
     },

@@ -6,6 +6,7 @@
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
 
 /// What is done.
@@ -31,6 +32,9 @@ pub struct Program {
     pub timeout: Duration,
     /// What it reads: one JSON object. It gets `id` and `attempt` when it runs.
     pub input: String,
+    /// The whole mail belongs to it, and is put there by whoever has it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mail: bool,
 }
 
 /// An HTTP request.
@@ -83,6 +87,18 @@ impl Deed {
             Self::Call(call) => call.target(),
             Self::Sql(statement) => &statement.name,
         }
+    }
+}
+
+impl Program {
+    /// With the whole mail in its document, where it asks for that.
+    #[must_use]
+    pub fn with_mail(mut self, mail: Option<(&[u8], &[u8])>) -> Self {
+        if let (true, Some((headers, body)), Some(rest)) = (self.mail, mail, self.input.strip_prefix('{')) {
+            let whole = STANDARD.encode([headers, b"\r\n", body].concat());
+            self.input = format!("{{\"mail\":\"{whole}\",{rest}");
+        }
+        self
     }
 }
 

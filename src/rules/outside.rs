@@ -29,12 +29,13 @@ pub fn deed(action: &Action, facts: &Facts, rule: &str) -> Option<Deed> {
     // No argument and no variable of an environment holds a NUL.
     let plain = |value: &Template| value.expand(facts).replace('\0', "");
     Some(match action {
-        Action::Run { program, env, dir, timeout, .. } => Deed::Run(Program {
+        Action::Run { program, env, dir, mail, timeout, .. } => Deed::Run(Program {
             words: program.iter().map(plain).collect(),
             env: env.iter().map(|(name, value)| (name.clone(), plain(value))).collect(),
             dir: dir.clone(),
             timeout: *timeout,
             input: document(facts, rule),
+            mail: *mail,
         }),
         Action::Call { url, body, headers, timeout, answers_by, .. } => Deed::Call(Call {
             url: url.expand_url(facts),
@@ -108,7 +109,7 @@ impl Build<'_, '_> {
     }
 
     pub(super) fn run(&mut self, node: &Node) -> Option<Action> {
-        let known = ["program", "env", "dir", "timeout", "wait", "otherwise"];
+        let known = ["program", "env", "dir", "mail", "timeout", "wait", "otherwise"];
         self.keys(node.table().unwrap_or_default(), &known, "in `run`");
         let program = self.needed(node, "program")?;
         let Value::List(words) = &program.value else {
@@ -136,8 +137,16 @@ impl Build<'_, '_> {
             }
             None => None,
         };
+        let mail = match node.at("mail") {
+            Some(written) if self.direction == Direction::In => {
+                self.wrong(written, "a phone's text is no mail: its words are `body`");
+                return None;
+            }
+            Some(flag) => self.flag(flag)?,
+            None => false,
+        };
         let (timeout, asks) = self.times(node)?;
-        Some(Action::Run { program: words, env, dir, timeout, asks })
+        Some(Action::Run { program: words, env, dir, mail, timeout, asks })
     }
 
     fn environment(&mut self, node: &Node) -> Option<Vec<(String, Template)>> {

@@ -74,6 +74,7 @@ pub fn trials() -> Vec<Trial> {
             },
         ));
     }
+    trials.push(trial("crash: killed under load, what rules have done outside is done", errands));
     trials.push(trial("crash: a disk that no sync reaches loses messages, and this is seen", || blind(Syncs::None)));
     trials.push(trial("crash: a disk that is synced late loses messages, and this is seen", || blind(Syncs::Late)));
     trials.push(trial("crash: stopped under load by SIGTERM, nothing is even unsure", terminated));
@@ -171,6 +172,37 @@ fn killed(choice: Choice) {
     let counts = world.finish(true);
     world.say("killed", rounds, &counts);
     counts.must_be_right(&format!("seed {}", world.seed));
+    world.discreet();
+}
+
+/// Every mail calls the provider as well, and every phone's text: at least once, however often the daemon is killed.
+fn errands() {
+    let mut world = World::new(Choice::Report);
+    let call = |direction: &str, port: u16| {
+        format!(
+            "[[rule]]\ntitle = \"{direction}\"\ndirection = \"{direction}\"\n\
+             do = [ {{ call = \"http://127.0.0.1:{port}/errand?words=%%body%%\" }} ]\n"
+        )
+    };
+    let folder = world.scratch.dir("martlet/rules");
+    let rules = call("out", world.provider.port) + &call("in", world.provider.port);
+    std::fs::write(folder.join("10.toml"), rules).expect("written");
+    let rounds = rounds().min(20);
+    for _ in 0..rounds {
+        world.martlet.restart();
+        let more = world.dice.below(2 * PER_ROUND);
+        world.progress(more);
+        world.martlet.kill();
+    }
+    world.martlet.restart();
+    world.progress(PER_ROUND);
+    let counts = world.finish(true);
+    let done = verdict::errands(&world.load, &world.provider);
+    world.say("killed with errands", rounds, &counts);
+    let (seed, verdict::Errands { asked, undone, twice }) = (world.seed, done);
+    say(&format!("crash: {asked} errands asked for, {} undone, {twice} done more than once", undone.len()));
+    assert!(undone.is_empty(), "seed {seed}: never done: {undone:?}");
+    counts.must_be_right(&format!("seed {seed}"));
     world.discreet();
 }
 

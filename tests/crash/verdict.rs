@@ -38,6 +38,9 @@ impl Ends {
     fn look(&mut self, provider: &Seen<Request>, sink: &Seen<Taken>) {
         for request in provider.since(self.requests) {
             self.requests += 1;
+            if request.path == ERRAND {
+                continue;
+            }
             match tokens(request.value("text")).pop() {
                 Some(token) => *self.sent.entry(token).or_default() += 1,
                 None => self.wrong.push(format!("sent without a token: {}", request.value("text"))),
@@ -72,6 +75,31 @@ impl Ends {
         }
         *self.mails.entry(id).or_default() += 1;
     }
+}
+
+/// Where errands of rules call.
+const ERRAND: &str = "/errand";
+
+/// What became of the errands of everything that was accepted.
+pub struct Errands {
+    pub asked: usize,
+    pub undone: Vec<String>,
+    pub twice: usize,
+}
+
+/// Counts them when everything has come to its end.
+pub fn errands(load: &Load, provider: &Provider) -> Errands {
+    let mut done: BTreeMap<String, usize> = BTreeMap::new();
+    for request in provider.seen.all().iter().filter(|request| request.path == ERRAND) {
+        for token in tokens(request.value("words")) {
+            *done.entry(token).or_default() += 1;
+        }
+    }
+    let mails = load.mails.lock().expect("mails");
+    let texts = load.texts.lock().expect("texts");
+    let asked: Vec<&String> = mails.keys().chain(texts.iter()).collect();
+    let undone = asked.iter().filter(|token| !done.contains_key(**token)).map(|token| (*token).clone()).collect();
+    Errands { asked: asked.len(), undone, twice: done.values().filter(|times| **times > 1).count() }
 }
 
 /// The counts of one run.

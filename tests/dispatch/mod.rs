@@ -6,6 +6,7 @@
 
 mod bounds;
 mod choosing;
+mod errands;
 mod events;
 mod fair;
 mod health;
@@ -47,6 +48,7 @@ pub fn trials() -> Vec<Trial> {
         time::trials(),
         fair::trials(),
         events::trials(),
+        errands::trials(),
         choosing::trials(),
         bounds::trials(),
         health::trials(),

@@ -181,6 +181,7 @@ fn done(deed: &Deed) -> String {
         Deed::Run(program) => {
             let env: String = program.env.iter().map(|(name, value)| format!("{name}={value} ")).collect();
             let dir = program.dir.as_ref().map(|dir| format!("in {dir} ")).unwrap_or_default();
+            let dir = if program.mail { format!("{dir}with its mail ") } else { dir };
             format!("run {} {env}{dir}{}", program.timeout.as_millis(), program.words.join("|"))
         }
         Deed::Call(call) => {

@@ -1,6 +1,11 @@
 //! Two Martlets: one with the users and their mailboxes, one with the gateway. Rules call from each to the other; a mail at
 //! one is a text of the other, and the phone's answer is a threaded mail.
 
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+};
+
 use libtest_mimic::Trial;
 
 use super::{TO, queued, rules};
@@ -10,7 +15,43 @@ use crate::{
 };
 
 pub fn trials() -> Vec<Trial> {
-    vec![trial("errands: two Martlets relay for each other, there and back, and never in circles", relayed)]
+    vec![
+        trial("errands: two Martlets relay for each other, there and back, and never in circles", relayed),
+        trial("errands: a call that is made twice is one text, out and in", twice),
+    ]
+}
+
+/// One classic call with a key; status and body.
+fn keyed(port: u16, path: &str, form: &str, key: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("the HTTP door");
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nIdempotency-Key: {key}\r\nConnection: close\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{form}",
+        form.len()
+    );
+    stream.write_all(request.as_bytes()).expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+    (status, answer.split("\r\n\r\n").nth(1).unwrap_or_default().to_owned())
+}
+
+fn twice() {
+    let world = World::new(Setup::default());
+    let form = "number=%2B12015550123&data=once&user=alice%40example.test&pass=alice-pw";
+    let first = keyed(world.martlet.http, "/sms/", form, "k-1");
+    assert!(first.0 == 200 && first.1.starts_with("OK "), "{first:?}");
+    assert_eq!(keyed(world.martlet.http, "/sms/", form, "k-1"), first, "the same text");
+    let other = keyed(world.martlet.http, "/sms/", form, "k-2");
+    assert!(other.0 == 200 && other != first, "{other:?}");
+    let form = "id=main&pass=pin&number=%2B12025550177&data=from+a+phone";
+    for key in ["d-1", "d-1"] {
+        assert_eq!(keyed(world.martlet.http, "/sms/deliver.html", form, key).0, 200);
+    }
+    world.mail_to("inbox@example.test", "from a phone");
+    world.martlet.settled();
+    let texts = world.provider.seen.all().iter().filter(|r| r.value("text") == "once").count();
+    assert_eq!((texts, world.mails.seen.len()), (2, 1));
 }
 
 const USERS: &str = r#"

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, fs};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use libtest_mimic::Trial;
 use serde_json::Value;
 
@@ -35,7 +36,7 @@ const GIVEN: &str = r#"
 title = "note it"
 do = [ { set = { name = "team", value = "ops" } },
        { run = { program = ["/bin/sh", "DIR/note.sh", "%%number%%", "%%body%%", "; touch DIR/pwned"],
-                 env = { OUT = "DIR/out" }, dir = "DIR" } } ]
+                 env = { OUT = "DIR/out" }, dir = "DIR", mail = true } } ]
 "#;
 
 fn given() {
@@ -54,6 +55,9 @@ fn given() {
     assert_eq!((&read["phone"], &read["body"]), (&PHONE.into(), &body.as_str().into()));
     assert_eq!((&read["variables"]["team"], &read["subject"]), (&"ops".into(), &"Dinner".into()));
     assert_eq!((&read["account"], &read["segments"]), (&"bob@example.test".into(), &1.into()));
+    let whole = read["mail"].as_str().and_then(|mail| STANDARD.decode(mail).ok()).expect("the mail");
+    let whole = String::from_utf8(whole).expect("UTF-8");
+    assert!(whole.contains("\r\nSubject: Dinner\r\n") && whole.contains(&format!("\r\n\r\n{body}\r\n")), "{whole}");
     assert!(read["headers"].as_array().expect("fields").iter().any(|field| field[0] == "Message-ID"));
     let args = fs::read_to_string(dir.join("out.args")).expect("arguments");
     assert_eq!(args, format!("{PHONE}\n{body}\n; touch {}/pwned\n", dir.display()));

@@ -86,13 +86,16 @@ fn silence() {
         let later = say(&world, id, body);
         assert!(later.starts_with("451 4.3.0") && later.contains("verdict"), "{body}: {later}");
     }
+    let form = "number=%2B12015550123&data=fail&user=alice%40example.test&pass=alice-pw";
+    let (status, body) = crate::support::http::call(world.martlet.http, "POST", "/sms/", form).expect("a call");
+    assert!(status == 503 && body.starts_with("ERR 4.3.0"), "{status} {body}");
     for (id, body) in [("b3", "hang softly"), ("b4", "junk softly")] {
         assert!(say(&world, id, body).starts_with("250"), "{body}");
         world.provider.seen.wait("a text that passes", |r| r.value("text") == body);
     }
     assert_eq!(world.provider.seen.len(), 2);
     let metrics = crate::support::http::call(world.martlet.http, "GET", "/metrics", "").expect("metrics").1;
-    assert!(metrics.contains("martlet_questions_total{kind=\"run\",outcome=\"unanswered\"} 4"), "{metrics}");
+    assert!(metrics.contains("martlet_questions_total{kind=\"run\",outcome=\"unanswered\"} 5"), "{metrics}");
 }
 
 fn phones() {

@@ -1,0 +1,106 @@
+//! Errands of rules in the queue: warned of, expired, cut off by a crash, cancelled.
+
+use libtest_mimic::Trial;
+use martlet::{
+    dispatch::hand::{Did, Wish, hand},
+    rules::deed::Program,
+    store::{Begin, Craft, Deed, Errand},
+};
+
+use super::*;
+use crate::support::{run_async, trial};
+
+pub fn trials() -> Vec<Trial> {
+    vec![
+        trial("time: the postmaster is warned of an errand once, and told of its end once an hour for a rule", || {
+            run_async(told())
+        }),
+        trial("errands: what a crash cut off is done again, under the same id", || run_async(cut_off())),
+        trial("errands: cancelled, it is kept as a dead letter", || run_async(cancelled())),
+    ]
+}
+
+fn errand(script: &str, now: Timestamp) -> New {
+    let program = Program {
+        words: ["/bin/sh", "-c", script].map(str::to_owned).into(),
+        env: [].into(),
+        dir: None,
+        timeout: PATIENCE,
+        input: "{}".to_owned(),
+        mail: false,
+    };
+    let errand = Errand {
+        rule: "alarm".to_owned(),
+        about: None,
+        trace: martlet::address::Trace::default(),
+        answers: None,
+        deed: Deed::Run(program),
+    };
+    New::errand(errand, now, now + 5 * DAY, now + 4 * HOUR)
+}
+
+/// Waits until so many notices wait for the mail server, while the sweeper is given a second now and then.
+async fn notices(w: &World, count: usize) -> Vec<String> {
+    let wait = async {
+        loop {
+            let reports = w.reports().await;
+            if reports.len() >= count {
+                return reports;
+            }
+            w.hand.advance(SECOND);
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("not {count} notices"))
+}
+
+async fn told() {
+    let w = World::new(&[]).await;
+    let (one, two) = (w.put(errand("exit 0", START)).await, w.put(errand("exit 0", START)).await);
+    w.hand.advance(4 * HOUR);
+    let warned = notices(&w, 1).await;
+    assert!(warned[0].contains("tried again until") && warned[0].contains("run /bin/sh"), "{}", warned[0]);
+    w.has_swept().await;
+    assert_eq!(w.reports().await.len(), 1, "one for both");
+    let before = w.store.counts().await.expect("a store").dead_letters;
+    // The warning itself has some time left.
+    w.hand.advance(5 * DAY - 4 * HOUR);
+    for id in [one, two] {
+        w.swept(id, State::Closed, Some(Closed::Expired)).await;
+    }
+    let all = notices(&w, 2).await;
+    assert_eq!(all.iter().filter(|notice| notice.contains("not tried again")).count(), 1);
+    assert_eq!(all.len(), 2);
+    let kept = w.store.counts().await.expect("a store").dead_letters;
+    assert_eq!(kept, before + 2);
+    let shown = w.show(one).await;
+    assert_eq!((&*shown.kind, shown.to.as_str()), ("run", "/bin/sh"));
+}
+
+async fn cut_off() {
+    let w = World::new(&[]).await;
+    let id = w.put(errand("grep -q '\"attempt\":2'", w.clock.now())).await;
+    let leased = w.store.lease(&[Key::Errand(Craft::Run)], 10, w.clock.now()).await.expect("a store");
+    assert_eq!(leased.iter().map(|item| item.id).collect::<Vec<_>>(), [id]);
+    let begin = Begin { id, gateway: None, parts: 0..1, frozen: None, link: None, spend: None, ours: None };
+    assert_eq!(w.store.begin(vec![begin]).await.expect("a store"), [Some(1)]);
+    let mut w = w.crash(&[]).await;
+    let waits = w.reaches(id, State::Waiting, None).await;
+    assert!(waits.cause.as_deref().is_some_and(|why| why.contains("stopped")), "{:?}", waits.cause);
+    w.loops.spawn(dispatch::errands::run(w.shared.clone()));
+    let done = w.reaches(id, State::Closed, Some(Closed::Relayed)).await;
+    assert_eq!(done.attempts, 2);
+    let counts = w.store.counts().await.expect("a store");
+    assert_eq!((counts.errands_waiting, counts.trying), (0, 0));
+}
+
+async fn cancelled() {
+    let w = World::new(&[]).await;
+    let id = w.put(errand("exit 0", w.clock.now())).await;
+    assert_eq!(w.store.counts().await.expect("a store").errands_waiting, 1);
+    assert!(matches!(hand(&w.shared, id, Wish::Hold).await.expect("a store"), Did::Done(_)));
+    assert!(matches!(hand(&w.shared, id, Wish::Cancel).await.expect("a store"), Did::Done(_)));
+    w.reaches(id, State::Closed, Some(Closed::Cancelled)).await;
+    let counts = w.store.counts().await.expect("a store");
+    assert_eq!((counts.errands_waiting, counts.held, counts.dead_letters), (0, 0, 1));
+}
