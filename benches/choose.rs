@@ -6,7 +6,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use martlet::{
     address::Destination,
     ground::GatewayId,
-    routing::{Ask, Candidate, Class, Ours, Price, Reach, Route, Shows, Table, Target, Way, choose, whole},
+    routing::{Ask, Candidate, Class, Costs, Ours, Price, Reach, Route, Shows, Table, Target, Way, choose, whole},
 };
 
 fn choosing(c: &mut Criterion) {
@@ -38,6 +38,7 @@ fn placing(c: &mut Criterion) {
         binary: true,
         shows: Shows::Anybody,
         reach: Reach::default(),
+        costs: Costs::default(),
     };
     let route = |n| Route::new(whole(&format!(r"\+44{n}\d+")).expect("a pattern"), None, Target::Gateway(id(n)));
     let to = Destination::try_from("+12015550123".to_owned()).expect("a number");

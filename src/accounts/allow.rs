@@ -19,6 +19,7 @@ pub struct Allowance {
     /// With whose counter it is.
     pub rate: Option<(AccountName, Pace)>,
     pub daily: Option<(AccountName, Limit)>,
+    pub daily_cost: Option<(AccountName, Limit)>,
     pub max_parts: u8,
     pub regions: Vec<Region>,
     pub short_codes: bool,
@@ -117,6 +118,7 @@ impl Table {
             count: field(rows, |r| r.count).unwrap_or_default(),
             rate: pooled(who, rows, |r| r.rate),
             daily: pooled(who, rows, |r| r.daily_max),
+            daily_cost: pooled(who, rows, |r| r.daily_cost),
             max_parts: field(rows, |r| r.max_parts).unwrap_or(self.max_parts),
             regions: field(rows, |r| r.regions.clone()).unwrap_or_else(|| vec![self.region]),
             short_codes: field(rows, |r| r.short_codes).unwrap_or(false),

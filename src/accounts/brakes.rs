@@ -12,6 +12,7 @@ use super::{Allowance, Limit};
 use crate::{
     address::Destination,
     ground::{AccountName, Enhanced, Timestamp},
+    routing::Price,
     sms::{Body, Content},
     store::{Brake, BrakeKey, BrakeKind, Braked, day_end},
 };
@@ -21,6 +22,24 @@ use crate::{
 pub struct Pace {
     pub max: u64,
     pub within: Duration,
+}
+
+/// What a text takes of a day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    pub parts: u8,
+    /// At most, in millionths.
+    pub cost: u64,
+}
+
+impl Size {
+    /// The smallest text that costs anything.
+    pub const LEAST: Self = Self { parts: 1, cost: 1 };
+
+    /// So many segments at this price each.
+    pub fn of(parts: u8, price: Price) -> Self {
+        Self { parts, cost: price.0.saturating_mul(u64::from(parts)) }
+    }
 }
 
 /// The brakes that hold for everybody.
@@ -34,6 +53,8 @@ pub struct Brakes {
     pub new_countries: Option<Pace>,
     /// Segments of everybody in a day.
     pub daily_max: Limit,
+    /// What everybody spends in a day, in millionths.
+    pub daily_cost: Limit,
     /// Texts that Martlet itself writes, in a day.
     pub own_phone: u64,
     pub own_all: u64,
@@ -47,6 +68,7 @@ impl Default for Brakes {
             new_numbers: None,
             new_countries: None,
             daily_max: Limit::Unlimited,
+            daily_cost: Limit::Unlimited,
             own_phone: 20,
             own_all: 200,
         }
@@ -64,17 +86,23 @@ fn day(kind: BrakeKind, whose: &str, amount: u64, limit: u64, (now, zone): (Time
 }
 
 impl Brakes {
-    /// What counts whatever the text is: known already at RCPT, where `parts` is 1.
-    pub fn of_account(&self, allowance: &Allowance, parts: u8, now: Timestamp, zone: &TimeZone) -> Vec<Brake> {
+    /// What counts whatever the text is: known already at RCPT, where it is the smallest there is.
+    pub fn of_account(&self, allowance: &Allowance, size: Size, now: Timestamp, zone: &TimeZone) -> Vec<Brake> {
         let mut brakes = Vec::new();
         if let Some((pool, pace)) = &allowance.rate {
             brakes.push(paced(BrakeKind::Rate, *pace, &[pool.as_str().as_bytes()], now));
         }
-        let daily = allowance.daily.iter().map(|(pool, limit)| (BrakeKind::Daily, pool.as_str(), *limit));
-        let everybody = [(BrakeKind::DailyAll, "", self.daily_max)];
-        for (kind, whose, limit) in daily.chain(everybody) {
+        let own = |of: &Option<(AccountName, Limit)>| of.clone().unwrap_or((allowance.who.clone(), Limit::Unlimited));
+        let (daily, cost) = (own(&allowance.daily), own(&allowance.daily_cost));
+        let segments = u64::from(size.parts);
+        for (kind, whose, limit, amount) in [
+            (BrakeKind::Daily, daily.0.as_str(), daily.1, segments),
+            (BrakeKind::DailyAll, "", self.daily_max, segments),
+            (BrakeKind::DailyCost, cost.0.as_str(), cost.1, size.cost),
+            (BrakeKind::DailyCostAll, "", self.daily_cost, size.cost),
+        ] {
             if let Limit::AtMost(limit) = limit {
-                brakes.push(day(kind, whose, u64::from(parts), limit, (now, zone)));
+                brakes.push(day(kind, whose, amount, limit, (now, zone)));
             }
         }
         brakes
@@ -86,11 +114,11 @@ impl Brakes {
         allowance: &Allowance,
         to: &Destination,
         content: &Content,
-        parts: u8,
+        size: Size,
         now: Timestamp,
         zone: &TimeZone,
     ) -> Vec<Brake> {
-        let mut brakes = self.of_account(allowance, parts, now, zone);
+        let mut brakes = self.of_account(allowance, size, now, zone);
         let (who, number) = (allowance.who.as_str().as_bytes(), to.as_str().as_bytes());
         if let Some(pace) = self.same_text {
             let (kind, words) = words_of(content);
@@ -143,7 +171,9 @@ fn paced(kind: BrakeKind, pace: Pace, whose: &[&[u8]], now: Timestamp) -> Brake 
 pub fn code(kind: BrakeKind) -> (u16, Enhanced) {
     match kind {
         BrakeKind::Echo => (554, Enhanced::new(5, 4, 6)),
-        BrakeKind::Daily | BrakeKind::DailyAll => (550, Enhanced::new(5, 7, 1)),
+        BrakeKind::Daily | BrakeKind::DailyAll | BrakeKind::DailyCost | BrakeKind::DailyCostAll => {
+            (550, Enhanced::new(5, 7, 1))
+        }
         _ => (450, Enhanced::new(4, 7, 1)),
     }
 }
@@ -151,6 +181,15 @@ pub fn code(kind: BrakeKind) -> (u16, Enhanced) {
 /// A moment for people.
 fn moment(at: Timestamp) -> String {
     at.utc().strftime("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+/// A limit for people: costs are counted in millionths.
+pub fn shown(kind: BrakeKind, limit: u64) -> String {
+    if !matches!(kind, BrakeKind::DailyCost | BrakeKind::DailyCostAll) {
+        return limit.to_string();
+    }
+    let written = format!("{}.{:06}", limit / 1_000_000, limit % 1_000_000);
+    written.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// What the sender is told.
@@ -175,6 +214,12 @@ pub fn words(braked: Braked) -> String {
         BrakeKind::DailyAll => {
             format!("the daily limit of this server, {limit} segments, is reached; it starts anew at {until}")
         }
+        BrakeKind::DailyCost => {
+            format!("daily cost of {} reached; it starts anew at {until}", shown(kind, limit))
+        }
+        BrakeKind::DailyCostAll => {
+            format!("the daily cost of this server, {}, is reached; it starts anew at {until}", shown(kind, limit))
+        }
         BrakeKind::OwnPhone | BrakeKind::OwnAll => {
             format!("{limit} automatic texts went out today; the next goes after {until}")
         }
@@ -194,6 +239,8 @@ pub fn key(kind: BrakeKind) -> &'static str {
         BrakeKind::Echo => "two machines that answer each other",
         BrakeKind::Daily => "account.daily_max",
         BrakeKind::DailyAll => "brakes.daily_max",
+        BrakeKind::DailyCost => "account.daily_cost",
+        BrakeKind::DailyCostAll => "brakes.daily_cost",
         BrakeKind::OwnPhone => "brakes.own_texts.phone",
         BrakeKind::OwnAll => "brakes.own_texts.all",
         BrakeKind::FloodPhone => "inbound.flood_phone",
@@ -211,7 +258,7 @@ pub fn notice(braked: Braked, who: Option<&AccountName>) -> (String, String) {
          Limit: {key}, now {}\nAccount: {}\nIt counts anew from: {}\n\n\
          You are told once a day for each limit and account. If this is how it should be, raise {key} in the configuration; \
          if not, find out who sends: martlet queue list shows it.\n",
-        braked.limit,
+        shown(braked.kind, braked.limit),
         who.map_or("-", AccountName::as_str),
         moment(braked.until),
     );
@@ -226,10 +273,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn costs_are_shown_as_they_are_written() {
+        for (limit, written) in [(12_500_000, "12.5"), (1, "0.000001"), (3_000_000, "3"), (10_000_000, "10")] {
+            assert_eq!(shown(BrakeKind::DailyCost, limit), written);
+            assert_eq!(shown(BrakeKind::Daily, limit), limit.to_string());
+        }
+        assert_eq!(Size::of(3, Price(8_000)), Size { parts: 3, cost: 24_000 });
+    }
+
+    #[test]
     fn every_kind_has_its_words_and_its_key() {
         for kind in BrakeKind::ALL {
             let braked = Braked { kind, limit: 7, until: Timestamp(1_767_225_600_000) };
-            let (code, enhanced) = code(kind);
+            let (code, enhanced) = super::code(kind);
             assert_eq!(code / 100, u16::from(enhanced.to_string().as_bytes()[0] - b'0'), "{kind:?}");
             assert!(words(braked).contains("2026-01-01 00:00 UTC"), "{kind:?} says until when");
             let (subject, text) = notice(braked, None);

@@ -76,6 +76,8 @@ pub struct Row {
     pub rate: Option<Pace>,
     /// Segments in a day.
     pub daily_max: Option<Limit>,
+    /// What may be spent in a day, in millionths.
+    pub daily_cost: Option<Limit>,
     /// One counter for all who inherit this row's limit, instead of one each.
     pub shared: bool,
     pub max_parts: Option<u8>,

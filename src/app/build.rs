@@ -48,6 +48,7 @@ fn row(declared: &config::Account) -> Result<Row, StartError> {
         count: declared.count,
         rate: declared.rate,
         daily_max: declared.daily_max,
+        daily_cost: declared.daily_cost,
         shared: declared.shared,
         max_parts: declared.max_parts,
         regions: declared.regions.clone(),
@@ -166,6 +167,7 @@ pub fn inbound_gateways(config: &Config) -> inbound::Gateways {
     inbound::Gateways {
         sends: config.gateways.iter().filter(|g| g.active && g.send).map(|g| g.id.clone()).collect(),
         numbers: numbers(config),
+        costs: config.gateways.iter().map(|g| (g.id.clone(), g.costs.clone())).collect(),
         from: config.gateways.iter().filter_map(|g| Some((g.id.clone(), g.from.as_ref()?.pattern()))).collect(),
     }
 }
@@ -230,6 +232,7 @@ pub fn routes(config: &Config) -> Result<Table, StartError> {
             binary: traits.binary,
             shows: shows(declared, &traits),
             reach: declared.reach.clone(),
+            costs: declared.costs.clone(),
         });
     }
     let all = config.gateways.iter().map(|g| g.id.clone());

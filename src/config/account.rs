@@ -9,7 +9,7 @@ use serde::Deserialize;
 use toml::{Spanned, Value};
 
 use super::{
-    brakes::Paced,
+    brakes::{Money, Paced},
     check::Check,
     error::Place,
     net::Network,
@@ -37,6 +37,7 @@ pub struct Keys {
     count: Option<Setting<Count>>,
     rate: Option<Setting<Paced>>,
     daily_max: Option<Setting<Limit>>,
+    daily_cost: Option<Setting<Money>>,
     shared: Option<Setting<bool>>,
     max_parts: Option<Setting<Within<1, 128>>>,
     regions: Option<Vec<Setting<Region>>>,
@@ -73,6 +74,8 @@ pub struct Account {
     pub rate: Option<Pace>,
     /// Segments.
     pub daily_max: Option<Limit>,
+    /// In millionths.
+    pub daily_cost: Option<Limit>,
     /// One pool of limits for everybody under a domain or under `*`.
     pub shared: bool,
     pub max_parts: Option<u8>,
@@ -179,6 +182,7 @@ pub fn account(
     let count = check.take(keys.count);
     let rate = check.take(keys.rate).and_then(|Paced(pace)| pace);
     let daily_max = check.take(keys.daily_max);
+    let daily_cost = check.take(keys.daily_cost).map(|Money(limit)| limit);
     let max_parts = check.take(keys.max_parts).map(|n| u8::try_from(n.0).unwrap_or(u8::MAX));
     let regions = keys.regions.map(|list| check.list(Some(list)));
     let senders = keys.senders.map(|list| check.list(Some(list)));
@@ -218,6 +222,7 @@ pub fn account(
         count,
         rate,
         daily_max,
+        daily_cost,
         shared: shared.is_some_and(|(shared, _)| shared),
         max_parts,
         regions,

@@ -35,6 +35,23 @@ impl Read for Paced {
     }
 }
 
+/// What may be spent: `12.5`, in the currency of the gateways' `cost`, or `"unlimited"`.
+pub struct Money(pub Limit);
+
+impl Read for Money {
+    fn read(value: &Value) -> Result<Self, Wrong> {
+        if value.as_str() == Some("unlimited") {
+            return Ok(Self(Limit::Unlimited));
+        }
+        let given = value.as_float().or_else(|| value.as_integer().map(|n| n as f64));
+        match given {
+            Some(most) if (0.000_001..=1e9).contains(&most) => Ok(Self(Limit::AtMost((most * 1e6).round() as u64))),
+            Some(_) => Err("a cost is more than 0 and at most 1000000000, or \"unlimited\"".into()),
+            None => Err("expected what may be spent, such as 12.5, or \"unlimited\"".into()),
+        }
+    }
+}
+
 /// `{ phone = 20, all = 200 }`.
 struct Own {
     phone: Option<u64>,
@@ -62,6 +79,7 @@ pub struct Keys {
     new_numbers: Option<Setting<Paced>>,
     new_countries: Option<Setting<Paced>>,
     daily_max: Option<Setting<Limit>>,
+    daily_cost: Option<Setting<Money>>,
     own_texts: Option<Setting<Own>>,
 }
 
@@ -84,6 +102,7 @@ pub fn brakes(keys: Option<Keys>, check: &mut Check<'_>) -> Brakes {
         new_numbers,
         new_countries,
         daily_max: check.take(keys.daily_max).unwrap_or(Limit::Unlimited),
+        daily_cost: check.take(keys.daily_cost).map_or(Limit::Unlimited, |Money(limit)| limit),
         own_phone: own.as_ref().and_then(|own| own.phone).unwrap_or(without.own_phone),
         own_all: own.and_then(|own| own.all).unwrap_or(without.own_all),
     }

@@ -14,8 +14,6 @@ const KEYS: &[&str] = &[
     "gateway.bind",
     "gateway.tls",
     "gateway.hook",
-    "account.daily_max",
-    "account.rate",
     "account.prefixes",
     "account.members",
     "account.quiet_hours",

@@ -5,7 +5,7 @@
 
 use super::{Inner, assemble::Assembled, compose::Delivery};
 use crate::{
-    accounts::Limit,
+    accounts::{Limit, brakes},
     address::{Destination, Mailbox, Number, Originator, Trace},
     ground::{AccountName, GatewayId, MessageId, Timestamp},
     observe,
@@ -80,26 +80,24 @@ impl Inner {
             },
         };
         conflict.waiting.extend(set.segments.iter().cloned());
-        let mut errands = Vec::new();
+        let (mut errands, mut events) = (Vec::new(), Vec::new());
         if !asked_lately {
             match self.question(&set.first().mo.from, gateway, &conflict.choices, now).await? {
                 Asked::With(question) => {
                     conflict.asked = now;
                     errands.push(*question);
                 }
-                Asked::Braked(braked) => errands.extend(self.braked(braked)),
+                Asked::Braked(braked) => {
+                    errands.extend(self.braked(braked));
+                    events.push((set.id, "braked", brakes::words(braked)));
+                }
                 Asked::Not => {}
             }
         }
         observe::log::routed(set.id, gateway, "conflict", if conflict.asked == now { "asked" } else { "waits" });
         let cause = format!("{} people wrote to this phone", conflict.choices.len());
-        Ok(InboundStep {
-            parked: ids,
-            errands,
-            conflict: Some(conflict),
-            events: vec![(set.id, "conflict", cause)],
-            ..InboundStep::default()
-        })
+        events.push((set.id, "conflict", cause));
+        Ok(InboundStep { parked: ids, errands, conflict: Some(conflict), events, ..InboundStep::default() })
     }
 
     /// The conflict text: leaves by the gateway the text came in on, charged to the global account within its limits.
@@ -145,12 +143,16 @@ impl Inner {
         {
             return Ok(Asked::Not);
         }
-        let brakes = self.settings.brakes.of_own(number.as_str(), now, &self.settings.zone);
+        let gateway = gateway.filter(|gateway| self.settings.gateways.now().sends.contains(gateway));
+        let to = Destination::Number(number.clone());
+        let (zone, limits) = (&self.settings.zone, &self.settings.brakes);
+        let mut brakes = limits.of_own(number.as_str(), now, zone);
+        let size = brakes::Size::of(parts, self.price_of_own(gateway, &to));
+        brakes.extend(limits.of_account(&allowance, size, now, zone));
         if let Some(braked) = self.store.would_refuse(&brakes).await? {
             return Ok(Asked::Braked(braked));
         }
         let id = MessageId::new();
-        let gateway = gateway.filter(|gateway| self.settings.gateways.now().sends.contains(gateway));
         let candidates = if confirms { Vec::new() } else { self.candidates_of_own(gateway) };
         Ok(Asked::With(Box::new(New {
             id,
@@ -164,7 +166,7 @@ impl Inner {
             expires,
             warn_at: None,
             payload: Payload::Text(Box::new(Text {
-                to: Destination::Number(number.clone()),
+                to,
                 content,
                 parts,
                 reference: id.to_string().bytes().fold(0, |a, b| a.wrapping_mul(31).wrapping_add(b)),

@@ -104,7 +104,7 @@ impl Inner {
     /// Logs and counts a brake; the notice to the postmaster, once a day.
     fn braked_at(&self, braked: Braked, gateway: Option<&GatewayId>) -> Option<New> {
         let kind = braked.kind.word();
-        observe::log::braked(kind, None, braked.limit);
+        observe::log::braked(kind, None, brakes::shown(braked.kind, braked.limit));
         Metrics::count(&METRICS.brakes, kind);
         let (subject, text) = brakes::notice(braked, None);
         let about = format!("brake {kind} {}", gateway.map_or("-", GatewayId::as_str));

@@ -38,6 +38,7 @@ use crate::{
     ground::{Clock, GatewayId, Swap, Timestamp},
     observe,
     report::Reporter,
+    routing::Costs,
     rules::{Rates, Ruleset},
     store::{Down, MoSegment, Store, StoredSegment, Taken},
 };
@@ -105,6 +106,8 @@ pub struct Gateways {
     pub sends: std::collections::HashSet<GatewayId>,
     /// Our number at each gateway that has one.
     pub numbers: std::collections::HashMap<GatewayId, String>,
+    /// What they charge.
+    pub costs: std::collections::HashMap<GatewayId, Costs>,
     /// `from` of each gateway that has one.
     pub from: std::collections::HashMap<GatewayId, String>,
 }

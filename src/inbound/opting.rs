@@ -15,10 +15,11 @@ use super::{
     conflict::{Asked, Own},
 };
 use crate::{
+    accounts::brakes,
     address::{Destination, Number, Originator, Region},
     ground::{GatewayId, Timestamp},
     observe::{self, METRICS, metrics::Metrics},
-    routing::Ours,
+    routing::{Ours, Price},
     sms::keyword::{Keyword, Keywords},
     store::{Down, Fingerprint, How, InboundStep, Opting},
 };
@@ -147,7 +148,10 @@ impl Inner {
                 }
                 step.errands.push(*new);
             }
-            Asked::Braked(braked) => step.errands.extend(self.braked(braked)),
+            Asked::Braked(braked) => {
+                step.errands.extend(self.braked(braked));
+                step.events.push((set.id, "braked", brakes::words(braked)));
+            }
             Asked::Not => {
                 let why = format!("{} was not answered: no account `*`, region or room for it", keyword.word());
                 step.events.push((set.id, "unanswered", why));
@@ -190,6 +194,16 @@ impl Inner {
             None => vec![own],
         };
         all.into_iter().map(|ours| Opting { phone: phone.to_owned(), ours, out, how }).collect()
+    }
+
+    /// What a segment of a text of Martlet's own costs at most.
+    pub(super) fn price_of_own(&self, gateway: Option<&GatewayId>, to: &Destination) -> Price {
+        let gateways = self.settings.gateways.now();
+        let price = |id: &GatewayId| gateways.costs.get(id).map(|costs| costs.at_most(to)).unwrap_or_default();
+        match gateway {
+            Some(id) => price(id),
+            None => gateways.sends.iter().map(price).max().unwrap_or_default(),
+        }
     }
 
     /// By which of ours a text of Martlet's own can go: by this gateway, or by any that sends.

@@ -149,8 +149,8 @@ pub fn rule_says(line: &str) {
 }
 
 /// A limit over a stretch of time took hold.
-pub fn braked(kind: &str, account: Option<&AccountName>, limit: u64) {
-    tracing::warn!(kind, account = account.map_or("-", AccountName::as_str), limit, "brake");
+pub fn braked(kind: &str, account: Option<&AccountName>, limit: impl Display) {
+    tracing::warn!(kind, account = account.map_or("-", AccountName::as_str), %limit, "brake");
 }
 
 /// A line to or from a modem, without its payload.

@@ -48,7 +48,7 @@ impl Inner {
     /// Logs and counts a brake, and tells the postmaster once. The answer does not wait on that: a store that cannot
     /// take the notice is logged, and the next refusal tries again.
     pub async fn braked(&self, braked: Braked, who: &AccountName) {
-        observe::log::braked(braked.kind.word(), Some(who), braked.limit);
+        observe::log::braked(braked.kind.word(), Some(who), brakes::shown(braked.kind, braked.limit));
         Metrics::count(&METRICS.brakes, braked.kind.word());
         let now = self.clock.now();
         if !self.told.first(braked.kind, who, now) {
@@ -67,7 +67,7 @@ impl Inner {
     /// Is the account held back whatever it writes?
     pub async fn held_back(&self, allowance: &Allowance) -> Result<(), Refusal> {
         let now = self.clock.now();
-        let counted = self.settings.brakes.of_account(allowance, 1, now, &self.settings.zone);
+        let counted = self.settings.brakes.of_account(allowance, brakes::Size::LEAST, now, &self.settings.zone);
         match self.store.would_refuse(&counted).await {
             Ok(Some(braked)) => {
                 self.braked(braked, &allowance.who).await;

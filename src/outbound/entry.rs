@@ -10,7 +10,7 @@ use super::{
     shape::Shaped,
 };
 use crate::{
-    accounts::{self, Allowance, Count, Limit},
+    accounts::{self, Allowance, Count, Limit, brakes::Size},
     address::{Destination, Mailbox, Params, Trace},
     ground::{MessageId, Timestamp},
     observe,
@@ -55,13 +55,13 @@ impl Inner {
         };
         let (pool, month) = (allowance.pool.clone(), Month::of(now, &self.settings.zone));
         let charged = Some(Refund { pool: pool.clone(), month, amount });
-        let mut brakes =
-            self.settings.brakes.of_text(allowance, to, &shaped.content, shaped.parts, now, &self.settings.zone);
+        let Placement { target, wire } = self.place(to, params, allowance)?;
+        let candidates = self.routes().candidates(&target);
+        let size = Size::of(shaped.parts, self.routes().dearest(&target, to));
+        let mut brakes = self.settings.brakes.of_text(allowance, to, &shaped.content, size, now, &self.settings.zone);
         if answers {
             brakes.push(accounts::brakes::of_answer(&allowance.who, to, &shaped.content, now));
         }
-        let Placement { target, wire } = self.place(to, params, allowance)?;
-        let candidates = self.routes().candidates(&target);
         let text = Text {
             to: to.clone(),
             parts: shaped.parts,

@@ -62,7 +62,7 @@ impl Reach {
     }
 }
 
-/// The price of one segment in millionths, so that prices compare exactly.
+/// The price of one segment in millionths, so that prices compare exactly. Without a currency: all gateways use the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Price(pub u64);
 
@@ -86,6 +86,14 @@ impl Default for Costs {
 }
 
 impl Costs {
+    /// As [`Costs::of`]; for a number without a price the dearest of the list.
+    pub fn at_most(&self, to: &Destination) -> Price {
+        match (self.of(to), self) {
+            (Price::UNKNOWN, Self::ByPrefix(list)) => list.values().copied().max().unwrap_or_default(),
+            (price, _) => price,
+        }
+    }
+
     pub fn of(&self, to: &Destination) -> Price {
         match self {
             Self::Flat(price) => *price,

@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{
-    Class, Ours, Reach,
+    Class, Costs, Ours, Price, Reach,
     route::{Dialled, Route, Routed},
 };
 use crate::{
@@ -67,6 +67,7 @@ pub struct Way {
     pub binary: bool,
     pub shows: Shows,
     pub reach: Reach,
+    pub costs: Costs,
 }
 
 /// What is asked of one message.
@@ -199,6 +200,11 @@ impl Table {
         all
     }
 
+    /// What a segment to this number costs at most, by whichever of the target's gateways it goes.
+    pub fn dearest(&self, target: &Target, to: &Destination) -> Price {
+        self.sending(target).into_iter().map(|way| way.costs.at_most(to)).max().unwrap_or_default()
+    }
+
     fn sending(&self, target: &Target) -> Vec<&Way> {
         let of = |ids: &[GatewayId]| ids.iter().filter_map(|id| self.ways.get(id)).collect();
         match target {
@@ -279,6 +285,7 @@ mod tests {
             binary: true,
             shows: Shows::Anybody,
             reach: Reach::default(),
+            costs: Costs::default(),
         }
     }
 
@@ -435,6 +442,26 @@ mod tests {
         ] {
             assert_eq!(place(to, pinned, granted, classes), found, "{to} {pinned:?} {classes:?}");
         }
+    }
+
+    #[test]
+    fn the_dearest_way_is_what_it_costs_at_most() {
+        let list = |prices: &[(&str, u64)]| {
+            Costs::ByPrefix(prices.iter().map(|(prefix, n)| ((*prefix).to_owned(), Price(*n))).collect())
+        };
+        let ways = [
+            Way { costs: Costs::Flat(Price(5)), ..way("a") },
+            Way { costs: list(&[("+1", 3), ("+44", 9)]), ..way("b") },
+            way("c"),
+        ];
+        let table = Table::new(["a", "b", "c"].map(id), ways, BTreeMap::new(), Vec::new());
+        let at_most =
+            |target: Target, to: &str| table.dearest(&target, &Destination::try_from(to.to_owned()).expect(to)).0;
+        assert_eq!(at_most(Target::Any, "+12015550123"), 5);
+        assert_eq!(at_most(Target::Any, "+447911123456"), 9);
+        assert_eq!(at_most(Target::Gateway(id("b")), "+12015550123"), 3);
+        assert_eq!(at_most(Target::Gateway(id("b")), "+33612345678"), 9, "without a price: as the dearest");
+        assert_eq!(at_most(Target::Gateway(id("c")), "+33612345678"), 0);
     }
 
     #[test]

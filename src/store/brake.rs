@@ -25,6 +25,10 @@ pub enum BrakeKind {
     Daily,
     /// Segments of everybody in a day.
     DailyAll,
+    /// What an account spends in a day, in millionths.
+    DailyCost,
+    /// What everybody spends in a day, in millionths.
+    DailyCostAll,
     /// Texts that Martlet itself writes to one phone in a day.
     OwnPhone,
     /// Texts that Martlet itself writes in a day.
@@ -37,7 +41,7 @@ pub enum BrakeKind {
 
 impl BrakeKind {
     /// Every kind.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::SameText,
         Self::Echo,
         Self::NewNumbers,
@@ -45,6 +49,8 @@ impl BrakeKind {
         Self::Rate,
         Self::Daily,
         Self::DailyAll,
+        Self::DailyCost,
+        Self::DailyCostAll,
         Self::OwnPhone,
         Self::OwnAll,
         Self::FloodPhone,
@@ -61,6 +67,8 @@ impl BrakeKind {
             Self::Rate => "rate",
             Self::Daily => "daily_max",
             Self::DailyAll => "daily_max_all",
+            Self::DailyCost => "daily_cost",
+            Self::DailyCostAll => "daily_cost_all",
             Self::OwnPhone => "own_texts_phone",
             Self::OwnAll => "own_texts_all",
             Self::FloodPhone => "flood_phone",

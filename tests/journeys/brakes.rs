@@ -12,6 +12,7 @@ pub fn trials() -> Vec<Trial> {
         trial("brakes: new numbers and new countries of an account", new_places),
         trial("brakes: texts of an account in a stretch of time, at RCPT already", rate),
         trial("brakes: segments a day, of an account and of everybody", daily),
+        trial("brakes: what a day may cost, of an account and of everybody", cost),
         trial("brakes: a text of ours that is one too many is not sent, and nothing is lost", own_texts),
         trial("brakes: what a phone brings beyond measure is held, then delivered", flood),
         trial("brakes: without the table none of them holds", without),
@@ -128,6 +129,34 @@ fn daily() {
     counted(&world, "daily_max", 1);
     told_once(&world, "account.daily_max");
     told_once(&world, "brakes.daily_max");
+}
+
+fn cost() {
+    // The dear gateway is only the spare one: what counts is what a text may cost at most.
+    let gateway = "cost = { \"+1\" = 0.01 }\n[[gateway]]\nid = \"dear\"\ntype = \"http\"\npriority = 2\ncost = 0.05\n\
+        url = \"http://127.0.0.1:PROVIDER/dear?to=%number%&text=%data%\"\n";
+    let more = "daily_cost = 0.1\n[brakes]\nsame_text = \"off\"\ndaily_cost = 0.2\n";
+    let world = World::new(Setup { gateway, more, ..Setup::default() });
+    assert_eq!(send(&world, BOB, PHONE, "one", "a").0, 250);
+    let (code, words) = send(&world, BOB, PHONE, "two", &"a".repeat(200));
+    assert!(code == 550 && words.starts_with("5.7.1 daily cost of 0.1 reached"), "two segments are too many: {words}");
+    assert_eq!(send(&world, BOB, PHONE, "three", "b").0, 250);
+    let (code, words) = send(&world, BOB, PHONE, "four", "c");
+    assert!(code == 550 && words.contains("daily cost of 0.1 reached"), "{words}");
+    // By the cheap one alone.
+    let pinned = format!("{PHONE}?id=main");
+    for id in ["five", "six", "seven"] {
+        assert_eq!(send(&world, ALICE, &pinned, id, id).0, 250);
+    }
+    assert_eq!(send(&world, ALICE, PHONE, "eight", "d").0, 250);
+    let (code, words) = send(&world, ALICE, PHONE, "nine", "e");
+    assert!(code == 550 && words.contains("the daily cost of this server, 0.2, is reached"), "{words}");
+    assert_eq!(send(&world, ALICE, &pinned, "ten", "f").0, 250, "there is room for a cheap one");
+    counted(&world, "daily_cost", 2);
+    counted(&world, "daily_cost_all", 1);
+    told_once(&world, "account.daily_cost");
+    told_once(&world, "brakes.daily_cost");
+    world.martlet.settled();
 }
 
 fn own_texts() {

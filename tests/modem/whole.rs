@@ -36,6 +36,7 @@ pub fn trials() -> Vec<Trial> {
         trial("modem: whole: a barred SIM gives its texts to the other and is told once", || {
             wrong("submit every cms 8", "refuses what this SIM", 1)
         }),
+        trial("modem: whole: a reload of a modem, which cannot stand beside itself, keeps its queue", reload),
         trial("modem: whole: a report behind a restart is of the text that it names", restart),
     ]
 }
@@ -253,6 +254,38 @@ fn restart() {
     world.sims[0].with(|sim| sim.report(0, 0x40));
     until("the end of the first", || (world.result(&first) == "failed").then_some(()));
     assert_eq!(world.result(&third), Value::Null);
+}
+
+/// The line is taken by one at a time: the old gateway ends before the new one begins, and what waits goes on.
+fn reload() {
+    let world = World::new(vec![("stick", "number = \"+12025550100\"", Options::default())]);
+    world.ready("stick");
+    let change = |from: &str, to: &str| {
+        let before = std::fs::read_to_string(&world.martlet.config).expect("the configuration");
+        assert!(before.contains(from), "nothing would change");
+        std::fs::write(&world.martlet.config, before.replace(from, to)).expect("written");
+        let done = world.martlet.command(&["reload"]);
+        let said = String::from_utf8_lossy(&done.stdout).into_owned();
+        assert!(done.status.success() && said.contains("gateway"), "{said} {done:?}");
+    };
+    let text = |n: usize| world.send(&format!("+1201555{}", 1000 + n), &format!("text {n}"));
+    let mut ids: Vec<_> = (0..12).map(text).collect();
+    change("+12025550100", "+12025550101");
+    ids.extend((12..18).map(text));
+    // Paused it stays, with all that waits for it.
+    assert!(world.martlet.command(&["gateway", "pause", "stick"]).status.success());
+    ids.extend((18..24).map(text));
+    change("+12025550101", "+12025550102");
+    let all = world.martlet.json(&["gateways"]);
+    assert_eq!(all[0]["state"], "paused", "{all}");
+    assert_eq!(world.martlet.json(&["queue", "show", &ids[23]])["state"], "waiting");
+    assert!(world.martlet.command(&["gateway", "resume", "stick"]).status.success());
+    ids.iter().for_each(|id| world.delivered(id));
+    let (mut taken, mut sent) = (world.taken(0), (0..24).map(|n| format!("text {n}")).collect::<Vec<_>>());
+    taken.sort();
+    sent.sort();
+    assert_eq!(taken, sent, "each once");
+    assert_eq!(world.mails.seen.len(), 0, "nothing was unsure");
 }
 
 fn toml(lmtp: u16, http: u16, mails: u16) -> String {
