@@ -1,3 +1,333 @@
-//! Hooks: what a provider's call to us says.
+//! What a provider's call to us says: who proved it, which events are in it, and how it is answered.
+//!
+//! Nothing is believed before the verifier has said yes. What cannot be read is refused as such; what is read and means
+//! nothing to us gets the usual answer, because a provider brings it again otherwise; a status word that the definition
+//! does not know changes nothing.
 
+pub mod address;
+mod event;
+mod inbound;
+mod media;
+mod parse;
+mod reply;
 pub mod spec;
+
+use std::fmt;
+
+use self::spec::{Event as EventSpec, Hook, Kind, Reading, Reply};
+use super::{
+    definition::Definition,
+    settings::Settings,
+    view::{Fields, View},
+    web::{Answer, Headers, HookRequest},
+    word::State,
+};
+use crate::{
+    ground::{RemoteId, Timestamp},
+    sms::Segment,
+};
+
+/// What an answer of ours holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answering {
+    pub status: u16,
+    pub media_type: Option<String>,
+    pub body: String,
+}
+
+impl Answering {
+    /// A status with nothing.
+    pub fn bare(status: u16) -> Self {
+        Self { status, media_type: None, body: String::new() }
+    }
+}
+
+/// What a call came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Hooked {
+    /// Keep the events, then answer `done`; if they cannot be kept now, `busy`.
+    Take { events: Vec<Taken>, done: Answering, busy: Answering },
+    /// It is no event.
+    Answer(Answering),
+    /// Call this address once, then answer.
+    Fetch { url: String, done: Answering, busy: Answering },
+    /// It is not believed, or cannot be read. Say so, and let the administrator know.
+    Refused { why: Refusal, answer: Answering },
+}
+
+/// Why a call is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// The definition has no hook of that name.
+    NoHook,
+    Method,
+    Unverified,
+    Unreadable,
+}
+
+/// One event of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    /// What names this event at the provider: the same again is a repetition.
+    pub dedupe: Option<String>,
+    pub event: Event,
+    /// Which `[[hook.event]]` it was, from 0.
+    pub number: usize,
+}
+
+/// What an event means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "few at a time")]
+pub enum Event {
+    Report(Report),
+    Inbound(Inbound),
+    OptOut(OptOut),
+}
+
+/// The provider's word on a message of ours. `Debug` shows no number.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Report {
+    /// Ours, from the address of the hook or echoed.
+    pub own_id: Option<String>,
+    pub id: Option<RemoteId>,
+    /// The phone, `+` and digits.
+    pub to: Option<String>,
+    pub state: State,
+    pub code: Option<String>,
+    pub detail: Option<String>,
+    pub at: Option<Timestamp>,
+    /// It is about one part: the message is delivered when all are.
+    pub per_part: bool,
+    /// Which part, from 1.
+    pub index: Option<u8>,
+    pub total: Option<u8>,
+    /// A later word never moves the message back.
+    pub monotone: bool,
+}
+
+/// A text of a phone, or a part of one. `Debug` shows neither number nor text.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Inbound {
+    pub id: Option<RemoteId>,
+    /// `+` and digits, a short code, or a name.
+    pub from: String,
+    pub to: Option<String>,
+    /// With the concatenation element where the provider named the part by fields.
+    pub segment: Segment,
+    pub media: Vec<Medium>,
+    /// Fetching media takes the login of `[send]`.
+    pub fetch_auth: bool,
+    pub max_bytes: u64,
+    /// Hosts that may be fetched from, `*` for a label; empty: that of `send.url`.
+    pub hosts: Vec<String>,
+    pub subject: Option<String>,
+    /// SIM or port.
+    pub line: Option<String>,
+    pub at: Option<Timestamp>,
+}
+
+/// A picture or the like.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Medium {
+    pub media_type: Option<String>,
+    pub name: Option<String>,
+    pub at: MediumAt,
+}
+
+/// Where it is.
+#[derive(Clone, PartialEq, Eq)]
+pub enum MediumAt {
+    Url(String),
+    Inline(Vec<u8>),
+}
+
+/// A phone wants no more texts, or wants them again.
+#[derive(Clone, PartialEq, Eq)]
+pub struct OptOut {
+    pub from: String,
+    pub to: Option<String>,
+    /// `false`: it wants them again.
+    pub out: bool,
+}
+
+impl fmt::Debug for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Report({:?} {:?} {:?}/{:?})", self.id, self.state, self.index, self.total)
+    }
+}
+
+impl fmt::Debug for Inbound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Inbound({:?} {:?} media[{}])", self.id, self.segment, self.media.len())
+    }
+}
+
+impl fmt::Debug for Medium {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.at {
+            MediumAt::Url(_) => f.write_str("Medium(url)"),
+            MediumAt::Inline(data) => write!(f, "Medium([{}])", data.len()),
+        }
+    }
+}
+
+impl fmt::Debug for OptOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "OptOut({})", if self.out { "out" } else { "in" })
+    }
+}
+
+/// What a verifier has said of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Proof {
+    No,
+    /// With the claims of the token, where it was one.
+    Yes(Option<serde_json::Value>),
+}
+
+/// A call taken apart.
+struct Parts {
+    query: Fields,
+    fields: Fields,
+    json: Option<serde_json::Value>,
+    xml: Option<super::xml::Element>,
+    claims: Option<serde_json::Value>,
+    own: Option<String>,
+}
+
+impl Definition {
+    /// What a call to the hook `name` says. `prove` asks the hook's verifiers.
+    pub fn hooked(
+        &self,
+        settings: &Settings,
+        name: &str,
+        request: &HookRequest,
+        prove: impl FnOnce() -> Proof,
+    ) -> Hooked {
+        let Some(hook) = self.hook_named(name) else { return refused(Refusal::NoHook, 404) };
+        let early = Parts::of_url(request);
+        let view = early.view(&request.headers, hook.reading.charset);
+        if let Some(handshake) = hook.handshakes.iter().find(|h| h.open && h.fits(&request.method, &view)) {
+            return handshake.answer(hook, &view);
+        }
+        let by_handshake = hook.handshakes.iter().any(|h| h.method.as_deref() == Some(&request.method));
+        if !hook.methods.contains(&request.method) && !by_handshake {
+            return refused(Refusal::Method, 405);
+        }
+        let Proof::Yes(claims) = prove() else { return refused(Refusal::Unverified, hook.refuse.unverified) };
+        let body_less = matches!(request.method.as_str(), "GET" | "HEAD" | "OPTIONS");
+        if body_less && let Some(handshake) = hook.handshakes.iter().find(|h| h.fits(&request.method, &view)) {
+            return handshake.answer(hook, &view);
+        }
+        let Some(parts) = parse::parts(&hook.reading, request, claims) else {
+            return refused(Refusal::Unreadable, hook.refuse.unreadable);
+        };
+        let view = parts.view(&request.headers, hook.reading.charset);
+        if let Some(handshake) = hook.handshakes.iter().find(|h| h.fits(&request.method, &view)) {
+            return handshake.answer(hook, &view);
+        }
+        let home = self.home(settings);
+        let Some(events) = events(&parts, &request.headers, &hook.reading, &hook.events, hook, home) else {
+            return refused(Refusal::Unreadable, hook.refuse.unreadable);
+        };
+        Hooked::Take { events, done: hook.reply.fill(&view), busy: Answering::bare(hook.refuse.busy) }
+    }
+
+    /// The events in the answer to a poll, the cursor for the next one, and each item that may be taken away.
+    /// `None`: it cannot be read.
+    pub fn polled(&self, settings: &Settings, poll: usize, answer: &Answer) -> Option<Polled> {
+        let poll = self.polls.get(poll)?;
+        let parts = parse::answer_parts(&poll.reading, answer)?;
+        let home = self.home(settings);
+        let context = Context { reading: &poll.reading, dedupe: None, monotone: true, home };
+        let mut polled = Polled::default();
+        parse::each_item(&parts, &answer.headers, &poll.reading, |view| {
+            if let Some(cursor) = poll.cursor.as_ref().and_then(|cursor| view.first(cursor)) {
+                polled.cursor = Some(cursor);
+            }
+            let taken = event::take(&poll.events, view, &context);
+            let item = poll.remove.as_ref().and_then(|removal| view.first(&removal.item));
+            polled.items.push((taken, item));
+        })?;
+        Some(polled)
+    }
+}
+
+/// What a poll brought.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Polled {
+    /// The event of each item, and what names it for its removal.
+    pub items: Vec<(Option<Taken>, Option<String>)>,
+    pub cursor: Option<String>,
+}
+
+/// What events have in common.
+struct Context<'a> {
+    reading: &'a Reading,
+    dedupe: Option<&'a super::source::Source>,
+    monotone: bool,
+    home: Option<crate::address::Region>,
+}
+
+fn refused(why: Refusal, status: u16) -> Hooked {
+    Hooked::Refused { why, answer: Answering::bare(status) }
+}
+
+fn events(
+    parts: &Parts,
+    headers: &Headers,
+    reading: &Reading,
+    specs: &[EventSpec],
+    hook: &Hook,
+    home: Option<crate::address::Region>,
+) -> Option<Vec<Taken>> {
+    let context = Context { reading, dedupe: hook.dedupe.as_ref(), monotone: hook.monotone, home };
+    let mut taken = Vec::new();
+    parse::each_item(parts, headers, reading, |view| taken.extend(event::take(specs, view, &context)))?;
+    Some(taken)
+}
+
+impl Parts {
+    /// What the URL alone tells.
+    fn of_url(request: &HookRequest) -> Self {
+        let query = super::view::form(request.query().as_bytes());
+        let own = query.iter().find(|(name, _)| name == address::OWN);
+        let own = own.and_then(|(_, value)| String::from_utf8(value.clone()).ok()).filter(|own| !own.is_empty());
+        Self { query, fields: Vec::new(), json: None, xml: None, claims: None, own }
+    }
+
+    fn view<'a>(&'a self, headers: &'a Headers, charset: &'static encoding_rs::Encoding) -> View<'a> {
+        View {
+            query: &self.query,
+            fields: &self.fields,
+            charset,
+            json: self.json.as_ref(),
+            root: self.json.as_ref(),
+            xml: self.xml.as_ref(),
+            claims: self.claims.as_ref(),
+            own: self.own.as_deref(),
+            ..View::new(headers)
+        }
+    }
+}
+
+impl Reply {
+    fn fill(&self, view: &View<'_>) -> Answering {
+        reply::fill(self, view)
+    }
+}
+
+impl Kind {
+    /// For people.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Report(_) => "report",
+            Self::Inbound(_) => "inbound",
+            Self::OptOut { .. } => "optout",
+            Self::Ignore => "ignore",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
