@@ -2,6 +2,7 @@
 //! wants one, and our id of a message in the query.
 
 use super::spec::Hook;
+use crate::ground::Timestamp;
 use crate::provider::{
     charset,
     definition::{Argument, Definition},
@@ -9,7 +10,6 @@ use crate::provider::{
     settings::Settings,
     template::expand::Expanded,
 };
-use crate::ground::Timestamp;
 
 /// The parameter that holds our id.
 pub const OWN: &str = "own";
@@ -17,7 +17,14 @@ pub const OWN: &str = "own";
 impl Definition {
     /// The address of a hook, for a message of ours where `own` names it. `base` is the public address without `/` at
     /// its end.
-    pub fn hook_address(&self, settings: &Settings, hook: &Hook, base: &str, gateway: &str, own: Option<&str>) -> String {
+    pub fn hook_address(
+        &self,
+        settings: &Settings,
+        hook: &Hook,
+        base: &str,
+        gateway: &str,
+        own: Option<&str>,
+    ) -> String {
         let mut address = match &hook.path {
             Some(path) => format!("{base}{path}"),
             None => format!("{base}/gateway/{gateway}/hook/{}", hook.name),

@@ -24,7 +24,9 @@ use crate::{
 /// Base64 with or without padding: some leave it out.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &ALPHABET,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent).with_decode_allow_trailing_bits(true),
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
 );
 
 /// The text of an item; `None`: nobody sent it, or nothing is in it.
@@ -44,11 +46,8 @@ pub fn read(spec: &Spec, view: &View<'_>, context: &Context<'_>) -> Option<Inbou
         _ => udh,
     };
     let words = |text: Option<String>| text.map(|text| one_line(&text, 300)).filter(|text| !text.is_empty());
-    let (fetch_auth, max_bytes, hosts) = spec
-        .media
-        .as_ref()
-        .map(|media| (media.fetch_auth, media.max_bytes, media.hosts.clone()))
-        .unwrap_or_default();
+    let (fetch_auth, max_bytes, hosts) =
+        spec.media.as_ref().map(|media| (media.fetch_auth, media.max_bytes, media.hosts.clone())).unwrap_or_default();
     Some(Inbound {
         id: first(&spec.id).and_then(|id| RemoteId::new(&id)),
         from: one_line(&from, 128),

@@ -1,8 +1,7 @@
 //! Pictures and the like of a text: where they are, never what is in them.
 
 use super::{
-    Medium, MediumAt,
-    inbound,
+    Medium, MediumAt, inbound,
     spec::{Media, MediaFound},
 };
 use crate::{
@@ -20,7 +19,8 @@ const MOST: usize = 20;
 pub fn read(media: &Media, view: &View<'_>) -> Vec<Medium> {
     match &media.found {
         MediaFound::Numbered { count, url, media_type, base } => {
-            let stated = count.as_ref().map(|count| view.first(count).and_then(|n| n.parse::<usize>().ok()).unwrap_or(0));
+            let stated =
+                count.as_ref().map(|count| view.first(count).and_then(|n| n.parse::<usize>().ok()).unwrap_or(0));
             let most = stated.unwrap_or(MOST).min(MOST);
             let field = |pattern: &str, index: u32| {
                 let name = pattern.replace("{i}", &index.to_string());
@@ -67,4 +67,3 @@ fn kind(written: String) -> Option<String> {
     let fits = |b: u8| b.is_ascii_alphanumeric() || b"/.+-_".contains(&b);
     (kind.len() <= 100 && kind.contains('/') && kind.bytes().all(fits)).then_some(kind)
 }
-

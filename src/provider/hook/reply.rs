@@ -16,12 +16,16 @@ pub fn fill(reply: &Reply, view: &View<'_>) -> Answering {
         ReplyBody::Empty => (None, String::new()),
         ReplyBody::Fixed(body) => (Some("text/plain; charset=utf-8"), body.clone()),
         // What is echoed is never taken for a page.
-        ReplyBody::Echo(source) => (Some("text/plain; charset=utf-8"), view.first(source).map(short).unwrap_or_default()),
+        ReplyBody::Echo(source) => {
+            (Some("text/plain; charset=utf-8"), view.first(source).map(short).unwrap_or_default())
+        }
         ReplyBody::Json(members) => {
             let member = |(name, member): &(String, JsonReply)| {
                 let value = match member {
                     JsonReply::Fixed(value) => value.clone(),
-                    JsonReply::From(source) => view.first(source).map(short).map_or(serde_json::Value::Null, Into::into),
+                    JsonReply::From(source) => {
+                        view.first(source).map(short).map_or(serde_json::Value::Null, Into::into)
+                    }
                 };
                 (name.clone(), value)
             };
@@ -30,7 +34,11 @@ pub fn fill(reply: &Reply, view: &View<'_>) -> Answering {
         }
     };
     let media_type = reply.media_type.clone().or_else(|| usual.map(str::to_owned));
-    Answering { status: reply.status, media_type: media_type.filter(|_| !body.is_empty() || reply.media_type.is_some()), body }
+    Answering {
+        status: reply.status,
+        media_type: media_type.filter(|_| !body.is_empty() || reply.media_type.is_some()),
+        body,
+    }
 }
 
 impl Handshake {

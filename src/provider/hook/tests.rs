@@ -56,10 +56,7 @@ impl Made {
 }
 
 fn form() -> Made {
-    made(
-        include_str!("../../../tests/providers/language/form.toml"),
-        &[("account", "AC00000001"), ("token", "12345x")],
-    )
+    made(include_str!("../../../tests/providers/language/form.toml"), &[("account", "AC00000001"), ("token", "12345x")])
 }
 
 fn words() -> Made {
@@ -113,7 +110,11 @@ fn texts_come_in_with_their_media() {
     assert!(matches!(&text.segment.body, Body::Text(words) if words == "Hi there"));
     assert_eq!((text.media.len(), text.media[0].media_type.as_deref(), text.fetch_auth), (2, Some("image/jpeg"), true));
     assert!(!format!("{text:?}").contains("Hi"), "{text:?}");
-    let Hooked::Take { done, busy, .. } = form.definition.hooked(&form.settings, "inbound", &call("POST", "", FORM, body), || Proof::Yes(None)) else { panic!("taken") };
+    let Hooked::Take { done, busy, .. } =
+        form.definition.hooked(&form.settings, "inbound", &call("POST", "", FORM, body), || Proof::Yes(None))
+    else {
+        panic!("taken")
+    };
     assert_eq!((done.status, done.media_type.as_deref(), done.body.as_str()), (200, Some("text/xml"), "<Response/>"));
     assert_eq!(busy.status, 503);
 }
@@ -130,11 +131,18 @@ fn octets_are_in_the_charset_that_a_field_names() {
     };
     let (latin, at, _) = text("?moMsgId=1&from=15551234567&text=caf%E9&timestamp=2026-01-02+14:00:00");
     assert_eq!((latin.as_str(), at), ("café", Some(Timestamp(1_767_355_200_000))));
-    let (wide, _, udh) = text("?moMsgId=1&from=1555123456&charset=UTF-16BE&text=%00%E9%D8%3D%DE%00&udh=050003CC0201&timestamp=never");
+    let (wide, _, udh) =
+        text("?moMsgId=1&from=1555123456&charset=UTF-16BE&text=%00%E9%D8%3D%DE%00&udh=050003CC0201&timestamp=never");
     assert_eq!((wide.as_str(), udh.as_slice()), ("é😀", &[0, 3, 0xcc, 2, 1][..]));
-    let report = words.report("status", &call("GET", "?apiMsgId=x&status=004&cliMsgId=own1&timestamp=1767355200", "", b"")).expect("a report");
-    assert_eq!((report.state, report.own_id.as_deref(), report.at), (State::Delivered, Some("own1"), Some(Timestamp(1_767_355_200_000))));
-    let address = |own| words.definition.hook_address(&words.settings, &words.definition.hooks[0], "https://m.example", "g", own);
+    let report = words
+        .report("status", &call("GET", "?apiMsgId=x&status=004&cliMsgId=own1&timestamp=1767355200", "", b""))
+        .expect("a report");
+    assert_eq!(
+        (report.state, report.own_id.as_deref(), report.at),
+        (State::Delivered, Some("own1"), Some(Timestamp(1_767_355_200_000)))
+    );
+    let address =
+        |own| words.definition.hook_address(&words.settings, &words.definition.hooks[0], "https://m.example", "g", own);
     assert_eq!(address(Some("id1")), "https://m.example/gateway/g/hook/status/k%2F1?own=id1");
     assert_eq!(address(None), "https://m.example/gateway/g/hook/status/k%2F1");
 }
@@ -156,9 +164,16 @@ fn a_phone_sends_json() {
     );
     assert_eq!(picture.media[0].media_type.as_deref(), Some("image/png"));
     assert!(matches!(&picture.media[0].at, MediumAt::Inline(data) if data == b"\x89PNG"));
-    let part = phone.report("events", &json(&serde_json::json!({"event": "sms:delivered", "payload": {"messageId": "m"}}))).expect("a report");
+    let part = phone
+        .report("events", &json(&serde_json::json!({"event": "sms:delivered", "payload": {"messageId": "m"}})))
+        .expect("a report");
     assert!(part.per_part && part.state == State::Delivered);
-    let sent = phone.report("events", &json(&serde_json::json!({"event": "sms:sent", "payload": {"messageId": "m", "partsCount": 3}}))).expect("a report");
+    let sent = phone
+        .report(
+            "events",
+            &json(&serde_json::json!({"event": "sms:sent", "payload": {"messageId": "m", "partsCount": 3}})),
+        )
+        .expect("a report");
     assert_eq!((sent.total, sent.state), (Some(3), State::Sent));
     let failed = phone.report("events", &json(&serde_json::json!({"event": "sms:failed", "payload": {"messageId": "m", "reason": "RESULT_RADIO_OFF"}}))).expect("a report");
     assert_eq!(failed.state, State::FailedTemporary);
@@ -283,7 +298,10 @@ text = "json:/contents/*/text"
     let items = json(serde_json::json!({"to": "46701234567", "results": [
         {"messageId": "a", "status": {"groupId": 3}}, {"messageId": "b", "status": {"groupId": 9}}, {"messageId": "c", "status": {"groupId": 2}}]}));
     assert_eq!(states("items", &items), [("a".into(), State::Delivered), ("c".into(), State::FailedPermanent)]);
-    assert!(matches!(made.definition.hooked(&made.settings, "items", &json(serde_json::json!({})), || Proof::Yes(None)), Hooked::Refused { why: Refusal::Unreadable, .. }));
+    assert!(matches!(
+        made.definition.hooked(&made.settings, "items", &json(serde_json::json!({})), || Proof::Yes(None)),
+        Hooked::Refused { why: Refusal::Unreadable, .. }
+    ));
     let lists = call("GET", "?MsgId=a,b,c&status=404,406,401&to=1", "", b"");
     assert_eq!(states("lists", &lists), [("a".into(), State::Delivered), ("b".into(), State::FailedPermanent)]);
     let xml = made.inbound("xml", &call("POST", "", "text/xml", b"<?xml version=\"1.0\"?><InboundMessage><Id>1</Id><From>447700900123</From><MessageText>a &amp; b</MessageText></InboundMessage>"));
@@ -302,15 +320,25 @@ text = "json:/contents/*/text"
     let stop = made.events("any", &call("GET", "?msisdn=15551234567&to=12345&keyword=STOP", "", b""));
     assert_eq!(stop, [Event::OptOut(OptOut { from: "+15551234567".into(), to: Some("12345".into()), out: true })]);
     let claims = serde_json::json!({"id": 7, "status": "delivered"});
-    let hooked = made.definition.hooked(&made.settings, "claims", &call("POST", "", "", b""), || Proof::Yes(Some(claims)));
+    let hooked =
+        made.definition.hooked(&made.settings, "claims", &call("POST", "", "", b""), || Proof::Yes(Some(claims)));
     assert!(matches!(&hooked, Hooked::Take { events, .. } if events.len() == 1), "{hooked:?}");
-    let inner = json(serde_json::json!({"Message": "{\"originationNumber\":\"+15551234567\",\"contents\":[{\"text\":\"a\"},{\"text\":\"b\"}]}"}));
+    let inner = json(
+        serde_json::json!({"Message": "{\"originationNumber\":\"+15551234567\",\"contents\":[{\"text\":\"a\"},{\"text\":\"b\"}]}"}),
+    );
     assert!(matches!(&made.inbound("inner", &inner).segment.body, Body::Text(text) if text == "a\nb"));
     let sns = |request: &HookRequest| made.definition.hooked(&made.settings, "sns", request, || Proof::Yes(None));
     let confirm = |url: &str| json(serde_json::json!({"Type": "SubscriptionConfirmation", "SubscribeURL": url}));
     assert!(matches!(sns(&confirm("https://sns.eu-north-1.amazonaws.com/?x=1")), Hooked::Fetch { .. }));
     assert!(matches!(sns(&confirm("https://evil.example/")), Hooked::Refused { .. }));
     assert_eq!(sns(&call("HEAD", "", "", b"")), Hooked::Answer(Answering::bare(200)));
-    let Hooked::Answer(answer) = sns(&json(serde_json::json!([{"eventType": "SubscriptionValidation", "data": {"code": "c1"}}]))) else { panic!("answered") };
-    assert_eq!((answer.media_type.as_deref(), answer.body.as_str()), (Some("application/json"), r#"{"n":1,"validationResponse":"c1"}"#));
+    let Hooked::Answer(answer) =
+        sns(&json(serde_json::json!([{"eventType": "SubscriptionValidation", "data": {"code": "c1"}}])))
+    else {
+        panic!("answered")
+    };
+    assert_eq!(
+        (answer.media_type.as_deref(), answer.body.as_str()),
+        (Some("application/json"), r#"{"n":1,"validationResponse":"c1"}"#)
+    );
 }
