@@ -137,7 +137,7 @@ pub fn decoded(decode: Decode, octets: Vec<u8>) -> Option<Vec<u8>> {
 
 fn unhex(written: &[u8]) -> Option<Vec<u8>> {
     let digits: Vec<u8> = written.iter().copied().filter(|octet| !octet.is_ascii_whitespace()).collect();
-    if digits.len() % 2 != 0 {
+    if !digits.len().is_multiple_of(2) {
         return None;
     }
     let digit = |octet: u8| char::from(octet).to_digit(16).and_then(|d| u8::try_from(d).ok());

@@ -30,7 +30,7 @@ pub fn read(media: &Media, view: &View<'_>) -> Vec<Medium> {
             let one = |index| {
                 let url = field(url, index)?;
                 let media_type = media_type.as_ref().and_then(|pattern| field(pattern, index));
-                Some(Medium { media_type: media_type.and_then(kind), name: None, at: MediumAt::Url(url) })
+                Some(Medium { media_type: media_type.and_then(|kind| self::kind(&kind)), name: None, at: MediumAt::Url(url) })
             };
             numbers.map_while(one).collect()
         }
@@ -54,7 +54,7 @@ pub fn read(media: &Media, view: &View<'_>) -> Vec<Medium> {
                     None => MediumAt::Url(text(item, url).filter(|url| !url.is_empty())?),
                 };
                 let name = text(item, name).map(|name| one_line(&name, 200)).filter(|name| !name.is_empty());
-                Some(Medium { media_type: text(item, media_type).and_then(kind), name, at })
+                Some(Medium { media_type: text(item, media_type).and_then(|kind| self::kind(&kind)), name, at })
             };
             items.filter_map(one).take(MOST).collect()
         }
@@ -62,7 +62,7 @@ pub fn read(media: &Media, view: &View<'_>) -> Vec<Medium> {
 }
 
 /// `image/jpeg`, without parameters.
-fn kind(written: String) -> Option<String> {
+fn kind(written: &str) -> Option<String> {
     let kind = written.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let fits = |b: u8| b.is_ascii_alphanumeric() || b"/.+-_".contains(&b);
     (kind.len() <= 100 && kind.contains('/') && kind.bytes().all(fits)).then_some(kind)

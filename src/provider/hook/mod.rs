@@ -77,7 +77,6 @@ pub struct Taken {
 
 /// What an event means.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "few at a time")]
 pub enum Event {
     Report(Report),
     Inbound(Inbound),
