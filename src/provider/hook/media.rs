@@ -30,7 +30,11 @@ pub fn read(media: &Media, view: &View<'_>) -> Vec<Medium> {
             let one = |index| {
                 let url = field(url, index)?;
                 let media_type = media_type.as_ref().and_then(|pattern| field(pattern, index));
-                Some(Medium { media_type: media_type.and_then(|kind| self::kind(&kind)), name: None, at: MediumAt::Url(url) })
+                Some(Medium {
+                    media_type: media_type.and_then(|kind| self::kind(&kind)),
+                    name: None,
+                    at: MediumAt::Url(url),
+                })
             };
             numbers.map_while(one).collect()
         }
