@@ -26,6 +26,7 @@ checks! {
     dialogue = "../fuzz/checks/dialogue.rs",
     header_addresses = "../fuzz/checks/header_addresses.rs",
     html = "../fuzz/checks/html.rs",
+    imap_client = "../fuzz/checks/imap_client.rs",
     lmtp_client = "../fuzz/checks/lmtp_client.rs",
     mail_text = "../fuzz/checks/mail_text.rs",
     mail_write = "../fuzz/checks/mail_write.rs",

@@ -16,6 +16,7 @@ mod dispatch;
 mod doctor;
 mod e2e;
 mod faults;
+mod folders;
 mod gateway;
 mod handset;
 mod hostile;
@@ -48,6 +49,7 @@ fn main() -> std::process::ExitCode {
         doctor::trials(),
         e2e::trials(),
         faults::trials(),
+        folders::trials(),
         gateway::trials(),
         handset::trials(),
         hostile::trials(),

@@ -1,4 +1,5 @@
-//! Ways back into mailboxes: SMTP (lettre) or LMTP (our client) to the MTA, in clear or by TLS, with a login or without.
+//! Ways back into mailboxes: SMTP (lettre) or LMTP (our client) to the MTA, in clear or by TLS, with a login or without;
+//! into folders by IMAP ([`imap`]).
 //!
 //! One attempt at one mail to one recipient, answered with a typed outcome. A broken line behind the final dot is
 //! `Later`: mails carry a stable Message-ID, so a second copy is recognisable, and none is lost. So is everything that
@@ -7,6 +8,7 @@
 //! ends and dots are put right here, whatever the data holds.
 
 pub mod data;
+pub mod imap;
 pub mod lmtp;
 pub mod login;
 mod pool;

@@ -21,9 +21,15 @@ impl<C> Pool<C> {
 
     /// The newest one that is not too old; older ones are closed.
     pub(super) fn take(&self) -> Option<C> {
+        self.take_where(|_| true)
+    }
+
+    /// The newest one that fits and is not too old; older ones are closed.
+    pub(super) fn take_where(&self, fits: impl Fn(&C) -> bool) -> Option<C> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         idle.retain(|(since, _)| since.elapsed() < self.keep);
-        idle.pop().map(|(_, connection)| connection)
+        let at = idle.iter().rposition(|(_, connection)| fits(connection))?;
+        Some(idle.remove(at).1)
     }
 
     pub(super) fn put(&self, connection: C) {
@@ -43,6 +49,8 @@ mod tests {
         let pool = Pool::new(Duration::from_secs(60));
         (0..10).for_each(|n| pool.put(n));
         assert_eq!(std::iter::from_fn(|| pool.take()).collect::<Vec<_>>(), [3, 2, 1, 0]);
+        (0..4).for_each(|n| pool.put(n));
+        assert_eq!((pool.take_where(|n| *n == 1), pool.take_where(|n| *n == 1), pool.take()), (Some(1), None, Some(3)));
         let stale = Pool::new(Duration::ZERO);
         stale.put(1);
         assert_eq!(stale.take(), None);

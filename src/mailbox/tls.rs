@@ -91,16 +91,29 @@ impl ServerCertVerifier for Anyone {
     }
 }
 
+/// What the configuration calls the parts of a way, for words that say what mends it.
+pub(super) struct Keys {
+    pub ca: &'static str,
+    pub url: &'static str,
+    /// The schemes with TLS from the first octet on, and without.
+    pub schemes: [&'static str; 2],
+}
+
+pub(super) const MAIL_KEYS: Keys = Keys { ca: "mailbox.ca", url: "mailbox.url", schemes: ["smtps://", "smtp://"] };
+pub(super) const FOLDER_KEYS: Keys =
+    Keys { ca: "mailbox.imap_ca", url: "mailbox.imap", schemes: ["imaps://", "imap://"] };
+
 /// Why a handshake failed, and what mends it.
-pub(super) fn cause(error: &io::Error, host: &str) -> String {
+pub(super) fn cause(error: &io::Error, host: &str, keys: &Keys) -> String {
+    let Keys { ca, url, schemes: [at_once, plain] } = keys;
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
     match inner {
         Some(Error::InvalidCertificate(why)) => match why {
             CertificateError::UnknownIssuer => {
-                format!("no trusted authority has signed the certificate of {host}: set mailbox.ca to its authority")
+                format!("no trusted authority has signed the certificate of {host}: set {ca} to its authority")
             }
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-                format!("the certificate is not for {host}: write the name that stands in it into mailbox.url")
+                format!("the certificate is not for {host}: write the name that stands in it into {url}")
             }
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
                 format!("the certificate of {host} has expired")
@@ -108,7 +121,7 @@ pub(super) fn cause(error: &io::Error, host: &str) -> String {
             other => format!("the certificate of {host} cannot be believed: {other}"),
         },
         Some(Error::InvalidMessage(_)) => {
-            format!("{host} does not answer with TLS: smtps:// and smtp:// have different ports")
+            format!("{host} does not answer with TLS: {at_once} and {plain} have different ports")
         }
         _ => format!("TLS with {host}: {error}"),
     }

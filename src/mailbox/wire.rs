@@ -22,7 +22,7 @@ use super::{
     Broken, Url,
     reply::{Reader, Reply},
     starttls::{Ask, Upgrade},
-    tls::{Tls, cause},
+    tls::{Keys, MAIL_KEYS, Tls, cause},
 };
 use crate::ground::{Enhanced, Fault, Outcome, Scope};
 
@@ -162,11 +162,7 @@ impl Opener {
                 let stream = UnixStream::connect(path).await.map_err(|e| unreachable(&e))?;
                 return Ok(Opened { line: Line::new(Wire::Unix(stream)), greeted: false });
             }
-            Place::Tcp { host, port } => {
-                let stream = TcpStream::connect((host.as_str(), *port)).await.map_err(|e| unreachable(&e))?;
-                stream.set_nodelay(true).map_err(|e| unreachable(&e))?;
-                (stream, host)
-            }
+            Place::Tcp { host, port } => (connect(host, *port).await?, host),
         };
         match self.tls {
             Tls::Never => Ok(Opened { line: Line::new(Wire::Tcp(stream)), greeted: false }),
@@ -205,14 +201,31 @@ impl Opener {
     }
 
     async fn shake(&self, stream: TcpStream, host: &str) -> Result<Line, Outcome> {
-        let later = |text: &str| Outcome::Later(Fault::new(Scope::Gateway, Enhanced::new(4, 7, 5), text));
-        let Some(config) = &self.config else { return Err(later("TLS was not set up")) };
-        let name = ServerName::try_from(host.to_owned())
-            .map_err(|_| later(&format!("{host} is no name that a certificate can have")))?;
-        let stream = TlsConnector::from(Arc::clone(config)).connect(name, stream).await;
-        let stream = stream.map_err(|error| later(&cause(&error, host)))?;
-        Ok(Line::new(Wire::Tls(Box::new(stream))))
+        shake(self.config.as_ref(), stream, host, &MAIL_KEYS).await.map(Line::new)
     }
+}
+
+/// A TCP connection.
+pub(super) async fn connect(host: &str, port: u16) -> Result<TcpStream, Outcome> {
+    let stream = TcpStream::connect((host, port)).await.map_err(|e| unreachable(&e))?;
+    stream.set_nodelay(true).map_err(|e| unreachable(&e))?;
+    Ok(stream)
+}
+
+/// TLS over it, the server's name proved as the configuration wants it.
+pub(super) async fn shake(
+    config: Option<&Arc<ClientConfig>>,
+    stream: TcpStream,
+    host: &str,
+    keys: &Keys,
+) -> Result<Wire, Outcome> {
+    let later = |text: &str| Outcome::Later(Fault::new(Scope::Gateway, Enhanced::new(4, 7, 5), text));
+    let Some(config) = config else { return Err(later("TLS was not set up")) };
+    let name = ServerName::try_from(host.to_owned())
+        .map_err(|_| later(&format!("{host} is no name that a certificate can have")))?;
+    let stream = TlsConnector::from(Arc::clone(config)).connect(name, stream).await;
+    let stream = stream.map_err(|error| later(&cause(&error, host, keys)))?;
+    Ok(Wire::Tls(Box::new(stream)))
 }
 
 fn unreachable(error: &io::Error) -> Outcome {

@@ -11,11 +11,33 @@ use super::{
     docs,
     postfix::PAGE,
     process::{DEADLINE, Running, Scratch, until, within},
-    talk::Place,
+    talk::{Identity, Place},
 };
 
 /// Every user's password.
 pub const PASSWORD: &str = "mailbox-pass-7Q";
+
+/// Lines for an IMAP server behind TLS (both ways) on these ports, with a master user `martlet` whose logins read
+/// `alice@example.test*martlet`; and the certificate to trust.
+pub fn imap(scratch: &Scratch, imap: u16, imaps: u16) -> (String, PathBuf) {
+    let identity = Identity::new("imap.example.test", &["localhost"]);
+    let (cert, key) = (scratch.path().join("imap.pem"), scratch.path().join("imap.key"));
+    fs::write(&cert, &identity.cert_pem).expect("write");
+    fs::write(&key, &identity.key_pem).expect("write");
+    let master = scratch.path().join("master");
+    fs::write(&master, format!("martlet:{{PLAIN}}{PASSWORD}\n")).expect("write");
+    let lines = format!(
+        "protocols = lmtp imap\nssl = yes\nssl_cert = <{}\nssl_key = <{}\nauth_failure_delay = 0\n\
+         auth_master_user_separator = *\n\
+         passdb {{\n  driver = passwd-file\n  args = {}\n  master = yes\n  result_success = continue\n}}\n\
+         service imap-login {{\n  inet_listener imap {{\n    address = 127.0.0.1\n    port = {imap}\n  }}\n  \
+         inet_listener imaps {{\n    address = 127.0.0.1\n    port = {imaps}\n    ssl = yes\n  }}\n}}\n",
+        cert.display(),
+        key.display(),
+        master.display()
+    );
+    (lines, cert)
+}
 
 pub struct Dovecot {
     running: Option<Running>,
@@ -72,11 +94,36 @@ impl Dovecot {
         self.running = Some(run(&self.config, &self.sockets));
     }
 
+    /// Ends it until [`Dovecot::up`].
+    pub fn down(&mut self) {
+        self.running.take().expect("it runs").terminate();
+    }
+
+    pub fn up(&mut self) {
+        self.running = Some(run(&self.config, &self.sockets));
+    }
+
     /// The mails of `user`, in no order.
     pub fn mails(&self, user: &str) -> Vec<String> {
-        let folders = ["new", "cur"].map(|f| self.mail.join(user).join(f));
+        self.mails_in(user, "")
+    }
+
+    /// Those of a folder, by its name on the disk (`.alice.SMS`).
+    pub fn mails_in(&self, user: &str, folder: &str) -> Vec<String> {
+        let read = |path: PathBuf| fs::read(path).ok().map(|m| String::from_utf8_lossy(&m).into_owned());
+        self.files(user, folder).into_iter().filter_map(read).collect()
+    }
+
+    /// Where they are.
+    pub fn files(&self, user: &str, folder: &str) -> Vec<PathBuf> {
+        let folders = ["new", "cur"].map(|f| self.mail.join(user).join(folder).join(f));
         let files = folders.iter().filter_map(|f| fs::read_dir(f).ok()).flatten().flatten();
-        files.filter_map(|f| fs::read(f.path()).ok()).map(|m| String::from_utf8_lossy(&m).into_owned()).collect()
+        files.map(|f| f.path()).collect()
+    }
+
+    /// The folder of `user` on the disk.
+    pub fn home(&self, user: &str) -> PathBuf {
+        self.mail.join(user)
     }
 
     /// The first mail of `user` that `fits`, as soon as it is there.
