@@ -76,6 +76,7 @@ impl Server {
             ca: Some(self.ca.clone()),
             user: User::read(user).expect("a user"),
             password: Secret::new(PASSWORD.to_owned()),
+            domain: Some("example.test".to_owned()),
             timeout: Duration::from_secs(60),
         }
     }
@@ -101,7 +102,6 @@ fn append(client: &Client, given: &Given<'_>) -> Outcome {
     let message_id = format!("{}@sms.example.test", given.id);
     let append = Append {
         folder: given.folder,
-        owner: Some(&alice),
         message_id: &message_id,
         phone: None,
         data: data.as_bytes(),

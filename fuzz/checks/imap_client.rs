@@ -36,7 +36,6 @@ pub fn imap_client(data: &[u8]) {
 fn talk(says: &[u8], data: &[u8], again: bool, tls: Tls) {
     let mail = Append {
         folder: "Entwürfe/SMS",
-        owner: None,
         message_id: "1@sms.test",
         phone: None,
         data,

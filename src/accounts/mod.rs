@@ -104,6 +104,8 @@ pub struct Row {
     pub sender_required: Option<bool>,
     /// May pass `value=` on to the gateway.
     pub value: Option<bool>,
+    /// Where texts of phones go instead of the inbox.
+    pub folder: Option<String>,
     /// How its mails become texts.
     pub wording: Wording,
 }
@@ -150,6 +152,18 @@ impl Accounts {
     /// [`Denied`]: why not.
     pub fn allowance(&self, who: &AccountName, now: Timestamp) -> Result<Allowance, Denied> {
         self.now().allowance(who, now)
+    }
+
+    /// The folder for texts to this mailbox: its own row's, else its domain's, else everybody's.
+    pub fn folder(&self, mailbox: &Mailbox) -> Option<String> {
+        let who = name(mailbox.as_str())?;
+        self.now().speaking_for(&who).into_iter().find_map(|(_, row)| row.folder.clone())
+    }
+
+    /// Where replies to this account go: where it says, else its own address.
+    pub fn mailbox(&self, who: &AccountName) -> Option<Mailbox> {
+        let reply = self.now().rows.get(who).and_then(|row| row.reply.clone());
+        reply.or_else(|| who.as_str().parse().ok())
     }
 
     /// What holds where no row says anything: for whoever needs none.

@@ -63,6 +63,7 @@ fn row(declared: &config::Account) -> Result<Row, StartError> {
         classes: declared.classes.clone(),
         sender_required: declared.sender_required,
         value: declared.value,
+        folder: declared.folder.clone(),
         wording: declared.wording.clone(),
     })
 }
@@ -160,6 +161,7 @@ pub fn inbound(config: &Config, node: &Node, rules: &Swap<Ruleset>, hands: &Arc<
         node: node.clone(),
         warn_after: config.queue.warn_after,
         routes: config.inbound_routes.clone(),
+        each_has_a_login: config.mailbox.folders.as_ref().is_some_and(|folders| folders.user.is_each()),
     }
 }
 
@@ -256,6 +258,25 @@ pub fn mailbox(config: &Config) -> Result<mailbox::Client, StartError> {
         login: given.login.clone(),
     };
     mailbox::Client::new(settings).map_err(|why| {
+        let words = given.ca.as_ref().map_or_else(|| format!("[mailbox]: {why}"), |ca| ca.error(&why).to_string());
+        StartError::new(78, words)
+    })
+}
+
+/// The server of folders, if one is named; an error names the place in the file.
+pub fn folders(config: &Config) -> Result<Option<mailbox::imap::Folders>, StartError> {
+    let Some(given) = &config.mailbox.folders else { return Ok(None) };
+    let settings = mailbox::imap::Settings {
+        host: given.host.clone(),
+        port: given.port,
+        tls: given.tls,
+        ca: given.ca.as_ref().map(|file| file.path.clone()),
+        user: given.user.clone(),
+        password: given.password.clone(),
+        domain: config.inbound.domains.first().cloned(),
+        timeout: config.mailbox.timeout,
+    };
+    mailbox::imap::Folders::new(settings).map(Some).map_err(|why| {
         let words = given.ca.as_ref().map_or_else(|| format!("[mailbox]: {why}"), |ca| ca.error(&why).to_string());
         StartError::new(78, words)
     })

@@ -112,6 +112,7 @@ pub fn check(config: &Config) -> Result<(), StartError> {
         build::files(gateway, &kind)?;
     }
     build::mailbox(config)?;
+    build::folders(config)?;
     build::hands(config, &Clock::system())?;
     for listener in &config.listeners {
         build::tls(listener)?;
@@ -177,6 +178,7 @@ pub async fn start_with(config: Config, clock: Clock, trial: Option<Trial>) -> R
         talking: Arc::default(),
         reporter,
         mailbox: build::mailbox(&config)?,
+        folders: build::folders(&config)?,
         errands: hands,
         freed: tokio::sync::Notify::new(),
         tasks: tasks.clone(),

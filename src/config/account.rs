@@ -12,6 +12,7 @@ use super::{
     brakes::{Money, Paced},
     check::Check,
     error::Place,
+    folders::Folder,
     net::Network,
     route::Classes,
     secret::Origin,
@@ -51,6 +52,7 @@ pub struct Keys {
     short_codes: Option<Setting<bool>>,
     value: Option<Setting<bool>>,
     description: Option<Setting<String>>,
+    folder: Option<Setting<Folder>>,
     networks: Option<Vec<Setting<Network>>>,
     template: Option<Setting<Template>>,
     strip: Option<Vec<Setting<sms::Cut>>>,
@@ -96,6 +98,8 @@ pub struct Account {
     /// `value=` in addresses is allowed.
     pub value: Option<bool>,
     pub description: Option<String>,
+    /// Where texts of phones go instead of the inbox.
+    pub folder: Option<String>,
     /// Networks whose programs send as this account, by the `xforward` of their mail server.
     pub networks: Vec<(IpAddr, u8)>,
     /// How its mails become texts.
@@ -194,6 +198,7 @@ pub fn account(
     let short_codes = check.take(keys.short_codes);
     let value = check.take(keys.value);
     let description = check.take(keys.description);
+    let folder = check.take(keys.folder).map(|Folder(name)| name);
     let networks = check.placed_list(keys.networks);
     let wording = Wording {
         template: check.take(keys.template),
@@ -236,6 +241,7 @@ pub fn account(
         short_codes,
         value,
         description,
+        folder,
         networks,
         wording,
     };

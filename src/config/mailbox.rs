@@ -11,13 +11,14 @@ use toml::{Spanned, Value};
 use super::{
     check::{Check, PemFile, seconds},
     error::Place,
+    folders::{self, Folders},
     net::MailServer,
     secret::Origin,
     value::{Read, Setting, Within, Wrong, one_of},
 };
 use crate::{
     address::Mailbox,
-    mailbox::{Login, Tls, Url},
+    mailbox::{Login, Tls, Url, imap::User},
 };
 
 #[derive(Deserialize)]
@@ -30,6 +31,11 @@ pub struct Keys {
     postmaster: Option<Setting<Mailbox>>,
     timeout: Option<Setting<Duration>>,
     window: Option<Setting<Within<1, 100>>>,
+    imap: Option<Setting<folders::Server>>,
+    imap_user: Option<Setting<User>>,
+    imap_password: Option<Setting<Origin>>,
+    imap_tls: Option<Setting<Tls>>,
+    imap_ca: Option<Setting<std::path::PathBuf>>,
 }
 
 /// The way back into mailboxes.
@@ -45,6 +51,8 @@ pub struct WayBack {
     pub timeout: Duration,
     /// Mails in flight at once.
     pub window: usize,
+    /// Where rules, routes and accounts have folders.
+    pub folders: Option<Folders>,
 }
 
 impl Read for Tls {
@@ -76,10 +84,18 @@ pub fn mailbox(keys: Option<Spanned<Keys>>, top: &Place, check: &mut Check<'_>) 
     let timeout = check.time(keys.timeout, seconds(60));
     let window = check.take(keys.window).map_or(4, |n| usize::try_from(n.0).unwrap_or(1));
     let postmaster = check.take(keys.postmaster);
+    let folders = folders::Keys {
+        url: keys.imap,
+        user: keys.imap_user,
+        password: keys.imap_password,
+        tls: keys.imap_tls,
+        ca: keys.imap_ca,
+    };
+    let folders = folders::folders(folders, &header, check);
     let MailServer { url, tls_at_once } = server?;
     let tls = policy(&url, tls_at_once, tls, login.as_ref().map(|(_, place)| place), ca.as_ref(), check);
     let login = login.map(|(login, _)| login);
-    Some(WayBack { url, tls, ca, login, postmaster: postmaster?, timeout, window })
+    Some(WayBack { url, tls, ca, login, postmaster: postmaster?, timeout, window, folders })
 }
 
 /// The login, and where its user stands.

@@ -13,7 +13,9 @@ mod check;
 mod errands;
 mod error;
 mod flow;
+mod folders;
 mod gateway;
+mod inbound_route;
 mod later;
 mod listener;
 mod mailbox;
@@ -40,6 +42,7 @@ pub use account::Account;
 pub use check::PemFile;
 pub use errands::Errands;
 pub use error::{Error, Errors, Place, Source};
+pub use folders::Folders;
 pub use flow::{Format, Inbound, Level, Log, Queue};
 pub use gateway::{Answer, Gateway, Http as HttpGateway, Kind, Method, Modem, PhoneFrom};
 pub use listener::{Control, Http, Limits, Listener, Protocol, Tls};
@@ -88,7 +91,7 @@ struct Keys {
     address: Option<Vec<Spanned<address::Keys>>>,
     rules: Option<rules::Keys>,
     calendar: Option<Vec<Spanned<rules::CalendarKeys>>>,
-    inbound_route: Option<Vec<Spanned<rules::RouteKeys>>>,
+    inbound_route: Option<Vec<Spanned<inbound_route::Keys>>>,
     errands: Option<errands::Keys>,
     database: Option<Vec<Spanned<errands::DatabaseKeys>>>,
     statement: Option<Vec<Spanned<errands::StatementKeys>>>,
@@ -361,8 +364,9 @@ fn assemble(keys: Keys, others: Others, check: &mut Check<'_>) -> Option<Config>
     let brakes = brakes::brakes(keys.brakes, check);
     let errands = errands::errands(keys.errands, keys.database, keys.statement, &store.path, check);
     let rules = rules::rules(keys.rules, keys.calendar, &zone, check);
-    let rules = rules.with(errands.known.clone());
-    let inbound_routes = rules::routes(keys.inbound_route, check);
+    let rules = rules.with(errands.known.clone(), mailbox.as_ref().is_some_and(|way| way.folders.is_some()));
+    let has_folders = mailbox.as_ref().is_some_and(|way| way.folders.is_some());
+    let inbound_routes = inbound_route::routes(keys.inbound_route, has_folders, check);
     let log = flow::log(keys.log.unwrap_or_default(), check);
     Some(Config {
         file: check.source.path.clone(),

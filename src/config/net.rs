@@ -8,7 +8,6 @@ use std::{
 use toml::Value;
 
 use super::{
-    later::not_available,
     value::{Read, Wrong, domain, quoted, text},
 };
 use crate::mailbox::Url;
@@ -153,7 +152,7 @@ impl Read for MailServer {
                 "smtp" => in_clear(Url::Smtp { host, port: port.unwrap_or(25) }),
                 "smtps" => Ok(Self { url: Url::Smtp { host, port: port.unwrap_or(465) }, tls_at_once: true }),
                 "lmtp" => in_clear(Url::LmtpTcp { host, port: port.unwrap_or(24) }),
-                "imap" | "imaps" => Err(not_available(&format!("{scheme}://")).into()),
+                "imap" | "imaps" => Err("mails go by SMTP or LMTP; folders are `imap`, a key of its own".into()),
                 _ => Err(format!("{} is no way to a mailbox: {SHAPES}", quoted(given)).into()),
             };
         }
@@ -174,7 +173,7 @@ impl Read for MailServer {
 }
 
 /// Host (name, address, or IPv6 address in brackets) and port.
-fn host_port(given: &str) -> Option<(String, Option<u16>)> {
+pub(super) fn host_port(given: &str) -> Option<(String, Option<u16>)> {
     let (host, port) = match given.strip_prefix('[') {
         Some(rest) => {
             let (host, behind) = rest.split_once(']')?;

@@ -11,7 +11,6 @@ use std::{
 };
 
 use jiff::{civil::Date, tz::TimeZone};
-use regex::Regex;
 use serde::Deserialize;
 use toml::{Spanned, Value};
 
@@ -21,9 +20,7 @@ use super::{
     value::{Read, Setting, Wrong, quoted, text},
 };
 use crate::{
-    address::Mailbox,
     ground::GatewayId,
-    inbound::Route,
     rules::{
         Calendar, Direction, Known, Ruleset, Source, Statement,
         calendar::{self, MOST_SPANS, Spans},
@@ -34,31 +31,6 @@ use crate::{
 pub struct Keys {
     dir: Option<Setting<PathBuf>>,
     zone: Option<Setting<String>>,
-}
-
-#[derive(Deserialize)]
-pub struct RouteKeys {
-    from: Option<Setting<Regex>>,
-    number: Option<Setting<Regex>>,
-    text: Option<Setting<Regex>>,
-    mailbox: Option<Setting<Mailbox>>,
-}
-
-/// `[[inbound_route]]`, in their order.
-pub fn routes(given: Option<Vec<Spanned<RouteKeys>>>, check: &mut Check<'_>) -> Vec<Route> {
-    let mut routes = Vec::new();
-    for keys in given.unwrap_or_default() {
-        let header = check.place(&keys.span());
-        let keys = keys.into_inner();
-        let named = keys.mailbox.is_some();
-        let [from, number, text] = [keys.from, keys.number, keys.text].map(|pattern| check.take(pattern));
-        match check.take(keys.mailbox) {
-            Some(mailbox) => routes.push(Route { from, number, text, mailbox }),
-            None if named => {}
-            None => check.missing(&header, "mailbox", "where the texts go that fit"),
-        }
-    }
-    routes
 }
 
 #[derive(Deserialize)]
@@ -111,6 +83,8 @@ pub struct Rules {
     pub calendars: HashMap<String, Calendar>,
     /// Named SQL statements.
     pub statements: HashMap<String, Statement>,
+    /// Whether there is a server of folders.
+    pub folders: bool,
 }
 
 /// Without the place: it is for errors only.
@@ -165,7 +139,7 @@ pub fn rules(
         Some((dir, place)) => (dir, Some(place)),
         None => ("rules".into(), None),
     };
-    Rules { dir: absolute(&check.folder, &dir), place, zone: own, calendars: all, statements: HashMap::new() }
+    Rules { dir: absolute(&check.folder, &dir), place, zone: own, calendars: all, statements: HashMap::new(), folders: false }
 }
 
 fn zone(given: Option<Setting<String>>, otherwise: &TimeZone, check: &mut Check<'_>) -> TimeZone {
@@ -209,13 +183,14 @@ fn one(
 impl Rules {
     /// Rules of another folder, with nothing that a configuration would name.
     pub fn of_folder(dir: PathBuf) -> Self {
-        Self { dir, place: None, zone: TimeZone::UTC, calendars: HashMap::new(), statements: HashMap::new() }
+        let (calendars, statements) = (HashMap::new(), HashMap::new());
+        Self { dir, place: None, zone: TimeZone::UTC, calendars, statements, folders: true }
     }
 
-    /// The same, with these statements.
+    /// The same, with these statements, and with folders or without.
     #[must_use]
-    pub fn with(self, statements: HashMap<String, Statement>) -> Self {
-        Self { statements, ..self }
+    pub fn with(self, statements: HashMap<String, Statement>, folders: bool) -> Self {
+        Self { statements, folders, ..self }
     }
 
     /// The same, of another folder.
@@ -277,7 +252,7 @@ impl Rules {
             calendars: self.calendars.clone(),
             zone: self.zone.clone(),
             list: &list,
-            missing: later,
+            missing: if self.folders { meaningless } else { unavailable },
         };
         let set = Ruleset::read(&sources, &known)
             .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))?;
@@ -300,10 +275,17 @@ impl Loaded {
     }
 }
 
-/// What a rule cannot do here: what this version does not do at all, and what has no meaning in its direction.
-pub fn later(direction: Direction, action: &str) -> Option<&'static str> {
+/// What a rule cannot do where no server of folders is configured.
+fn unavailable(direction: Direction, action: &str) -> Option<&'static str> {
+    match action {
+        "move" | "folder" => Some("folders need a server: set `imap`, `imap_user` and `imap_password` in [mailbox]"),
+        _ => meaningless(direction, action),
+    }
+}
+
+/// What has no meaning in a rule's direction.
+pub fn meaningless(direction: Direction, action: &str) -> Option<&'static str> {
     match (direction, action) {
-        (_, "move" | "folder") => Some("folders are not available in this version of Martlet"),
         (Direction::In, "set_header" | "add_header" | "delete_header" | "edit of a field") => {
             Some("a phone's text has no header fields: its words are `Body`")
         }

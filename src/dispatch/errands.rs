@@ -9,9 +9,10 @@ use super::{Shared, fastrand, pull::pull, sweep::closing};
 use crate::{
     errand::Tag,
     ground::{Enhanced, Fault, Outcome, Scope, Timestamp},
+    mailbox::imap,
     observe::{self, METRICS},
     report::Told,
-    store::{Begin, Closed, Craft, DeadLetter, Deed, Errand, Item, Key, New, NewLink, Next, SegmentState, Settle},
+    store::{self, Begin, Closed, Craft, DeadLetter, Deed, Errand, Item, Key, New, NewLink, Next, SegmentState, Settle},
 };
 
 /// The postmaster hears of the same rule's trouble once in this time.
@@ -72,10 +73,25 @@ async fn attempted(shared: &Shared, item: &Item, errand: &Errand, attempt: u32) 
         Deed::Run(program) => shared.errands.run(&tag, program).await,
         Deed::Call(call) => shared.errands.call(&tag, call).await,
         Deed::Sql(statement) => shared.errands.sql(statement).await,
-        Deed::Append(_) => {
-            Outcome::Never(Fault::new(Scope::Message, Enhanced::new(5, 3, 5), "no folders are configured here"))
-        }
+        Deed::Append(mail) => append(shared, mail, attempt).await,
     }
+}
+
+async fn append(shared: &Shared, mail: &store::Append, attempt: u32) -> Outcome {
+    let Some(folders) = &shared.folders else {
+        // The configuration is what changed: it waits for `mailbox.imap` to be back.
+        return Outcome::Later(Fault::new(Scope::Gateway, Enhanced::new(4, 3, 5), "no `mailbox.imap` is configured"));
+    };
+    let given = imap::Append {
+        folder: &mail.folder,
+        message_id: &mail.message_id,
+        phone: mail.phone.as_deref(),
+        data: &mail.data,
+        seen: mail.seen,
+        date: Some(mail.date),
+        again: attempt > 1,
+    };
+    folders.append(&given).await
 }
 
 /// What the phone answers to a text that another host sends for us goes to whoever wrote it.
@@ -172,6 +188,10 @@ pub(super) fn late(shared: &Shared, item: &Item, errand: &Errand) -> Option<New>
 
 /// What follows from an errand that ends undone: the postmaster is told, and it is kept.
 fn failed(shared: &Shared, item: &Item, errand: &Errand, why: &str, kind: &'static str) -> Told {
+    if let Some(mail) = &errand.otherwise {
+        let now = shared.clock.now();
+        return Told { errand: Some(New::mail((**mail).clone(), now, now + item.expires.since(item.created))), dead: None };
+    }
     let text = format!("An errand of a rule was not done, and is not tried again.\n\n{}", about(item, errand, why));
     let subject = format!("rule {:?}: {} failed", errand.rule, errand.craft().word());
     Told { errand: notice(shared, errand, "failed", &subject, &text), dead: Some(dead(errand, kind, why)) }

@@ -70,6 +70,8 @@ pub struct Shared {
     pub talking: Arc<Talking>,
     pub reporter: Reporter,
     pub mailbox: mailbox::Client,
+    /// Where rules, routes and accounts have folders, if anywhere.
+    pub folders: Option<mailbox::imap::Folders>,
     pub errands: Arc<errand::Hands>,
     /// A slot became free or a lane's rest changed.
     pub freed: Notify,

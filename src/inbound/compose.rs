@@ -1,12 +1,16 @@
 //! The mail made of a phone's text, and its way: mailbox, then default mailbox, then postmaster.
 
-use super::{Inner, assemble::Assembled};
+use super::{
+    Inner,
+    assemble::Assembled,
+    routes::{Instead, Place},
+};
 use crate::{
     address::Mailbox,
     ground::Timestamp,
     mail::write,
     sms::{Body, keyword::Keyword},
-    store::{About, DeadLetter, Down, InboundStep, Link, Mail, MoSegment, New},
+    store::{self, About, Append, DeadLetter, Down, Errand, InboundStep, Link, Mail, MoSegment, New},
 };
 
 /// Where one text goes, and why.
@@ -22,6 +26,8 @@ pub struct Delivery<'a> {
     pub link: Option<&'a Link>,
     /// What the phone asked for by one word; the mail is marked with it.
     pub keyword: Option<Keyword>,
+    /// Where it goes instead of a mail.
+    pub instead: Option<Instead>,
     /// The step that found the mailbox, one word or two.
     pub why: &'static str,
 }
@@ -29,7 +35,7 @@ pub struct Delivery<'a> {
 impl Delivery<'_> {
     /// Nobody is known whom it is for.
     pub fn unknown() -> Self {
-        Self { words: None, to: None, then: None, link: None, keyword: None, why: "default" }
+        Self { words: None, to: None, then: None, link: None, keyword: None, instead: None, why: "default" }
     }
 }
 
@@ -55,14 +61,19 @@ impl Inner {
             }
         }
         step.done.extend(set.segments.iter().map(|s| s.id));
-        let cause = format!("{} → {}", delivery.why, to.as_str());
-        step.events.push((set.id, "routed", cause));
+        let instead = delivery.instead.clone().or_else(|| self.own_folder(&to));
+        let target = instead.as_ref().map_or(to.as_str(), |instead| instead.target());
+        step.events.push((set.id, "routed", format!("{} → {target}", delivery.why)));
         // Derived from the text's own id: made again after a crash, it is the same mail.
         let message_id = format!("{}@{}", set.id, self.settings.hostname);
         match self.write(set, &delivery, &to, &message_id, now) {
             Ok(data) => {
                 self.voice(set, gateway, delivery.why, "queued");
-                step.errands.push(self.errand(set, to, ladder, message_id, data, now));
+                let mail = self.mail(set, to, ladder, message_id, data);
+                step.errands.push(match instead {
+                    Some(instead) => self.instead(set, instead, mail, true, now),
+                    None => New::mail(mail, now, now + self.settings.expire),
+                });
             }
             Err(why) => {
                 self.voice(set, gateway, delivery.why, "unwritable");
@@ -84,21 +95,54 @@ impl Inner {
     ) -> Option<New> {
         let message_id = format!("{}.{nth}@{}", set.id, self.settings.hostname);
         let data = self.write(set, delivery, &to, &message_id, now).ok()?;
-        Some(self.errand(set, to, Vec::new(), message_id, data, now))
+        let mail = self.mail(set, to, Vec::new(), message_id, data);
+        Some(New::mail(mail, now, now + self.settings.expire))
     }
 
-    fn errand(
+    /// The same mail for a folder, beside its way; `None` where it cannot be written.
+    pub(super) fn copy_into(
         &self,
         set: &Assembled,
-        to: Mailbox,
-        ladder: Vec<Mailbox>,
-        message_id: String,
-        data: Vec<u8>,
+        delivery: &Delivery<'_>,
+        folder: Instead,
+        nth: usize,
         now: Timestamp,
-    ) -> New {
+    ) -> Option<New> {
+        let to = delivery.to.as_ref().or(self.settings.default.as_ref()).unwrap_or(&self.settings.postmaster).clone();
+        let message_id = format!("{}.f{nth}@{}", set.id, self.settings.hostname);
+        let data = self.write(set, delivery, &to, &message_id, now).ok()?;
+        let mail = self.mail(set, to, Vec::new(), message_id, data);
+        Some(self.instead(set, folder, mail, false, now))
+    }
+
+    fn mail(&self, set: &Assembled, to: Mailbox, ladder: Vec<Mailbox>, message_id: String, data: Vec<u8>) -> Mail {
         let from = Some(self.envelope_sender(set));
-        let mail = Mail { from, to, ladder, message_id, data: data.into(), about: About::Reply };
-        New::mail(mail, now, now + self.settings.expire)
+        Mail { from, to, ladder, message_id, data: data.into(), about: About::Reply }
+    }
+
+    /// What is done in place of the mail; with `falls_back` the mail goes out when it is given up.
+    fn instead(&self, set: &Assembled, instead: Instead, mail: Mail, falls_back: bool, now: Timestamp) -> New {
+        let mo = &set.first().mo;
+        let deed = match instead.place {
+            Place::Outside(deed) => deed.into(),
+            Place::Folder(folder) => store::Deed::Append(Append {
+                folder,
+                message_id: mail.message_id.clone(),
+                phone: None,
+                data: mail.data.clone(),
+                seen: false,
+                date: mo.sent.unwrap_or(mo.received).min(now),
+            }),
+        };
+        let errand = Errand {
+            rule: instead.by,
+            about: Some(set.id),
+            trace: mo.trace.clone(),
+            answers: None,
+            otherwise: falls_back.then(|| Box::new(mail)),
+            deed,
+        };
+        New::errand(errand, now, now + self.settings.expire, now + self.settings.warn_after)
     }
 
     /// The phone's sms: address; a bounce of the mail comes back to it with a null sender. Where a gateway's `from` writes

@@ -224,6 +224,7 @@ impl Inner {
                     then: None,
                     link: link.as_ref(),
                     keyword: None,
+                    instead: None,
                     why: "choice",
                 },
                 now,
@@ -244,6 +245,7 @@ impl Inner {
                     then: None,
                     link: link.as_ref(),
                     keyword: None,
+                    instead: None,
                     why: "choice",
                 },
                 now,
@@ -263,7 +265,7 @@ impl Inner {
             for waiting in super::assemble::assemble(conflict.waiting, now, std::time::Duration::ZERO) {
                 self.deliver(
                     &waiting,
-                    Delivery { words: None, to: None, then: None, link: None, keyword: None, why: "unanswered" },
+                    Delivery { words: None, to: None, then: None, link: None, keyword: None, instead: None, why: "unanswered" },
                     now,
                     &mut step,
                 )

@@ -7,6 +7,7 @@
 //! | STOP, START and HELP | `opting` |
 //! | which mailbox: tag, call log, conflict, default | `ladder` |
 //! | what rules make of it, and what they ask first | `asks`, `ruled` |
+//! | whose it is where nobody is known | `routes` |
 //! | several people wrote: ask the phone | `conflict` |
 //! | more than anybody writes: held | `flood` |
 //! | the mail itself | `compose` |
@@ -21,12 +22,14 @@ mod conflict;
 mod flood;
 mod ladder;
 pub mod opting;
+mod routes;
 mod ruled;
 pub mod tags;
 
+pub use self::routes::{Goal, Route};
+
 use std::{sync::Arc, time::Duration};
 
-use regex::Regex;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -85,18 +88,8 @@ pub struct Settings {
     pub warn_after: Duration,
     /// Behind the rules, before the default mailbox.
     pub routes: Vec<Route>,
-}
-
-/// Texts that fit all of what is said go to this mailbox.
-#[derive(Debug, Clone)]
-pub struct Route {
-    /// Of the phone.
-    pub from: Option<Regex>,
-    /// Of our number that was dialled.
-    pub number: Option<Regex>,
-    /// Of the words.
-    pub text: Option<Regex>,
-    pub mailbox: Mailbox,
+    /// The server of folders takes a login for each mailbox.
+    pub each_has_a_login: bool,
 }
 
 /// What the journey must know of gateways.

@@ -9,6 +9,7 @@ use super::{
     assemble::Assembled,
     compose::Delivery,
     conflict::{Asked, Own},
+    routes::{Instead, Place},
 };
 use crate::{
     accounts,
@@ -30,7 +31,7 @@ impl Inner {
         let mut step = InboundStep::default();
         let rules = self.settings.rules.now();
         if !rules.concerns(Direction::In) {
-            self.deliver(set, self.by_routes(set, delivery), now, &mut step).await?;
+            self.deliver(set, self.by_routes(set, delivery, now), now, &mut step).await?;
             return Ok(step);
         }
         let mut facts = self.facts(set, &delivery, now);
@@ -46,12 +47,17 @@ impl Inner {
         let mut delivery = Delivery { words: changed.or(delivery.words), ..delivery };
         let texts = self.own_texts(set, &judgement.then, now, &mut step).await?;
         let mut copies: Vec<Mailbox> = Vec::new();
+        let (mut folders, mut moved): (Vec<Instead>, Option<Instead>) = (Vec::new(), None);
         for errand in &judgement.then {
             match errand {
                 Errand::Mail { to } => match to.parse() {
                     Ok(mailbox) => copies.push(mailbox),
                     Err(_) => step.events.push((set.id, "rule", "a copy is for what is no mail address".to_owned())),
                 },
+                Errand::Append { rule, folder, moved: goes } => {
+                    let folder = Instead { by: rule.clone(), place: Place::Folder(folder.clone()) };
+                    if *goes { folders.extend(moved.replace(folder)) } else { folders.push(folder) }
+                }
                 Errand::Log(line) => observe::log::rule_says(line),
                 Errand::Do { rule, deed } => step.errands.push(self.outside(set, rule, deed, now)),
                 _ => {}
@@ -59,18 +65,21 @@ impl Inner {
         }
         match judgement.fate {
             Fate::Pass | Fate::Hold(_) => {
-                self.deliver(set, self.by_routes(set, delivery.clone()), now, &mut step).await?;
+                self.deliver(set, self.by_routes(set, delivery.clone(), now), now, &mut step).await?;
                 // The mail is the last one.
                 if let (Fate::Hold(why), Some(mail)) = (judgement.fate, step.errands.last_mut()) {
                     mail.held = Some(format!("by rule {by:?}: {why}"));
                 }
             }
             Fate::Moved => {
-                // The first mailbox is the way; where there is none and no text went out instead, the usual one is.
-                if copies.is_empty() && texts > 0 {
+                // The folder that a rule moved it to is the way, else the first mailbox; where there is neither and no text went
+                // out instead, the usual way.
+                if copies.is_empty() && moved.is_none() && texts > 0 {
                     self.done(set, "forwarded", &by, &mut step);
                 } else {
-                    if !copies.is_empty() {
+                    if moved.is_some() {
+                        delivery = Delivery { instead: moved, why: "rule", ..delivery };
+                    } else if !copies.is_empty() {
                         delivery = Delivery { to: Some(copies.remove(0)), why: "rule", ..delivery };
                     }
                     self.deliver(set, delivery.clone(), now, &mut step).await?;
@@ -87,6 +96,9 @@ impl Inner {
         for (nth, mailbox) in copies.into_iter().enumerate() {
             step.errands.extend(self.copy(set, &delivery, mailbox, nth, now));
         }
+        for (nth, folder) in folders.into_iter().enumerate() {
+            step.errands.extend(self.copy_into(set, &delivery, folder, nth, now));
+        }
         Ok(step)
     }
 
@@ -97,28 +109,10 @@ impl Inner {
             about: Some(set.id),
             trace: set.first().mo.trace.clone(),
             answers: None,
+            otherwise: None,
             deed: deed.clone().into(),
         };
         New::errand(errand, now, now + self.settings.expire, now + self.settings.warn_after)
-    }
-
-    /// The first route that fits, where nothing else says whose the text is.
-    fn by_routes<'a>(&self, set: &Assembled, delivery: Delivery<'a>) -> Delivery<'a> {
-        if delivery.to.is_some() {
-            return delivery;
-        }
-        let mo = &set.first().mo;
-        let words = delivery.words.as_deref().or(set.words()).unwrap_or_default();
-        let fits = |pattern: &Option<regex::Regex>, text: &str| pattern.as_ref().is_none_or(|p| p.is_match(text));
-        let route = self.settings.routes.iter().find(|route| {
-            fits(&route.from, mo.from.as_str())
-                && fits(&route.number, mo.number.as_deref().unwrap_or_default())
-                && fits(&route.text, words)
-        });
-        match route {
-            Some(route) => Delivery { to: Some(route.mailbox.clone()), why: "route", ..delivery },
-            None => delivery,
-        }
     }
 
     /// Nothing goes to a mailbox.
@@ -128,7 +122,7 @@ impl Inner {
         step.events.push((set.id, outcome, format!("by rule {by:?}")));
     }
 
-    fn facts(&self, set: &Assembled, delivery: &Delivery<'_>, now: Timestamp) -> Facts {
+    pub(super) fn facts(&self, set: &Assembled, delivery: &Delivery<'_>, now: Timestamp) -> Facts {
         let mo = &set.first().mo;
         let number = mo.from.number();
         let body = delivery.words.clone().or_else(|| set.words().map(str::to_owned)).unwrap_or_default();

@@ -20,6 +20,7 @@ use crate::{
     address::{Destination, Mailbox, Params, Trace, uri},
     ground::{GatewayId, MessageId},
     mail::{self, AutoSubmitted, Notice},
+    mailbox::imap,
     observe,
     rules::{Deed, Direction, Errand, Facts, Fate, Judgement, facts::Urgency},
     store::{self, About, Answers, DeadLetter, Fingerprint, New, Origin, Priority},
@@ -60,6 +61,14 @@ pub struct Goes<'a> {
     pub priority: Priority,
     /// Why it waits for a person.
     pub held: Option<String>,
+}
+
+/// A message as a mail, and what it is found by.
+struct Written {
+    data: Vec<u8>,
+    message_id: String,
+    /// Its `X-SMS-To`: copies for several phones have one Message-ID.
+    phone: Option<String>,
 }
 
 /// An answer by mail with the same words goes to the same person once in this time.
@@ -215,8 +224,12 @@ impl Inner {
                 Vec::new()
             }
             Errand::Do { rule, deed } => vec![self.outside(asked, around, facts.1, rule, deed, nth)],
-            // Sets that ask for these are refused when they are read.
-            Errand::Append { .. } => Vec::new(),
+            Errand::Append { rule, folder, moved } => {
+                if let Some(why) = imap::name::wrong(folder) {
+                    return Err(wrong(&format!("names a folder that cannot be: {why}")));
+                }
+                self.append(asked, around, facts, (rule, folder, *moved), nth).into_iter().collect()
+            }
         })
     }
 
@@ -240,6 +253,7 @@ impl Inner {
             about: None,
             trace: around.trace.clone(),
             answers,
+            otherwise: None,
             deed: whole(deed.clone(), around).into(),
         };
         let (expires, warn_at) = (asked.now + self.settings.expire, asked.now + self.settings.warn_after);
@@ -325,42 +339,97 @@ impl Inner {
         to: Mailbox,
         nth: usize,
     ) -> Option<New> {
+        let Written { data, .. } = self.written(asked, around, (before, after), &to)?;
+        let fingerprint = again(around, &[&nth.to_be_bytes()]);
+        Some(New { fingerprint, ..self.mail(to, data, asked) })
+    }
+
+    /// The message as a mail for a folder: read already where it is only a copy.
+    fn append(
+        &self,
+        asked: &Asked<'_>,
+        around: &Around<'_>,
+        facts: (&Facts, &Facts),
+        (rule, folder, moved): (&str, &str, bool),
+        nth: usize,
+    ) -> Option<New> {
+        let to = around.report_to.as_ref().unwrap_or(&self.settings.postmaster);
+        let Written { data, message_id, phone } = self.written(asked, around, facts, to)?;
+        let deed = store::Deed::Append(store::Append {
+            folder: folder.to_owned(),
+            message_id,
+            phone,
+            data: data.into(),
+            seen: !moved,
+            date: asked.now,
+        });
+        let (about, answers, otherwise) = (None, None, None);
+        let errand =
+            store::Errand { rule: rule.to_owned(), about, trace: around.trace.clone(), answers, otherwise, deed };
+        let (expires, warn_at) = (asked.now + self.settings.expire, asked.now + self.settings.warn_after);
+        let fingerprint = again(around, &[b"folder", &nth.to_be_bytes()]);
+        Some(New { fingerprint, ..New::errand(errand, asked.now, expires, warn_at) })
+    }
+
+    /// The message as it came, or, where rules changed its words or fields, what they made of it.
+    fn written(
+        &self,
+        asked: &Asked<'_>,
+        around: &Around<'_>,
+        (before, after): (&Facts, &Facts),
+        to: &Mailbox,
+    ) -> Option<Written> {
         let changed = before.body != after.body || before.headers != after.headers;
-        let mut new = match around.mail.filter(|_| !changed) {
-            Some((headers, body)) => {
-                let host = &self.settings.hostname;
-                let mut data = format!("{}: {host}\r\nX-SMS-To: {}\r\n", mail::TRACE, asked.to.as_str()).into_bytes();
-                data.extend_from_slice(headers);
-                data.extend_from_slice(b"\r\n");
-                data.extend_from_slice(body);
-                self.mail(to, data, asked)
-            }
+        let host = &self.settings.hostname;
+        let own = format!("{}@{host}", MessageId::new());
+        let Some((headers, body)) = around.mail.filter(|_| !changed) else {
+            let subject = after.header("Subject").next().filter(|subject| !subject.is_empty());
+            let subject = subject.map_or_else(|| format!("Text to {}", asked.to.as_str()), str::to_owned);
+            let from = after.header("From").next().map(|from| format!("From: {from}\n")).unwrap_or_default();
+            let text = format!("{from}To: {}\n\n{}", asked.to.as_str(), after.body);
+            let data = self.noticed(to, &subject, &text, None, asked, &own)?;
+            return Some(Written { data, message_id: own, phone: None });
+        };
+        let phone = asked.to.as_str().to_owned();
+        let mut data = format!("{}: {host}\r\nX-SMS-To: {phone}\r\n", mail::TRACE).into_bytes();
+        let message_id = match asked.mail.and_then(|mail| mail.message_id.clone()) {
+            Some(id) => id,
             None => {
-                let subject = after.header("Subject").next().filter(|subject| !subject.is_empty());
-                let subject = subject.map_or_else(|| format!("Text to {}", asked.to.as_str()), str::to_owned);
-                let from = after.header("From").next().map(|from| format!("From: {from}\n")).unwrap_or_default();
-                let text = format!("{from}To: {}\n\n{}", asked.to.as_str(), after.body);
-                self.notice(&to, &subject, &text, None, asked)?
+                data.extend_from_slice(format!("Message-ID: <{own}>\r\n").as_bytes());
+                own
             }
         };
-        new.fingerprint = again(around, &[&nth.to_be_bytes()]);
-        Some(new)
+        data.extend_from_slice(headers);
+        data.extend_from_slice(b"\r\n");
+        data.extend_from_slice(body);
+        Some(Written { data, message_id, phone: Some(phone) })
     }
 
     fn notice(&self, to: &Mailbox, subject: &str, text: &str, about: Option<&str>, asked: &Asked<'_>) -> Option<New> {
-        let host = &self.settings.hostname;
-        let message_id = format!("{}@{host}", MessageId::new());
-        let written = mail::notice(&Notice {
+        let message_id = format!("{}@{}", MessageId::new(), self.settings.hostname);
+        self.noticed(to, subject, text, about, asked, &message_id).map(|data| self.mail(to.clone(), data, asked))
+    }
+
+    fn noticed(
+        &self,
+        to: &Mailbox,
+        subject: &str,
+        text: &str,
+        about: Option<&str>,
+        asked: &Asked<'_>,
+        message_id: &str,
+    ) -> Option<Vec<u8>> {
+        mail::notice(&Notice {
             from: self.settings.postmaster.as_str(),
             to: to.as_str(),
             subject,
             text,
             date: asked.now,
-            message_id: &message_id,
+            message_id,
             in_reply_to: about,
-            host,
-        });
-        written.ok().map(|data| self.mail(to.clone(), data, asked))
+            host: &self.settings.hostname,
+        })
+        .ok()
     }
 
     /// With the null sender: nothing comes back of it but a dead letter here.

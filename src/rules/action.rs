@@ -179,7 +179,12 @@ pub enum Errand {
     /// An answer to whoever wrote, by SMS.
     ReplySms { text: String, account: String },
     /// Into a folder by IMAP: `alice/SMS`; with the title of the rule.
-    Append { rule: String, folder: String },
+    Append {
+        rule: String,
+        folder: String,
+        /// It goes nowhere else.
+        moved: bool,
+    },
     /// Outside of Martlet; with the title of the rule.
     Do { rule: String, deed: Deed },
     /// A line for the log.

@@ -206,13 +206,13 @@ impl Hand<'_> {
                 then(self, sent(to, &self.facts, account))
             }
             Action::Copy { to: Where::Folder(folder), .. } => {
-                let folder = folder.expand(facts);
-                then(self, Errand::Append { rule: rule.title.clone(), folder })
+                let folder = folder.expand_folder(facts);
+                then(self, Errand::Append { rule: rule.title.clone(), folder, moved: false })
             }
             Action::Move(folder) => {
-                let folder = folder.expand(facts);
+                let folder = folder.expand_folder(facts);
                 self.fate(Fate::Moved, rule);
-                then(self, Errand::Append { rule: rule.title.clone(), folder })
+                then(self, Errand::Append { rule: rule.title.clone(), folder, moved: true })
             }
             Action::ReplyMail { subject, text } => {
                 let (subject, text) = (one_line(&subject.expand(facts)), bounded(text.expand(facts)));

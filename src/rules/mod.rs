@@ -37,6 +37,7 @@ pub use calendar::Calendar;
 pub use condition::{Condition, Field, Items, NoAnswer, Op, Test};
 pub use deed::Deed;
 pub use facts::{Direction, Facts};
+pub use outside::deed as deed_of;
 pub use judge::{Fate, Judgement, judge, judge_briefly};
 pub use rates::Rates;
 pub use read::{Known, Rule, RuleError, Ruleset, Source, Statement};

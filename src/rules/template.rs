@@ -158,6 +158,15 @@ impl Template {
         self.with(facts, |value| utf8_percent_encode(&value, URL).to_string())
     }
 
+    /// The value as a folder's name: no value adds a step to it, climbs, or is a wildcard.
+    pub fn expand_folder(&self, facts: &Facts) -> String {
+        let plain = |c: char| if c.is_control() || matches!(c, '/' | '%' | '*') { '_' } else { c };
+        let whole = self.with(facts, |value| value.trim().chars().take(100).map(plain).collect());
+        let steps: Vec<_> =
+            whole.split('/').map(|step| if is_dots(step) || step.trim().is_empty() { "_" } else { step }).collect();
+        steps.join("/")
+    }
+
     /// The value as a URL. No value can change its host, nor climb in its path: a step that would be `..` is encoded
     /// once more.
     pub fn expand_url(&self, facts: &Facts) -> String {
@@ -231,6 +240,11 @@ mod tests {
         let hostile = Facts { body: "..".into(), ..facts() };
         let url = Template::read("http://h/a/%%body%%/b?%%body%%").expect("a template").expand_url(&hostile);
         assert_eq!(url, "http://h/a/%252E/b?..", "no value climbs");
+        for (body, wanted) in [("boss/secret", "a/boss_secret/SMS"), ("..", "a/_/SMS"), ("", "a/_/SMS"), ("%\r\n", "a/_/SMS")] {
+            let sly = Facts { body: body.into(), ..facts() };
+            let folder = Template::read("a/%%body%%/SMS").expect("a template").expand_folder(&sly);
+            assert_eq!(folder, wanted, "no value adds a step");
+        }
         assert_eq!(Template::read("a %%nothing%%").map_err(|(at, _)| at), Err(2));
         assert!(Template::read("%%header:%%").is_err());
     }

@@ -6,10 +6,10 @@ use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::Origin;
+use super::{Mail, Origin};
 use crate::{
     address::Trace,
-    ground::{GatewayId, MessageId},
+    ground::{GatewayId, MessageId, Timestamp},
     rules::deed::{self, Call, Program, Statement},
 };
 
@@ -27,6 +27,9 @@ pub struct Errand {
     /// A text that another host of ours sends for us: how its answers find whoever wrote.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answers: Option<Box<Answers>>,
+    /// The mail that goes out in its place when it is given up: a phone's words are never lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub otherwise: Option<Box<Mail>>,
     pub deed: Deed,
 }
 
@@ -67,9 +70,17 @@ pub struct Append {
     pub folder: String,
     /// Without angle brackets.
     pub message_id: String,
+    /// What else tells the mail from others with that Message-ID: its `X-SMS-To`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone: Option<String>,
     /// The whole mail, CRLF line ends.
     #[serde(with = "super::item::octets")]
     pub data: Arc<[u8]>,
+    /// Nobody has to read it: a copy for the archive.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub seen: bool,
+    /// When the words came.
+    pub date: Timestamp,
 }
 
 /// The kinds of errands. Each waits in a lane of its own: what is slow in one holds up nothing in another.

@@ -55,6 +55,8 @@ pub struct Settings {
     pub ca: Option<PathBuf>,
     pub user: User,
     pub password: Secret<String>,
+    /// Completes `alice` to an address, where each mailbox has a login of its own.
+    pub domain: Option<String>,
     /// One attempt, from the connection to the last response.
     pub timeout: Duration,
 }
@@ -64,7 +66,7 @@ pub struct Settings {
 pub struct User(String);
 
 impl User {
-    /// `{address}`, `{local}` and `{domain}` stand for the mailbox whose folder it is.
+    /// `{address}`, `{local}` and `{domain}` stand for the mailbox that a folder's first step names.
     ///
     /// # Errors
     /// What is wrong with it.
@@ -84,18 +86,26 @@ impl User {
         PLACES.iter().any(|place| self.0.contains(place))
     }
 
-    /// The login for this mailbox's folders; `None` where it takes a mailbox and there is none.
-    fn of(&self, owner: Option<&Mailbox>) -> Option<String> {
+    /// Who logs in for `alice/SMS`, and what the folder is called there: with a login for each mailbox the first step
+    /// says whose it is. `None` where it says nobody.
+    fn of<'a>(&self, folder: &'a str, domain: Option<&str>) -> Option<(String, &'a str)> {
         if !self.is_each() {
-            return Some(self.0.clone());
+            return Some((self.0.clone(), folder));
         }
-        let address = owner?.as_str();
-        let (local, domain) = address.rsplit_once('@')?;
-        // Dovecot splits at `*`, and NUL ends a name of SASL PLAIN: nobody may become somebody else by his address.
-        if address.contains(['*', '\0', '{', '}']) {
+        let (owner, rest) = folder.split_once('/').unwrap_or((folder, "INBOX"));
+        let address = match owner.contains('@') {
+            true => owner.to_owned(),
+            false => format!("{owner}@{}", domain?),
+        };
+        let address: Mailbox = address.parse().ok()?;
+        let (local, domain) = address.as_str().rsplit_once('@')?;
+        // Servers split at such signs: nobody may become somebody else by his address.
+        let plain = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | '+' | '@');
+        if !address.as_str().chars().all(plain) {
             return None;
         }
-        Some(self.0.replace("{address}", address).replace("{local}", local).replace("{domain}", domain))
+        let login = self.0.replace("{address}", address.as_str());
+        Some((login.replace("{local}", local).replace("{domain}", domain), rest))
     }
 }
 
@@ -104,10 +114,9 @@ const PLACES: [&str; 3] = ["{address}", "{local}", "{domain}"];
 /// One mail for a folder.
 #[derive(Clone, Copy)]
 pub struct Append<'a> {
-    /// Steps between slashes, UTF-8; see [`name::wrong`].
+    /// Steps between slashes, UTF-8; see [`name::wrong`]. Where each mailbox has a login of its own, the first step is
+    /// whose it is.
     pub folder: &'a str,
-    /// Whose folder it is; of no account where one user has all.
-    pub owner: Option<&'a Mailbox>,
     /// Without angle brackets; it stands in the mail too.
     pub message_id: &'a str,
     /// What else tells the mail from others with that Message-ID: its `X-SMS-To`.
@@ -179,12 +188,14 @@ impl Folders {
         if let Some(why) = name::wrong(mail.folder) {
             return never(Enhanced::new(5, 1, 3), why);
         }
-        let Some(user) = self.0.settings.user.of(mail.owner) else {
+        let Settings { user, domain, .. } = &self.0.settings;
+        let Some((user, folder)) = user.of(mail.folder, domain.as_deref()) else {
             return never(Enhanced::new(5, 1, 1), "nobody's mailbox is known whose folder this would be");
         };
         let login = Login { user, password: self.0.settings.password.clone() };
         let mut sent = false;
-        let attempt = self.attempt(mail, &login, &mut sent);
+        let mail = Append { folder, ..*mail };
+        let attempt = self.attempt(&mail, &login, &mut sent);
         match timeout(self.0.settings.timeout, Box::pin(attempt)).await {
             Ok(outcome) => outcome,
             Err(_) => {
@@ -301,22 +312,23 @@ mod tests {
 
     #[test]
     fn users_are_one_or_each_mailbox_own() {
-        let alice: Mailbox = "alice@example.test".parse().expect("a mailbox");
-        for (written, wanted) in [
-            ("archive", Some("archive")),
-            ("{address}*martlet", Some("alice@example.test*martlet")),
-            ("{local}", Some("alice")),
-            ("{local}%{domain}", Some("alice%example.test")),
+        for (written, folder, wanted) in [
+            ("archive", "alice/SMS", Some(("archive", "alice/SMS"))),
+            ("{address}*martlet", "alice/SMS", Some(("alice@example.test*martlet", "SMS"))),
+            ("{address}*martlet", "bob@example.org/a/b", Some(("bob@example.org*martlet", "a/b"))),
+            ("{local}", "alice", Some(("alice", "INBOX"))),
+            ("{local}%{domain}", "alice/SMS", Some(("alice%example.test", "SMS"))),
+            ("{address}*martlet", "bob*alice/SMS", None),
+            ("{address}*martlet", "a b/SMS", None),
         ] {
             let user = User::read(written).expect("a user");
-            assert_eq!(user.of(Some(&alice)).as_deref(), wanted, "{written}");
-            assert_eq!(user.of(None).is_some(), !user.is_each(), "{written}");
+            let found = user.of(folder, Some("example.test"));
+            assert_eq!(found.as_ref().map(|(user, folder)| (user.as_str(), *folder)), wanted, "{written} {folder}");
         }
+        assert_eq!(User::read("{local}").expect("a user").of("alice/SMS", None), None, "no domain is known");
         for bad in ["", "a\0b", "{user}", "a{", "a\r\n"] {
             assert!(User::read(bad).is_err(), "{bad:?}");
         }
-        let sly: Mailbox = "bob*alice@example.test".parse().expect("a mailbox");
-        assert_eq!(User::read("{address}*martlet").expect("a user").of(Some(&sly)), None);
     }
 
     #[test]
@@ -333,6 +345,7 @@ mod tests {
                 ca: None,
                 user: User::read("a").expect("a user"),
                 password: Secret::new("hunter2".to_owned()),
+                domain: None,
                 timeout: Duration::from_secs(1),
             };
             assert!(!format!("{settings:?}").contains("hunter2"));

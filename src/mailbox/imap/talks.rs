@@ -40,7 +40,6 @@ const USUAL: Case<'_> = Case {
 fn play(case: &Case<'_>, script: &str) {
     let mail = Append {
         folder: case.folder,
-        owner: None,
         message_id: "1@sms.test",
         phone: case.phone,
         data: case.data,
@@ -315,7 +314,6 @@ fn another_mail_goes_over_a_kept_connection() {
     let login = Login { user: "me".to_owned(), password: Secret::new("pw".to_owned()) };
     let mail = Append {
         folder: "SMS",
-        owner: None,
         message_id: "2@sms.test",
         phone: None,
         data: b"x\r\n",
