@@ -303,10 +303,18 @@ fn words_of_the_store() {
     };
     let sneaky = deed::Call { url: format!("http://x:{PASSWORD}@a.test/"), ..call.clone() };
     let statement = deed::Statement { name: "note".to_owned(), values: vec![PHONE.to_owned()] };
-    let append = Append { folder: PHONE.to_owned(), message_id: "1@a.test".to_owned(), data: WORDS.as_bytes().into() };
+    let append = Append {
+        folder: PHONE.to_owned(),
+        message_id: "1@a.test".to_owned(),
+        phone: Some(PHONE.to_owned()),
+        data: WORDS.as_bytes().into(),
+        seen: false,
+        date: Timestamp(0),
+    };
     let deeds = [Deed::Run(program), Deed::Call(call), Deed::Call(sneaky), Deed::Sql(statement), Deed::Append(append)];
     for deed in deeds {
-        let errand = Errand { rule: "a rule".to_owned(), about: None, trace: Default::default(), answers: None, deed };
+        let (rule, about, trace, answers, otherwise) = ("a rule".to_owned(), None, Default::default(), None, None);
+        let errand = Errand { rule, about, trace, answers, otherwise, deed };
         all_discreet![errand, New::errand(errand.clone(), Timestamp(0), Timestamp(0), Timestamp(0))];
     }
     all_discreet![
@@ -373,6 +381,7 @@ account = "alice@example.test"
 
 /// Types that derive `Debug` and hold words: what these are, since they are no number, text or password of a person.
 const MAY: &[(&str, &str)] = &[
+    ("accounts/mod.rs Row", "a folder's name"),
     ("accounts/wording.rs Wording", "a placeholder and templates"),
     ("address/helper.rs Helper", "mail addresses of who may use it"),
     ("address/resolve.rs Domains", "our domains"),
@@ -385,6 +394,12 @@ const MAY: &[(&str, &str)] = &[
     ("errand/mod.rs Settings", "a search path"),
     ("errand/sql.rs Database", "its name; its URL is a secret"),
     ("errand/sql.rs Prepared", "the administrator's own words"),
+    ("config/folders.rs Folders", "a host"),
+    ("inbound/routes.rs Goal", "a folder's name"),
+    ("inbound/routes.rs Route", "patterns and a number of ours"),
+    ("mailbox/imap/mod.rs Settings", "a host and a domain"),
+    ("mailbox/imap/mod.rs User", "the login's form"),
+    ("mailbox/imap/name.rs Hierarchy", "prefixes of folders"),
     ("config/flow.rs Inbound", "domains, and templates"),
     ("config/gateway.rs Gateway", "description"),
     ("config/gateway/http.rs Http", "names of headers"),

@@ -5,7 +5,7 @@ use std::{
     fs,
     io::{Read, Write},
     net::{Shutdown, TcpListener, TcpStream},
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -15,7 +15,6 @@ use std::{
 
 use libtest_mimic::Trial;
 use martlet::{
-    address::Mailbox,
     ground::{Outcome, Scope, Secret, Timestamp},
     mailbox::{
         Tls,
@@ -27,6 +26,7 @@ use crate::support::{
     Needs,
     dovecot::{self, Dovecot, PASSWORD},
     letter,
+    martlet::Martlet,
     process::{Scratch, free_port, until},
     talk::{Identity, Place, reachable},
     trial_with,
@@ -38,6 +38,8 @@ pub fn trials() -> Vec<Trial> {
         trial_with("folders: by Dovecot with STARTTLS or TLS at once, made where missing", &NEEDS, secure),
         trial_with("folders: over quota waits, and goes in once there is room", &NEEDS, quota),
         trial_with("folders: a line that breaks in the middle or behind the mail leaves one", &NEEDS, broken),
+        trial_with("folders: the daemon goes by rules, routes and accounts, and waits for Dovecot", &NEEDS, daemon),
+        trial_with("folders: the daemon looks before it brings a mail again", &NEEDS, once),
     ]
 }
 
@@ -98,7 +100,7 @@ struct Client(Folders, tokio::runtime::Runtime);
 
 /// One attempt for Alice.
 fn append(client: &Client, given: &Given<'_>) -> Outcome {
-    let (alice, data): (Mailbox, _) = ("alice@example.test".parse().expect("a mailbox"), mail(given.id, given.body));
+    let data = mail(given.id, given.body);
     let message_id = format!("{}@sms.example.test", given.id);
     let append = Append {
         folder: given.folder,
@@ -139,7 +141,9 @@ fn client(settings: Settings) -> Client {
 fn secure() {
     let scratch = Scratch::new();
     let server = Server::start(&scratch, &["alice", "bob"], "");
-    let usual = |folder, id| Given { folder, id, body: "hello é", again: false };
+    fn usual<'a>(folder: &'a str, id: &'a str) -> Given<'a> {
+        Given { folder, id, body: "hello é", again: false }
+    }
     for (n, (tls, user)) in
         [(Tls::Required, "alice@example.test"), (Tls::AtOnce, "{address}*martlet")].into_iter().enumerate()
     {
@@ -147,8 +151,10 @@ fn secure() {
         for (folder, disk) in
             [("SMS", ".SMS"), ("alice/SMS", ".alice.SMS"), ("Entwürfe/Kurz & gut", ".Entw&APw-rfe.Kurz &- gut")]
         {
-            sent(&append(&folders, &usual(folder, "seen")));
-            sent(&append(&folders, &usual(folder, "new")));
+            // With a login for each mailbox the first step says whose folder it is.
+            let folder = if n == 0 { folder.to_owned() } else { format!("alice/{folder}") };
+            sent(&append(&folders, &usual(&folder, "seen")));
+            sent(&append(&folders, &usual(&folder, "new")));
             let mails = server.dovecot.mails_in("alice", disk);
             assert_eq!(mails.len(), 2 * (n + 1), "{disk}");
             assert!(mails.iter().all(|mail| letter::text(mail).trim_end() == "hello é"), "{mails:?}");
@@ -287,5 +293,156 @@ fn broken() {
         assert_eq!(server.dovecot.mails_in("alice", ".SMS").len(), mails, "{id}: one, whatever broke");
         assert!(breaker.broken.load(Ordering::SeqCst) >= 2, "{id}: a second connection");
     }
-    assert!(Path::new(&server.ca).exists());
+}
+
+/// The daemon, with a handset for its phones; mails go by Dovecot's LMTP.
+fn start(scratch: &Scratch, imap: &str, more: &str, rules: &str) -> Martlet {
+    let toml = format!(
+        r#"
+domains = ["sms.example.test"]
+[http]
+bind = "127.0.0.1:{}"
+[mailbox]
+url = "lmtp:{}"
+postmaster = "postmaster@example.test"
+{imap}
+[inbound]
+domains = ["example.test"]
+default = "bob@example.test"
+[queue]
+retry_min = "100ms"
+retry_max = "500ms"
+[sms]
+region = "US"
+[[gateway]]
+id = "main"
+type = "handset"
+password = "pin"
+{more}
+"#,
+        free_port(),
+        scratch.path().join("q/private/dovecot-lmtp").display()
+    );
+    let dir = scratch.dir("martlet");
+    fs::create_dir_all(dir.join("rules")).expect("a folder");
+    fs::write(dir.join("rules/10.toml"), rules).expect("written");
+    fs::write(dir.join("imap.pw"), "hunter2\n").expect("written");
+    Martlet::start(&dir, &toml, &[("IMAP_PW", PASSWORD)])
+}
+
+const RULES: &str = r#"
+direction = "in"
+[[rule]]
+title = "orders"
+if = { body = { starts = "order" } }
+do = [ { move = "alice/Aufträge" } ]
+[[rule]]
+title = "notes"
+if = { body = { starts = "note" } }
+do = [ { copy = { folder = "alice/Copies/%%originator%%" } } ]
+[[rule]]
+title = "too deep"
+if = { body = { starts = "deep" } }
+do = [ { move = "alice/2/3/4/5/6/7/8/9/10/11/12/13/14/15/16/17" } ]
+"#;
+
+const MORE: &str = r#"
+[[inbound_route]]
+text = "(?i)^vote"
+mailbox = "alice@example.test"
+folder = "Votes"
+[[inbound_route]]
+text = "(?i)^carol"
+account = "carol@example.test"
+[[account]]
+user = "carol@example.test"
+folder = "SMS/Phones"
+"#;
+
+fn text(martlet: &Martlet, words: &str) {
+    let (status, body) = martlet.phone("POST", "+12015550123", words).expect("a call");
+    assert_eq!(status, 200, "{body}");
+}
+
+/// As soon as there are so many mails in the folder, with these words in each.
+fn wait(server: &Server, user: &str, folder: &str, count: usize, says: &str) {
+    let mails = until(&format!("{count} mails in {folder:?} of {user}"), || {
+        Some(server.dovecot.mails_in(user, folder)).filter(|mails| mails.len() >= count)
+    });
+    assert_eq!(mails.len(), count);
+    assert!(mails.iter().all(|mail| letter::text(mail).contains(says)), "{mails:?}");
+}
+
+fn cause(martlet: &Martlet) -> String {
+    until("an errand that waits, with its cause", || {
+        let waiting = martlet.queue().into_iter().find(|item| item["state"] == "waiting" && item["kind"] == "append")?;
+        waiting["cause"].as_str().map(str::to_owned)
+    })
+}
+
+fn daemon() {
+    let scratch = Scratch::new();
+    let mut server = Server::start(&scratch, &["alice", "bob", "carol", "postmaster"], "");
+    let imap = format!(
+        "imap = \"imaps://localhost:{}\"\nimap_user = \"{{address}}*martlet\"\nimap_password = {{ file = \"imap.pw\" }}\n\
+         imap_ca = \"{}\"",
+        server.imaps,
+        server.ca.display()
+    );
+    let mut martlet = start(&scratch, &imap, MORE, RULES);
+    text(&martlet, "order one");
+    let why = cause(&martlet);
+    assert!(why.contains("refuses our login") && !why.contains("hunter2"), "{why}");
+    assert!(martlet.log().contains("no session with the mail server"), "{}", martlet.log());
+    martlet.stop();
+    fs::write(scratch.path().join("martlet/imap.pw"), format!("{PASSWORD}\n")).expect("written");
+    martlet.restart();
+    wait(&server, "alice", ".Auftr&AOQ-ge", 1, "order one");
+
+    text(&martlet, "vote for Bob");
+    wait(&server, "alice", ".Votes", 1, "vote for Bob");
+    text(&martlet, "Carol, are you there?");
+    wait(&server, "carol", ".SMS.Phones", 1, "are you there");
+    text(&martlet, "#carol@example.test# a tag");
+    let two = |mails: &Vec<String>| mails.len() == 2;
+    until("the tagged one, too", || Some(server.dovecot.mails_in("carol", ".SMS.Phones")).filter(two));
+    text(&martlet, "note this");
+    wait(&server, "alice", ".Copies.+12015550123", 1, "note this");
+    wait(&server, "bob", "", 1, "note this");
+    // What cannot be put there goes by mail.
+    text(&martlet, "deep words");
+    server.dovecot.wait("bob", "the text by mail", |mail| letter::text(mail).contains("deep words"));
+    martlet.settled();
+
+    server.dovecot.down();
+    text(&martlet, "order two");
+    assert!(cause(&martlet).contains("no connection"), "{}", cause(&martlet));
+    server.dovecot.up();
+    server.wait();
+    wait(&server, "alice", ".Auftr&AOQ-ge", 2, "order ");
+    martlet.settled();
+    for user in ["alice", "carol", "postmaster"] {
+        assert_eq!(server.dovecot.mails(user).len(), 0, "{user}'s inbox");
+    }
+    assert_eq!(server.dovecot.mails("bob").len(), 2);
+    for secret in ["hunter2", PASSWORD, "order one", "order two", "5550123"] {
+        assert!(!martlet.log().contains(secret), "{secret} is in the log");
+    }
+}
+
+fn once() {
+    for at in [At::Octets(300), At::Answer] {
+        let scratch = Scratch::new();
+        let server = Server::start(&scratch, &["alice", "bob"], "");
+        let breaker = Breaker::before(server.imap, at);
+        let imap = format!(
+            "imap = \"imap://127.0.0.1:{}\"\nimap_user = \"alice@example.test\"\nimap_password = {{ env = \"IMAP_PW\" }}",
+            breaker.port
+        );
+        let martlet = start(&scratch, &imap, "", RULES);
+        text(&martlet, "order one");
+        until("a second connection", || (breaker.broken.load(Ordering::SeqCst) >= 2).then_some(()));
+        martlet.settled();
+        wait(&server, "alice", ".alice.Auftr&AOQ-ge", 1, "order one");
+    }
 }

@@ -34,6 +34,7 @@ fn errand(script: &str, now: Timestamp) -> New {
         about: None,
         trace: martlet::address::Trace::default(),
         answers: None,
+        otherwise: None,
         deed: Deed::Run(program),
     };
     New::errand(errand, now, now + 5 * DAY, now + 4 * HOUR)

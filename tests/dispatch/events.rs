@@ -56,6 +56,7 @@ pub fn inbox(w: &World) -> Inbox {
         node: martlet::address::Node::new("sms.example.test", 1),
         warn_after: HOUR,
         routes: Vec::new(),
+        each_has_a_login: false,
     };
     let accounts = Accounts::new(HashMap::new(), settings.region, 3);
     let events = Events {

@@ -188,6 +188,7 @@ impl World {
             talking: Arc::default(),
             reporter: report::Reporter::new(store.clone(), clock.clone(), reports, martlet::mail::Words::default()),
             mailbox: mailbox::Client::new(nowhere).expect("sound settings"),
+            folders: None,
             errands: hands(&clock),
             freed: tokio::sync::Notify::new(),
             tasks: tokio_util::task::TaskTracker::new(),

@@ -69,13 +69,17 @@ struct Setup {
     toml: &'static str,
     /// A file of rules.
     rules: &'static str,
+    /// Dovecot has folders by IMAP behind TLS.
+    folders: bool,
 }
 
 impl System {
     fn start(setup: &Setup, answer: impl Fn(&Request) -> Answer + Send + Sync + 'static) -> Self {
         let scratch = Scratch::new();
         let queue = Postfix::queue(&scratch);
-        let dovecot = Dovecot::start(&scratch, &queue, &["alice", "bob", "postmaster"]);
+        let (imaps, lines) = (free_port(), crate::support::dovecot::imap);
+        let (lines, ca) = if setup.folders { lines(&scratch, free_port(), imaps) } else { Default::default() };
+        let dovecot = Dovecot::start_with(&scratch, &queue, &["alice", "bob", "postmaster"], &lines);
         let lmtp = free_port();
         let way = match (setup.tcp, setup.smtp) {
             (_, true) => Way::Smtp(lmtp),
@@ -86,11 +90,19 @@ impl System {
         let postfix = Postfix::start(&scratch, cut.as_ref().map_or(way, |c| Way::Tcp(c.port)), setup.main_cf);
         let provider = Provider::start(answer);
         let dir = scratch.dir("martlet");
-        let config = martlet_toml(&dir, &postfix, way, provider.port)
+        let folders = format!(
+            "[mailbox]\nimap = \"imaps://localhost:{imaps}\"\nimap_user = \"{{address}}*martlet\"\n\
+             imap_password = {{ env = \"IMAP_PW\" }}\nimap_ca = \"{}\"\n",
+            ca.display()
+        );
+        let recipe = martlet_toml(&dir, &postfix, way, provider.port);
+        assert!(recipe.contains("[mailbox]\n"), "the recipe's way back has changed");
+        let recipe = if setup.folders { recipe.replace("[mailbox]\n", &folders) } else { recipe };
+        let config = recipe
             + &setup.toml.replace("PROVIDER", &provider.port.to_string());
         std::fs::create_dir(dir.join("rules")).expect("a folder");
         std::fs::write(dir.join("rules/10.toml"), setup.rules).expect("written");
-        let martlet = Martlet::start(&dir, &config, &[("BOB_PW", ADDRESS_PASSWORD)]);
+        let martlet = Martlet::start(&dir, &config, &[("BOB_PW", ADDRESS_PASSWORD), ("IMAP_PW", PASSWORD)]);
         Self { martlet, postfix, dovecot, provider, cut, _scratch: scratch }
     }
 

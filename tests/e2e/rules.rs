@@ -1,4 +1,4 @@
-//! Rules between a real Postfix and a real Dovecot: a copy for the archive, a forward, another gateway, a refusal that
+//! Rules between a real Postfix and a real Dovecot: a copy for the archive, a forward, another gateway, folders by IMAP, a refusal that
 //! Alice reads, a phone's text that goes elsewhere.
 
 use libtest_mimic::Trial;
@@ -7,13 +7,14 @@ use super::{ALICE, PHONE, Setup, System, TO_PHONE, mail};
 use crate::support::{
     Needs,
     letter::{every_reading, header},
+    process::until,
     sink::Answer,
     talk::Letter,
     trial_with,
 };
 
 pub fn trials() -> Vec<Trial> {
-    vec![trial_with("e2e: rules copy, forward, route and refuse", &[Needs::Postfix, Needs::Dovecot], ways)]
+    vec![trial_with("e2e: rules copy, forward, route, move to folders and refuse", &[Needs::Postfix, Needs::Dovecot], ways)]
 }
 
 const TOML: &str = r#"
@@ -36,6 +37,14 @@ title = "another gateway"
 if = { subject = "backup" }
 do = [ { edit = { field = "To", pattern = '^(?!.*@)(.*)$', to = '$1@backup' } } ]
 [[rule]]
+title = "kept in a folder too"
+if = { subject = "archive" }
+do = [ { copy = { folder = "%%account%%/Sent/SMS" } } ]
+[[rule]]
+title = "only in a folder"
+if = { subject = "move" }
+do = [ { move = "bob/SMS" } ]
+[[rule]]
 title = "no secrets"
 if = { body = { contains = "secret" } }
 do = [ { reject = "no secrets by text" } ]
@@ -44,11 +53,16 @@ title = "orders"
 direction = "in"
 if = { body = { starts = "order" } }
 do = [ { forward = "bob@example.test" } ]
+[[rule]]
+title = "into a folder"
+direction = "in"
+if = { body = { starts = "stock" } }
+do = [ { move = "alice/SMS" } ]
 "#;
 
 fn ways() {
     let system =
-        System::start(&Setup { toml: TOML, rules: RULES, ..Setup::default() }, |_| Answer::Say(200, "OK 1".into()));
+        System::start(&Setup { toml: TOML, rules: RULES, folders: true, ..Setup::default() }, |_| Answer::Say(200, "OK 1".into()));
     let send = |id: &str, subject: &str, body: &str| {
         let data = mail(id, subject, body, "");
         let reply = system.alice(&Letter { from: ALICE, to: vec![TO_PHONE], data, ..Letter::default() });
@@ -66,8 +80,22 @@ fn ways() {
     let refused = |mail: &str| every_reading(mail).contains("no secrets by text");
     let bounce = system.dovecot.wait("alice", "what Postfix says of the refusal", refused);
     assert!(every_reading(&bounce).contains("550 5.7.1"), "{bounce}");
-    // Neither was sent; somebody who nobody wrote to orders something.
-    assert_eq!(system.provider.seen.len(), 1);
+    // Into folders by IMAP: beside its way, and instead of it.
+    let folder = |user: &str, folder: &str, id: &'static str| {
+        until(id, || system.dovecot.mails_in(user, folder).into_iter().find(|mail| about(id)(mail)))
+    };
+    send("r4@example.test", "archive", "kept and sent");
+    let kept = folder("alice", ".Sent.SMS", "r4@example.test");
+    assert!(every_reading(&kept).contains("kept and sent") && header(&kept, "X-SMS-To").as_deref() == Some(PHONE));
+    system.provider.seen.wait("the text itself", |r| r.value("text").contains("kept and sent"));
+    send("r5@example.test", "move", "never sent");
+    assert!(every_reading(&folder("bob", ".SMS", "r5@example.test")).contains("never sent"));
+    let (status, body) = system.martlet.phone("GET", "+15557654322", "stock is low").expect("a call");
+    assert!(status == 200, "{body}");
+    let low = until("the text in its folder", || system.dovecot.mails_in("alice", ".SMS").pop());
+    assert!(every_reading(&low).contains("stock is low"), "{low}");
+    // None of the others was sent; somebody who nobody wrote to orders something.
+    assert_eq!(system.provider.seen.len(), 2);
     let (status, body) = system.martlet.phone("GET", "+15557654321", "order two").expect("a call");
     assert!(status == 200, "{body}");
     system.dovecot.wait("bob", "the order", |mail| every_reading(mail).contains("order two"));

@@ -19,8 +19,7 @@ const RESPONSE_CAP: u32 = 64 * 1024;
 /// Octets of all responses to one mail: no server has that much to say about it.
 const TALK_CAP: usize = 1024 * 1024;
 
-/// What came.
-#[derive(Debug)]
+/// What came. No `Debug`: servers repeat names in their words.
 pub enum Came {
     Greeting(Greeting<'static>),
     Response(Box<Response<'static>>),
