@@ -375,7 +375,8 @@ fn wait(server: &Server, user: &str, folder: &str, count: usize, says: &str) {
 
 fn cause(martlet: &Martlet) -> String {
     until("an errand that waits, with its cause", || {
-        let waiting = martlet.queue().into_iter().find(|item| item["state"] == "waiting" && item["kind"] == "append")?;
+        let waiting =
+            martlet.queue().into_iter().find(|item| item["state"] == "waiting" && item["kind"] == "append")?;
         waiting["cause"].as_str().map(str::to_owned)
     })
 }

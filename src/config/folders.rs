@@ -51,8 +51,7 @@ pub struct Server {
 impl Read for Server {
     fn read(value: &Value) -> Result<Self, Wrong> {
         let given = text(value)?;
-        let wrong =
-            || Wrong::from(format!("{} is neither imaps://host:port nor imap://host:port", quoted(given)));
+        let wrong = || Wrong::from(format!("{} is neither imaps://host:port nor imap://host:port", quoted(given)));
         let (scheme, rest) = given.split_once("://").ok_or_else(wrong)?;
         if rest.contains('@') {
             return Err("no user in this URL: `imap_user` and `imap_password` are keys of their own".into());

@@ -7,9 +7,7 @@ use std::{
 
 use toml::Value;
 
-use super::{
-    value::{Read, Wrong, domain, quoted, text},
-};
+use super::value::{Read, Wrong, domain, quoted, text};
 use crate::mailbox::Url;
 
 /// The longest path of a Unix socket (`sun_path`, less its NUL).

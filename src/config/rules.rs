@@ -139,7 +139,14 @@ pub fn rules(
         Some((dir, place)) => (dir, Some(place)),
         None => ("rules".into(), None),
     };
-    Rules { dir: absolute(&check.folder, &dir), place, zone: own, calendars: all, statements: HashMap::new(), folders: false }
+    Rules {
+        dir: absolute(&check.folder, &dir),
+        place,
+        zone: own,
+        calendars: all,
+        statements: HashMap::new(),
+        folders: false,
+    }
 }
 
 fn zone(given: Option<Setting<String>>, otherwise: &TimeZone, check: &mut Check<'_>) -> TimeZone {

@@ -12,7 +12,9 @@ use crate::{
     mailbox::imap,
     observe::{self, METRICS},
     report::Told,
-    store::{self, Begin, Closed, Craft, DeadLetter, Deed, Errand, Item, Key, New, NewLink, Next, SegmentState, Settle},
+    store::{
+        self, Begin, Closed, Craft, DeadLetter, Deed, Errand, Item, Key, New, NewLink, Next, SegmentState, Settle,
+    },
 };
 
 /// The postmaster hears of the same rule's trouble once in this time.
@@ -190,7 +192,10 @@ pub(super) fn late(shared: &Shared, item: &Item, errand: &Errand) -> Option<New>
 fn failed(shared: &Shared, item: &Item, errand: &Errand, why: &str, kind: &'static str) -> Told {
     if let Some(mail) = &errand.otherwise {
         let now = shared.clock.now();
-        return Told { errand: Some(New::mail((**mail).clone(), now, now + item.expires.since(item.created))), dead: None };
+        return Told {
+            errand: Some(New::mail((**mail).clone(), now, now + item.expires.since(item.created))),
+            dead: None,
+        };
     }
     let text = format!("An errand of a rule was not done, and is not tried again.\n\n{}", about(item, errand, why));
     let subject = format!("rule {:?}: {} failed", errand.rule, errand.craft().word());

@@ -265,7 +265,15 @@ impl Inner {
             for waiting in super::assemble::assemble(conflict.waiting, now, std::time::Duration::ZERO) {
                 self.deliver(
                     &waiting,
-                    Delivery { words: None, to: None, then: None, link: None, keyword: None, instead: None, why: "unanswered" },
+                    Delivery {
+                        words: None,
+                        to: None,
+                        then: None,
+                        link: None,
+                        keyword: None,
+                        instead: None,
+                        why: "unanswered",
+                    },
                     now,
                     &mut step,
                 )

@@ -70,7 +70,15 @@ impl Inner {
             },
             None => None,
         };
-        let delivery = Delivery { words: Some(rest), to: Some(mailbox), then, link: None, keyword: None, instead: None, why: "tag" };
+        let delivery = Delivery {
+            words: Some(rest),
+            to: Some(mailbox),
+            then,
+            link: None,
+            keyword: None,
+            instead: None,
+            why: "tag",
+        };
         self.by_rules(set, delivery, now).await
     }
 
@@ -118,7 +126,13 @@ impl Inner {
     ) -> Result<InboundStep, Down> {
         let mut step = InboundStep::default();
         let to = link.map(|link| link.mailbox.clone());
-        self.deliver(set, Delivery { words: None, to, then: None, link, keyword: None, instead: None, why }, now, &mut step).await?;
+        self.deliver(
+            set,
+            Delivery { words: None, to, then: None, link, keyword: None, instead: None, why },
+            now,
+            &mut step,
+        )
+        .await?;
         Ok(step)
     }
 

@@ -240,7 +240,9 @@ mod tests {
         let hostile = Facts { body: "..".into(), ..facts() };
         let url = Template::read("http://h/a/%%body%%/b?%%body%%").expect("a template").expand_url(&hostile);
         assert_eq!(url, "http://h/a/%252E/b?..", "no value climbs");
-        for (body, wanted) in [("boss/secret", "a/boss_secret/SMS"), ("..", "a/_/SMS"), ("", "a/_/SMS"), ("%\r\n", "a/_/SMS")] {
+        for (body, wanted) in
+            [("boss/secret", "a/boss_secret/SMS"), ("..", "a/_/SMS"), ("", "a/_/SMS"), ("%\r\n", "a/_/SMS")]
+        {
             let sly = Facts { body: body.into(), ..facts() };
             let folder = Template::read("a/%%body%%/SMS").expect("a template").expand_folder(&sly);
             assert_eq!(folder, wanted, "no value adds a step");

@@ -98,8 +98,7 @@ impl System {
         let recipe = martlet_toml(&dir, &postfix, way, provider.port);
         assert!(recipe.contains("[mailbox]\n"), "the recipe's way back has changed");
         let recipe = if setup.folders { recipe.replace("[mailbox]\n", &folders) } else { recipe };
-        let config = recipe
-            + &setup.toml.replace("PROVIDER", &provider.port.to_string());
+        let config = recipe + &setup.toml.replace("PROVIDER", &provider.port.to_string());
         std::fs::create_dir(dir.join("rules")).expect("a folder");
         std::fs::write(dir.join("rules/10.toml"), setup.rules).expect("written");
         let martlet = Martlet::start(&dir, &config, &[("BOB_PW", ADDRESS_PASSWORD), ("IMAP_PW", PASSWORD)]);

@@ -14,7 +14,11 @@ use crate::support::{
 };
 
 pub fn trials() -> Vec<Trial> {
-    vec![trial_with("e2e: rules copy, forward, route, move to folders and refuse", &[Needs::Postfix, Needs::Dovecot], ways)]
+    vec![trial_with(
+        "e2e: rules copy, forward, route, move to folders and refuse",
+        &[Needs::Postfix, Needs::Dovecot],
+        ways,
+    )]
 }
 
 const TOML: &str = r#"
@@ -61,8 +65,9 @@ do = [ { move = "alice/SMS" } ]
 "#;
 
 fn ways() {
-    let system =
-        System::start(&Setup { toml: TOML, rules: RULES, folders: true, ..Setup::default() }, |_| Answer::Say(200, "OK 1".into()));
+    let system = System::start(&Setup { toml: TOML, rules: RULES, folders: true, ..Setup::default() }, |_| {
+        Answer::Say(200, "OK 1".into())
+    });
     let send = |id: &str, subject: &str, body: &str| {
         let data = mail(id, subject, body, "");
         let reply = system.alice(&Letter { from: ALICE, to: vec![TO_PHONE], data, ..Letter::default() });
