@@ -50,7 +50,7 @@ fn talk(says: &[u8], data: &[u8], again: bool, tls: Tls) {
     if reader.feed(says).is_err() {
         return;
     }
-    while let Ok(Some(came)) = reader.next() {
+    while let Ok(Some(came)) = reader.take() {
         steps += 1;
         assert!(steps <= says.len(), "each response is some octets");
         let mut next = dialogue.take(came);

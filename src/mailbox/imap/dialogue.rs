@@ -208,7 +208,7 @@ impl<'a> Dialogue<'a> {
 
     /// `+`: the server wants what stands behind it.
     fn continued(&mut self) -> Next {
-        match self.answer.take().or_else(|| self.said.next()) {
+        match self.answer.take().or_else(|| self.said.piece()) {
             Some(octets) => Next::Write(octets),
             None => lost("the mailbox server waits for what was not announced"),
         }
@@ -416,7 +416,7 @@ impl<'a> Dialogue<'a> {
     fn ask(&mut self, step: Step, body: CommandBody<'_>) -> Next {
         self.step = step;
         self.said = self.session.say(body);
-        match self.said.next() {
+        match self.said.piece() {
             Some(octets) => Next::Write(octets),
             None => lost("an empty command"),
         }

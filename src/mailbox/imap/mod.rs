@@ -287,7 +287,7 @@ impl Folders {
                 }
             }
             let came = loop {
-                match reader.next() {
+                match reader.take() {
                     Ok(Some(came)) => break came,
                     Ok(None) => {}
                     Err(_) => return Err(broken("the mailbox server's answer is no response".to_owned())),

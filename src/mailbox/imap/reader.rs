@@ -74,7 +74,7 @@ impl Reader {
     ///
     /// # Errors
     /// What came is none.
-    pub fn next(&mut self) -> Result<Option<Came>, NoResponse> {
+    pub fn take(&mut self) -> Result<Option<Came>, NoResponse> {
         while !self.pending.is_empty() {
             let end = self.pending.iter().position(|b| *b == b'\n').map_or(self.pending.len(), |at| at + 1);
             self.fragments.enqueue_bytes(&self.pending[..end]);
@@ -120,7 +120,7 @@ mod tests {
         reader.feed(b"* OK hello\r\n")?;
         reader.feed(text)?;
         let mut came = Vec::new();
-        while let Some(one) = reader.next()? {
+        while let Some(one) = reader.take()? {
             came.push(one);
         }
         Ok(came)
@@ -132,13 +132,13 @@ mod tests {
         for octet in b"* OK hello\r\n* SEARCH 1 2\r" {
             reader.feed(&[*octet]).expect("sound");
         }
-        assert!(matches!(reader.next(), Ok(Some(Came::Greeting(_)))));
-        assert!(matches!(reader.next(), Ok(None)));
+        assert!(matches!(reader.take(), Ok(Some(Came::Greeting(_)))));
+        assert!(matches!(reader.take(), Ok(None)));
         reader.feed(b"\nm1 OK done\r\n").expect("sound");
-        let Ok(Some(Came::Response(found))) = reader.next() else { panic!("no response") };
+        let Ok(Some(Came::Response(found))) = reader.take() else { panic!("no response") };
         assert!(matches!(*found, Response::Data(Data::Search(_))));
         assert!(reader.has_more());
-        let Ok(Some(Came::Response(found))) = reader.next() else { panic!("no response") };
+        let Ok(Some(Came::Response(found))) = reader.take() else { panic!("no response") };
         assert!(matches!(*found, Response::Status(Status::Tagged(_))) && !reader.has_more());
     }
 
@@ -165,6 +165,6 @@ mod tests {
         assert_eq!(all(&long).err(), Some(NoResponse));
         let mut reader = Reader::default();
         reader.feed(b"m1 OK too early\r\n").expect("bounded");
-        assert!(reader.next().is_err(), "no greeting");
+        assert!(reader.take().is_err(), "no greeting");
     }
 }

@@ -105,7 +105,7 @@ impl Session {
 
 impl Said {
     /// What is written next; `None` when everything is said.
-    pub fn next(&mut self) -> Option<Vec<u8>> {
+    pub fn piece(&mut self) -> Option<Vec<u8>> {
         self.rest.next().map(|(octets, _)| octets)
     }
 
@@ -139,12 +139,12 @@ mod tests {
     fn the_server_is_waited_for_where_it_must_be() {
         let mut session = Session::default();
         let mut said = session.say(CommandBody::login("alice", "pässword").expect("sound"));
-        assert_eq!(said.next().expect("a line"), b"m1 LOGIN alice {9}\r\n");
+        assert_eq!(said.piece().expect("a line"), b"m1 LOGIN alice {9}\r\n");
         assert!(!said.is_over());
-        assert_eq!(said.next().expect("a literal"), "pässword\r\n".as_bytes());
-        assert!(said.is_over() && said.next().is_none());
+        assert_eq!(said.piece().expect("a literal"), "pässword\r\n".as_bytes());
+        assert!(said.is_over() && said.piece().is_none());
         let mut said = session.say(CommandBody::Capability);
-        assert_eq!(said.next().expect("a line"), b"m2 CAPABILITY\r\n");
+        assert_eq!(said.piece().expect("a line"), b"m2 CAPABILITY\r\n");
         assert!(said.is_over());
     }
 }

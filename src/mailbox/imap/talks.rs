@@ -66,7 +66,7 @@ fn play(case: &Case<'_>, script: &str) {
             "S:" => {
                 assert_eq!(written, "", "before {line}\n{script}");
                 reader.feed(format!("{rest}\r\n").as_bytes()).expect("bounded");
-                while let Some(came) = reader.next().expect("a response") {
+                while let Some(came) = reader.take().expect("a response") {
                     let mut next = dialogue.take(came);
                     if next == Next::Encrypt {
                         written.push_str("TLS\r\n");
