@@ -296,12 +296,13 @@ fn words_of_the_store() {
     };
     let call = deed::Call {
         url: format!("http://a.test/{PHONE}?pass={PASSWORD}"),
+        place: "http://a.test".to_owned(),
         body: Some(deed::Content::Form(WORDS.to_owned())),
         headers: [("Authorization".to_owned(), PASSWORD.to_owned())].into(),
         timeout: Duration::ZERO,
         answers_by: None,
     };
-    let sneaky = deed::Call { url: format!("http://x:{PASSWORD}@a.test/"), ..call.clone() };
+    let sneaky = deed::Call { place: format!("http://x:{PASSWORD}@a.test"), ..call.clone() };
     let statement = deed::Statement { name: "note".to_owned(), values: vec![PHONE.to_owned()] };
     let append = Append {
         folder: PHONE.to_owned(),

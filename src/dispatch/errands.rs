@@ -17,6 +17,8 @@ use crate::{
     },
 };
 
+/// How long a stop waits for errands under way.
+const GRACE: Duration = Duration::from_secs(5);
 /// The postmaster hears of the same rule's trouble once in this time.
 const TELL_AGAIN: Duration = Duration::from_secs(3_600);
 
@@ -58,7 +60,12 @@ async fn step(shared: &Shared, item: Item) {
     let link = link(shared, errand);
     let begin = Begin { id: item.id, gateway: None, parts: 0..1, frozen: None, link, spend: None, ours: None };
     let Some(attempt) = shared.begin(begin).await else { return };
-    let outcome = attempted(shared, &item, errand, attempt).await;
+    let outcome = tokio::select! {
+        outcome = attempted(shared, &item, errand, attempt) => outcome,
+        () = cut_off(shared) => {
+            Outcome::Later(Fault::new(Scope::Message, Enhanced::new(4, 3, 2), "the daemon stopped before it was done"))
+        }
+    };
     let (word, fault) = match &outcome {
         Outcome::Sent(_) => ("done", None),
         Outcome::Later(fault) | Outcome::Unsure(fault) => ("later", Some(fault)),
@@ -94,6 +101,12 @@ async fn append(shared: &Shared, mail: &store::Append, attempt: u32) -> Outcome 
         again: attempt > 1,
     };
     folders.append(&given).await
+}
+
+/// A stop does not wait for whatever a program takes: it is done again.
+async fn cut_off(shared: &Shared) {
+    shared.stop.cancelled().await;
+    tokio::time::sleep(GRACE).await;
 }
 
 /// What the phone answers to a text that another host sends for us goes to whoever wrote it.

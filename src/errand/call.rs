@@ -57,7 +57,7 @@ impl Client {
     /// Makes it once; what the server said, up to the cap.
     pub async fn call(&self, settings: &Settings, tag: &Tag, call: &Call) -> Result<Vec<u8>, Outcome> {
         let url = Url::parse(&call.url).map_err(|_| never("this is no URL"))?;
-        if !same_place(&url, call) {
+        if !same_place(&url, &call.place) {
             return Err(never("its values would change where it goes"));
         }
         let client = self.of(&url)?;
@@ -93,15 +93,9 @@ fn builder() -> reqwest::ClientBuilder {
 
 /// Is this the scheme, host and port that the rule wrote? Values are encoded when they are put in; this holds whatever
 /// became of them.
-fn same_place(url: &Url, call: &Call) -> bool {
-    let written = &call.url[..call.url.find("://").map_or(0, |at| at + 3)];
-    let rest = &call.url[written.len()..];
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let place = Url::parse(&format!("{written}{authority}/"));
-    place.is_ok_and(|place| {
-        let of = |url: &Url| (url.scheme().to_owned(), url.host_str().map(str::to_owned), url.port_or_known_default());
-        of(&place) == of(url)
-    })
+fn same_place(url: &Url, written: &str) -> bool {
+    let of = |url: &Url| (url.scheme().to_owned(), url.host_str().map(str::to_owned), url.port_or_known_default());
+    Url::parse(written).is_ok_and(|written| matches!(url.scheme(), "http" | "https") && of(&written) == of(url))
 }
 
 async fn read(mut response: Response, settings: &Settings) -> Result<Vec<u8>, Outcome> {
@@ -151,4 +145,32 @@ fn chain(error: &reqwest::Error) -> String {
         cause = inner;
     }
     cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_value_moves_a_call() {
+        let goes = |url: &str, place| Url::parse(url).is_ok_and(|url| same_place(&url, place));
+        for (url, place) in [
+            ("http://127.0.0.1:1/a?b", "http://127.0.0.1:1"),
+            ("https://h.example?x=http://evil.example/", "https://h.example"),
+            ("http://user:pw@h.example:80/", "http://user:pw@h.example"),
+            ("http://[::1]:8/", "http://[::1]:8"),
+        ] {
+            assert!(goes(url, place), "{url}");
+        }
+        for url in [
+            "http://h.example@evil.example/",
+            "http://h.example.evil.example/",
+            "http://h.example:81/",
+            "https://h.example/",
+            "file://h.example/",
+            "http:///evil.example/",
+        ] {
+            assert!(!goes(url, "http://h.example"), "{url}");
+        }
+    }
 }

@@ -41,6 +41,8 @@ pub struct Program {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Call {
     pub url: String,
+    /// Scheme, host and port as the rule wrote them: it goes nowhere else.
+    pub place: String,
     /// `None`: GET.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<Content>,
@@ -105,18 +107,18 @@ impl Program {
 impl Call {
     /// `https://host:port`: what may be shown of it.
     pub fn target(&self) -> &str {
-        target(&self.url)
+        match self.place.contains('@') {
+            true => "***",
+            false => &self.place,
+        }
     }
 }
 
-/// Scheme, host and port of a URL, without whatever stands before an `@`.
-pub fn target(url: &str) -> &str {
+/// What a URL begins with: scheme, host and port, and a login if there is one.
+pub fn place(url: &str) -> &str {
     let after = url.find("://").map_or(0, |at| at + 3);
     let end = url[after..].find(['/', '?', '#']).map_or(url.len(), |at| after + at);
-    match url[after..end].contains('@') {
-        true => "***",
-        false => &url[..end],
-    }
+    &url[..end]
 }
 
 /// Without arguments: they hold words and numbers.

@@ -9,7 +9,7 @@ use super::{
     action::{Action, Asks, Otherwise, Posted},
     build::Build,
     condition::{NoAnswer, Test},
-    deed::{Call, Content, Deed, Program, Statement},
+    deed::{Call, Content, Deed, Program, Statement, place},
     document::document,
     facts::{Direction, Facts},
     template::Template,
@@ -39,6 +39,7 @@ pub fn deed(action: &Action, facts: &Facts, rule: &str) -> Option<Deed> {
         }),
         Action::Call { url, body, headers, timeout, answers_by, .. } => Deed::Call(Call {
             url: url.expand_url(facts),
+            place: place(url.as_str()).to_owned(),
             body: body.as_ref().map(|body| match body {
                 Posted::Form(form) => Content::Form(form.expand_form(facts)),
                 Posted::Json => Content::Json(document(facts, rule)),

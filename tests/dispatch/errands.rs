@@ -3,12 +3,16 @@
 use libtest_mimic::Trial;
 use martlet::{
     dispatch::hand::{Did, Wish, hand},
-    rules::deed::Program,
+    rules::deed::{Call, Program},
     store::{Begin, Craft, Deed, Errand},
 };
 
 use super::*;
-use crate::support::{run_async, trial};
+use crate::support::{
+    run_async,
+    sink::{Answer, Provider},
+    trial,
+};
 
 pub fn trials() -> Vec<Trial> {
     vec![
@@ -16,6 +20,7 @@ pub fn trials() -> Vec<Trial> {
             run_async(told())
         }),
         trial("errands: what a crash cut off is done again, under the same id", || run_async(cut_off())),
+        trial("errands: Retry-After is honoured", || run_async(put_off())),
         trial("errands: cancelled, it is kept as a dead letter", || run_async(cancelled())),
     ]
 }
@@ -93,6 +98,24 @@ async fn cut_off() {
     assert_eq!(done.attempts, 2);
     let counts = w.store.counts().await.expect("a store");
     assert_eq!((counts.errands_waiting, counts.trying), (0, 0));
+}
+
+async fn put_off() {
+    let mut w = World::new(&[]).await;
+    let busy = |_: &_| Answer::With(429, "Retry-After: 7200\r\n".to_owned(), "slowly".to_owned());
+    let provider = Provider::start(busy);
+    let url = format!("http://127.0.0.1:{}/", provider.port);
+    let call = Call { place: url.clone(), url, body: None, headers: [].into(), timeout: PATIENCE, answers_by: None };
+    let New { payload, .. } = errand("", START);
+    let Payload::Errand(mut payload) = payload else { panic!("an errand") };
+    payload.deed = Deed::Call(call);
+    let now = w.clock.now();
+    let id = w.put(New::errand(*payload, now, now + 5 * DAY, now + 4 * HOUR)).await;
+    w.loops.spawn(dispatch::errands::run(w.shared.clone()));
+    provider.seen.wait("the call", |_| true);
+    let shown = w.reaches(id, State::Waiting, None).await;
+    assert_eq!(shown.next, Some(now + 2 * HOUR), "{:?}", shown.cause);
+    assert_eq!(shown.cause.as_deref(), Some("the server answered 429: slowly"));
 }
 
 async fn cancelled() {

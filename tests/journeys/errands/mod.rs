@@ -65,6 +65,15 @@ fn one(world: &World, kind: &str, state: &str) -> Value {
     })
 }
 
+/// Has this process ended?
+fn is_gone(pid: &str) -> bool {
+    match fs::read_to_string(format!("/proc/{}/stat", pid.trim())) {
+        // Dead, and nobody has asked yet.
+        Ok(stat) => stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('Z')),
+        Err(_) => true,
+    }
+}
+
 fn new(more: &'static str) -> World {
     World::new(Setup { more, ..Setup::default() })
 }

@@ -6,7 +6,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use libtest_mimic::Trial;
 use serde_json::Value;
 
-use super::{file, folder, new, one, queued, rules, say};
+use super::{file, folder, is_gone, new, one, queued, rules, say};
 use crate::{
     journeys::{PHONE, words_of},
     support::{process::until, trial},
@@ -133,12 +133,7 @@ fn too_long() {
     let waiting = until("a cause", || {
         queued(&world, "run").into_iter().find(|item| item["cause"].as_str().is_some_and(|why| why.contains("killed")))
     });
-    let gone = || match fs::read_to_string(format!("/proc/{}/stat", pid.trim())) {
-        // Dead, and nobody has asked yet.
-        Ok(stat) => stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('Z')),
-        Err(_) => true,
-    };
-    until("the end of what it started", || gone().then_some(()));
+    until("the end of what it started", || is_gone(&pid).then_some(()));
     let id = waiting["id"].as_str().expect("an id");
     until("it is cancelled between two tries", || {
         world.martlet.command(&["queue", "cancel", id]).status.success().then_some(())
