@@ -41,8 +41,7 @@ impl Definition {
 
     /// The secret in the address of a hook.
     fn path_secret(&self, settings: &Settings, hook: &Hook) -> Option<String> {
-        let scheme = hook.verify.iter().find(|scheme| scheme.name == "path-secret")?;
-        let Some(Argument::Text(key)) = scheme.arguments.get("key") else { return None };
+        let Some(Argument::Text(key)) = hook.path_secret()?.arguments.get("key") else { return None };
         match key.expand(&Scope::new(self, settings, Timestamp(0))) {
             Ok(Expanded::Text(secret)) if !secret.is_empty() => Some(secret),
             _ => None,

@@ -40,6 +40,11 @@ pub fn read(media: &Media, view: &View<'_>) -> Vec<Medium> {
         }
         MediaFound::List { list, url, inline, media_type, name } => {
             let found = view.json_at(list);
+            // A form repeats the field: each value is an address.
+            if found.is_empty() && inline.is_none() && url.as_ref().is_some_and(|pointer| pointer.0.is_empty()) {
+                let medium = |url| Medium { media_type: None, name: None, at: MediumAt::Url(url) };
+                return view.all(list).into_iter().filter(|url| !url.is_empty()).map(medium).take(MOST).collect();
+            }
             let items = found.into_iter().flat_map(|value| match value.as_array() {
                 Some(items) => items.iter().collect::<Vec<_>>(),
                 None => vec![value],

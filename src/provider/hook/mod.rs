@@ -225,6 +225,11 @@ impl Definition {
         if let Some(handshake) = hook.handshakes.iter().find(|h| h.fits(&request.method, &view)) {
             return handshake.answer(hook, &view);
         }
+        // A handshake has words where an event has more JSON.
+        let Some(parts) = parse::within(&hook.reading, parts) else {
+            return refused(Refusal::Unreadable, hook.refuse.unreadable);
+        };
+        let view = parts.view(&request.headers, hook.reading.charset);
         let home = self.home(settings);
         let Some(events) = events(&parts, &request.headers, &hook.reading, &hook.events, hook, home) else {
             return refused(Refusal::Unreadable, hook.refuse.unreadable);

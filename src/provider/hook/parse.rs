@@ -16,7 +16,7 @@ use crate::provider::{
 /// Most items of one call.
 const MOST_ITEMS: usize = 1_000;
 
-/// A call taken apart; `None`: it cannot be read as the definition says.
+/// A call taken apart, not yet what is inside of it; `None`: it cannot be read as the definition says.
 pub fn parts(reading: &Reading, request: &HookRequest, claims: Option<Value>) -> Option<Parts> {
     let url = Parts::of_url(request);
     let get = matches!(request.method.as_str(), "GET" | "HEAD");
@@ -31,7 +31,7 @@ pub fn answer_parts(reading: &Reading, answer: &Answer) -> Option<Parts> {
     }
     let nothing = Parts { query: Vec::new(), fields: Vec::new(), json: None, xml: None, claims: None, own: None };
     let media_type = answer.headers.get("content-type").unwrap_or_default();
-    body_parts(reading, nothing, &answer.body, media_type, false, None)
+    within(reading, body_parts(reading, nothing, &answer.body, media_type, false, None)?)
 }
 
 fn body_parts(
@@ -65,6 +65,11 @@ fn body_parts(
         Parse::Any => {}
     }
     parts.claims = claims;
+    Some(parts)
+}
+
+/// The same with the JSON that stands in a string of the body, where the definition says so. `None`: there is none.
+pub fn within(reading: &Reading, mut parts: Parts) -> Option<Parts> {
     if let Some(inner) = &reading.inner {
         let headers = Headers::default();
         let text = parts.view(&headers, reading.charset).first(inner)?;

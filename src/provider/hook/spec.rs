@@ -296,7 +296,17 @@ impl Hook {
 
     /// Its address has a secret as last part of the path.
     pub fn has_path_secret(&self) -> bool {
-        self.verify.iter().any(|scheme| scheme.name == "path-secret")
+        self.path_secret().is_some()
+    }
+
+    /// The verifier whose `key` is the last part of the path.
+    pub fn path_secret(&self) -> Option<&Scheme> {
+        let carries = |scheme: &&Scheme| match scheme.name.as_str() {
+            "path-secret" => true,
+            "eventgrid" => scheme.arguments.contains_key("key") && !scheme.arguments.contains_key("query"),
+            _ => false,
+        };
+        self.verify.iter().find(carries)
     }
 }
 

@@ -266,6 +266,7 @@ states = { DELIVERED = "delivered" }
 [[hook]]
 name = "sns"
 parse = "json"
+inner = "json:/Message"
 verify = { scheme = "none" }
 handshake = [
   { when = { "json:/Type" = "SubscriptionConfirmation" }, fetch = "json:/SubscribeURL", hosts = ["sns.*.amazonaws.com"] },
@@ -328,9 +329,13 @@ text = "json:/contents/*/text"
     );
     assert!(matches!(&made.inbound("inner", &inner).segment.body, Body::Text(text) if text == "a\nb"));
     let sns = |request: &HookRequest| made.definition.hooked(&made.settings, "sns", request, || Proof::Yes(None));
-    let confirm = |url: &str| json(serde_json::json!({"Type": "SubscriptionConfirmation", "SubscribeURL": url}));
+    let confirm = |url: &str| {
+        json(serde_json::json!({"Type": "SubscriptionConfirmation", "Message": "You have chosen", "SubscribeURL": url}))
+    };
     assert!(matches!(sns(&confirm("https://sns.eu-north-1.amazonaws.com/?x=1")), Hooked::Fetch { .. }));
     assert!(matches!(sns(&confirm("https://evil.example/")), Hooked::Refused { .. }));
+    let words = json(serde_json::json!({"Type": "Notification", "Message": "no JSON"}));
+    assert!(matches!(sns(&words), Hooked::Refused { why: Refusal::Unreadable, .. }));
     assert_eq!(sns(&call("HEAD", "", "", b"")), Hooked::Answer(Answering::bare(200)));
     let Hooked::Answer(answer) =
         sns(&json(serde_json::json!([{"eventType": "SubscriptionValidation", "data": {"code": "c1"}}])))
