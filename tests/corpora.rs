@@ -27,6 +27,7 @@ checks! {
     header_addresses = "../fuzz/checks/header_addresses.rs",
     html = "../fuzz/checks/html.rs",
     imap_client = "../fuzz/checks/imap_client.rs",
+    keyword = "../fuzz/checks/keyword.rs",
     lmtp_client = "../fuzz/checks/lmtp_client.rs",
     mail_text = "../fuzz/checks/mail_text.rs",
     mail_write = "../fuzz/checks/mail_write.rs",

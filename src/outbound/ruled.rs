@@ -311,7 +311,9 @@ impl Inner {
                 answers: false,
                 replaced: false,
             };
-            texts.push(New { note: Some("written by a rule"), ..self.entry(made, asked.now)? });
+            let new = self.entry(made, asked.now)?;
+            // A phone that has opted out is no reason to refuse the message: this text alone ends, with a report.
+            texts.push(New { note: Some("written by a rule"), candidates: Vec::new(), ..new });
         }
         Ok(texts)
     }

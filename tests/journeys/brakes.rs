@@ -173,6 +173,17 @@ fn own_texts() {
     assert_eq!(world.provider.seen.all().len(), 2);
     counted(&world, "own_texts_phone", 1);
     told_once(&world, "brakes.own_texts.phone");
+
+    // They count against the day of the account that pays, like others.
+    let more = "[[account]]\nuser = \"*\"\ndaily_max = 1\nshared = true\n";
+    let world = World::new(Setup { more, inbound: "stop_text = \"Bye\"\nstart_text = \"Hello\"", ..Setup::default() });
+    world.phone("STOP");
+    world.provider.seen.wait("the answer", |r| r.value("text") == "Bye");
+    world.phone("START");
+    world.mail_to("inbox@example.test", "takes texts from this number again");
+    counted(&world, "daily_max", 1);
+    world.martlet.settled();
+    assert_eq!(world.provider.seen.len(), 1);
 }
 
 fn flood() {
