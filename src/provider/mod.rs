@@ -6,16 +6,20 @@
 //! what its definition does not know: then nothing is taken for sent or failed.
 
 pub mod answer;
+pub mod arguments;
 pub mod charset;
 pub mod codes;
 pub mod definition;
+pub mod digest;
 pub mod hook;
 pub mod moment;
 pub mod number;
 pub mod pattern;
+pub mod proof;
 pub mod read;
 pub mod request;
 pub mod settings;
+pub mod sign;
 pub mod source;
 pub mod template;
 pub mod view;
