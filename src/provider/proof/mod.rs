@@ -37,7 +37,6 @@ const LARGEST_JSON: usize = 1024 * 1024;
 pub struct Verifier(Scheme);
 
 #[derive(Debug, Clone)]
-#[expect(clippy::large_enum_variant, reason = "few, and made once")]
 enum Scheme {
     Open,
     Secret(secrets::Carried),
