@@ -16,7 +16,7 @@ import smtplib
 import subprocess
 import sys
 
-from peers import Martlet, Nginx, Postfix, bench, free_port, listens, load, row, wait_for
+from peers import Martlet, Nginx, Postfix, Sink, bench, load, row
 
 
 def speed(tmp):
@@ -48,16 +48,10 @@ def syncs(tmp):
 
 
 def single(tmp):
-    martlet, port = Martlet(tmp / "m", 9), free_port()
-    sink = subprocess.Popen(["smtp-sink", "-L", f"inet:127.0.0.1:{port}", "1000"], stderr=subprocess.DEVNULL)
-    try:
-        wait_for("smtp-sink", lambda: listens(port), sink)
-        for connections in (10, 50):
-            row(f"Martlet, LMTP, {connections} at once, one mail each", round(load(martlet.lmtp, connections, 10_000, keep=False)), "messages/s")
-            row(f"smtp-sink, LMTP, {connections} at once, one mail each", round(load(port, connections, 10_000, keep=False)), "messages/s")
-    finally:
-        sink.kill()
-        sink.wait()
+    martlet, sink = Martlet(tmp / "m", 9), Sink(tmp / "sink", lmtp=True)
+    for connections in (10, 50):
+        row(f"Martlet, LMTP, {connections} at once, one mail each", round(load(martlet.lmtp, connections, 10_000, keep=False)), "messages/s")
+        row(f"smtp-sink, LMTP, {connections} at once, one mail each", round(load(sink.port, connections, 10_000, keep=False)), "messages/s")
 
 
 def memory(tmp):

@@ -43,10 +43,23 @@ def listens(port):
         return s.connect_ex(("127.0.0.1", port)) == 0
 
 
+def until(count, wanted):
+    """The moment at which `count()` had come to what is wanted; asks a hundred times a second."""
+    last, moved = count(), time.monotonic()
+    while last < wanted:
+        time.sleep(0.01)
+        now = count()
+        if now > last:
+            last, moved = now, time.monotonic()
+        elif time.monotonic() - moved > 60:
+            sys.exit(f"only {last} of {wanted} came")
+    return time.monotonic()
+
+
 class Martlet:
     """The daemon with a config of its own; `provider` is the port that its gateway calls."""
 
-    def __init__(self, folder, provider, regions=("US",), window=None):
+    def __init__(self, folder, provider, regions=("US",), window=None, mailbox=9):
         self.folder, self.lmtp, self.http = folder, free_port(), free_port()
         folder.mkdir(exist_ok=True)
         (folder / "martlet.toml").write_text(f"""
@@ -63,12 +76,13 @@ identity = ["envelope"]
 [http]
 bind = "127.0.0.1:{self.http}"
 [mailbox]
-url = "smtp://127.0.0.1:9"
+url = "smtp://127.0.0.1:{mailbox}"
 postmaster = "postmaster@example.test"
 [sms]
 region = "US"
 [[gateway]]
 id = "main"
+password = "bench"
 type = "http"
 url = "http://127.0.0.1:{provider}/send?to=%number%&text=%data%"
 from = "sms:%s@sms.example.test"
@@ -178,16 +192,34 @@ http {{ access_log off; keepalive_requests 1000000;
             return int(answer.read().split()[9]) - self.asked
 
     def until(self, count):
-        """The moment at which that many requests had come; asks a hundred times a second."""
-        last, moved = self.count(), time.monotonic()
-        while last < count:
-            time.sleep(0.01)
-            now = self.count()
-            if now > last:
-                last, moved = now, time.monotonic()
-            elif time.monotonic() - moved > 60:
-                sys.exit(f"only {last} of {count} requests came")
-        return time.monotonic()
+        return until(self.count, count)
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(60)
+
+
+class Sink:
+    """A mail server that takes everything and keeps nothing; with `lmtp` it speaks that."""
+
+    def __init__(self, folder, lmtp=False):
+        folder.mkdir()
+        self.port, self.log = free_port(), folder / "log"
+        RUNNING.append(self)
+        with open(self.log, "w") as log:
+            command = ["smtp-sink", *(["-L"] if lmtp else []), "-u", "nobody", "-c", f"inet:127.0.0.1:{self.port}", "1000"]
+            self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.DEVNULL)
+        wait_for("smtp-sink", lambda: listens(self.port), self.process)
+
+    def count(self):
+        """Mails so far."""
+        with open(self.log, "rb") as log:
+            log.seek(max(0, log.seek(0, os.SEEK_END) - 200))
+            counts = re.findall(rb"mesg=(\d+)", log.read())
+        return int(counts[-1]) if counts else 0
+
+    def until(self, count):
+        return until(self.count, count)
 
     def stop(self):
         self.process.terminate()

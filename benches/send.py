@@ -3,6 +3,7 @@
 
     cargo build --release
     benches/send.py rate      # from the first mail to the last request: Martlet, Kannel (HTTP to HTTP), Postfix pipe and curl
+    benches/send.py back      # from the first text of a phone to the last mail in a mail server that keeps nothing
     benches/send.py long      # how fast queues of 20,000 and of 200,000 empty
     benches/send.py rooms     # processor time a message, by room
 
@@ -16,7 +17,7 @@ import subprocess
 import sys
 import time
 
-from peers import Kannel, Martlet, Nginx, Postfix, bench, load, row
+from peers import Kannel, Martlet, Nginx, Postfix, Sink, bench, load, row
 
 TEXT = 100  # octets: one segment
 WINDOW = 50  # requests in flight at once, here as at Kannel
@@ -48,6 +49,22 @@ exec curl -sf -o /dev/null --get --data-urlencode "to=$1" --data-urlencode text@
         row(f"Kannel, HTTP to HTTP, spool store, {connections} connections", figure, "messages/s")
     figure = of(1_000, lambda: load(postfix.port, 10, 1_000, lmtp=False, octets=TEXT))
     row("Postfix, pipe and curl, 10 connections", figure, "messages/s")
+
+
+def back(tmp):
+    sink, messages = Sink(tmp / "sink"), 5_000
+    martlet = Martlet(tmp / "martlet", 9, mailbox=sink.port)
+    query = f"id=main&pass=bench&number=%2B15551234567&data={'X' * TEXT}"
+    for connections in (10, 50):
+        before, cpu, began = sink.count(), martlet.cpu(), time.monotonic()
+        ab = ["ab", "-q", "-k", "-c", str(connections), "-n", str(messages),
+              f"http://127.0.0.1:{martlet.http}/sms/deliver.html?{query}"]
+        said = subprocess.run(ab, check=True, capture_output=True, text=True).stdout
+        if "Non-2xx" in said:
+            sys.exit(said)
+        took = sink.until(before + messages) - began
+        row(f"HTTP to SMTP, {connections} connections", round(messages / took), "texts/s")
+        row("the same", round((martlet.cpu() - cpu) / messages * 1e6), "\u00b5s CPU a text")
 
 
 def long(tmp):
@@ -115,4 +132,4 @@ def room(stack):
     return "the runtime and the kernel for it"
 
 
-bench(__doc__, {"rate": rate, "long": long, "rooms": rooms})
+bench(__doc__, {"rate": rate, "back": back, "long": long, "rooms": rooms})
