@@ -78,6 +78,9 @@ bind = "127.0.0.1:{self.http}"
 [mailbox]
 url = "smtp://127.0.0.1:{mailbox}"
 postmaster = "postmaster@example.test"
+[inbound]
+flood_phone = "off"
+flood_gateway = "off"
 [sms]
 region = "US"
 [[gateway]]
