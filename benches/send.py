@@ -54,14 +54,14 @@ exec curl -sf -o /dev/null --get --data-urlencode "to=$1" --data-urlencode text@
 def back(tmp):
     sink, messages = Sink(tmp / "sink"), 5_000
     martlet = Martlet(tmp / "martlet", 9, mailbox=sink.port)
-    query = f"id=main&pass=bench&number=%2B15551234567&data={'X' * TEXT}"
-    for connections in (10, 50):
+    for connections, first in ((10, 2_000_000), (50, 3_000_000)):
         before, cpu, began = sink.count(), martlet.cpu(), time.monotonic()
-        ab = ["ab", "-q", "-k", "-c", str(connections), "-n", str(messages),
-              f"http://127.0.0.1:{martlet.http}/sms/deliver.html?{query}"]
-        said = subprocess.run(ab, check=True, capture_output=True, text=True).stdout
-        if "Non-2xx" in said:
-            sys.exit(said)
+        # Each text from a phone of its own.
+        numbers = f"%2B1201[{first}-{first + messages - 1}]"
+        query = f"id=main&pass=bench&number={numbers}&data={'X' * TEXT}"
+        subprocess.run(["curl", "-sfZ", "--parallel-max", str(connections), "-o", tmp / "said",
+                        f"http://127.0.0.1:{martlet.http}/sms/deliver.html?{query}"],
+                       stderr=subprocess.DEVNULL, check=True)
         took = sink.until(before + messages) - began
         row(f"HTTP to SMTP, {connections} connections", round(messages / took), "texts/s")
         row("the same", round((martlet.cpu() - cpu) / messages * 1e6), "\u00b5s CPU a text")

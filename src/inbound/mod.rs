@@ -28,8 +28,9 @@ pub mod tags;
 
 pub use self::routes::{Goal, Route};
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
+use futures_util::StreamExt as _;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -130,6 +131,8 @@ struct Inner {
 
 /// How many segments are looked at together.
 const BATCH: usize = 10_000;
+/// Phones whose texts are looked at side by side.
+const ABREAST: usize = 32;
 /// Texts that may fail in one look before the store counts as down.
 const GIVE_UP: usize = 8;
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
@@ -207,31 +210,65 @@ fn patience(waiting: &[StoredSegment], most: usize, assemble_for: Duration, now:
     }
 }
 
+/// Texts by the phone that they are from, each phone's in their order; phones in the order of their first text.
+fn by_phone(sets: Vec<Assembled>) -> Vec<Vec<Assembled>> {
+    let mut places: HashMap<Originator, usize> = HashMap::new();
+    let mut phones: Vec<Vec<Assembled>> = Vec::new();
+    for set in sets {
+        let Some(from) = set.segments.first().map(|segment| segment.mo.from.clone()) else { continue };
+        let place = *places.entry(from).or_insert_with(|| {
+            phones.push(Vec::new());
+            phones.len() - 1
+        });
+        phones[place].push(set);
+    }
+    phones
+}
+
 impl Inner {
     /// One look at what waits; `true` when something was done, so that more may follow.
     async fn round(&self) -> Result<bool, Down> {
         let now = self.clock.now();
-        let mut worked = self.stale_conflicts(now).await?;
-        worked |= self.release(now).await?;
+        let mut worked = self.stale_conflicts(now).await? | self.release(now).await?;
         let waiting = self.store.unassembled(BATCH).await?;
         let patience = patience(&waiting, BATCH, self.settings.assemble_for, now);
+        // Texts of one phone go in order: a later one may answer the question about an earlier one. Phones go side by side, so
+        // that their mails share commits and nobody waits for another's rules.
+        let phones = by_phone(assemble(waiting, now, patience)).into_iter().map(|texts| self.one_phone(texts, now));
+        let mut phones = futures_util::stream::iter(phones).buffer_unordered(ABREAST);
         let mut failed: Vec<Down> = Vec::new();
-        for set in assemble(waiting, now, patience) {
-            match self.resolve(set, now).await {
-                Ok(()) => worked = true,
-                // One text that cannot be made a mail keeps no other from its mailbox; a store that is down is left alone.
-                Err(down) if failed.len() >= GIVE_UP => return Err(down),
-                Err(down) => failed.push(down),
+        while let Some((done, down)) = phones.next().await {
+            worked |= done;
+            failed.extend(down);
+            if failed.len() > GIVE_UP {
+                break;
             }
         }
+        let gave_up = failed.len() > GIVE_UP;
         match failed.pop() {
-            Some(down) if !worked => Err(down),
+            Some(down) if gave_up || !worked => Err(down),
             Some(down) => {
                 observe::log::store_down("inbound", down);
                 Ok(worked)
             }
             None => Ok(worked),
         }
+    }
+
+    /// The texts of one phone, one after the other; whether any went on, and what failed. One that cannot be made a mail keeps
+    /// no other from its mailbox; a store that is down is left alone.
+    async fn one_phone(&self, texts: Vec<Assembled>, now: Timestamp) -> (bool, Vec<Down>) {
+        let (mut done, mut failed) = (false, Vec::new());
+        for text in texts {
+            match self.resolve(text, now).await {
+                Ok(()) => done = true,
+                Err(down) => failed.push(down),
+            }
+            if failed.len() > GIVE_UP {
+                break;
+            }
+        }
+        (done, failed)
     }
 
     /// Finds the mailbox of one whole text and queues its mail.
