@@ -23,6 +23,10 @@ impl World for Nowhere {
 
 pub fn config(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
+    if text.contains(SECRET) {
+        // A fuzzer that has seen what it is compared with writes it down: then it is no secret.
+        return;
+    }
     let lines = text.split('\n').count();
     let source = |name: &str, text: &str| Source { path: name.into(), text: text.to_owned() };
     // The same text as a file of its own, and as one of `gateways.d`.

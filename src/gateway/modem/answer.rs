@@ -151,7 +151,9 @@ pub fn unasked(line: &str) -> Option<Known> {
     let fields = fields(rest);
     Some(match name {
         "+CMTI" | "+CDSI" => match (fields.first(), fields.get(1).and_then(|index| index.parse().ok())) {
-            (Some(memory), Some(index)) => Known::Is(Unasked::Stored { memory: memory.clone(), index }),
+            (Some(name), Some(index)) if let Some(memory) = memory(name) => {
+                Known::Is(Unasked::Stored { memory, index })
+            }
             _ => Known::Ignored,
         },
         "+CMT" | "+CDS" => Known::PduFollows(true),
@@ -194,6 +196,12 @@ pub fn fields(rest: &str) -> Vec<String> {
     fields
 }
 
+/// The name of a memory such as `SM` (TS 27.005 3.2.2), fit to be written into a command.
+pub fn memory(field: &str) -> Option<String> {
+    let sound = (1..=8).contains(&field.len()) && field.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    sound.then(|| field.to_owned())
+}
+
 /// The octets of a line of hexadecimal digits.
 pub fn hex(line: &str) -> Option<Vec<u8>> {
     let digit = |c: u8| char::from(c).to_digit(16).map(|digit| digit.to_le_bytes()[0]);
@@ -229,6 +237,7 @@ mod tests {
         assert_eq!(unasked("+CMTI: \"SM\",3"), stored("SM", 3));
         assert_eq!(unasked("+CDSI:\"SR\", 12"), stored("SR", 12));
         assert_eq!(unasked("+CMTI: \"SM\",x"), Some(Known::Ignored));
+        assert_eq!(unasked("+CMTI: \"S\u{1a}\",3"), Some(Known::Ignored), "it would go into a command");
         assert_eq!(unasked("+CMT: \"Name, with comma\",23"), Some(Known::PduFollows(true)));
         assert_eq!(unasked("^SMMEMFULL: \"SM\""), Some(Known::Is(Unasked::Full)));
         assert_eq!(unasked("+CMGL: 1,0,,23"), None);

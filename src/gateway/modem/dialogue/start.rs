@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::{
     super::{
-        answer::{AtError, End, fields, registration},
+        answer::{AtError, End, fields, memory, registration},
         fault::Trouble,
         talk::Answer,
     },
@@ -177,8 +177,9 @@ impl Dialogue {
             Step::AskStorage => {
                 self.room(answer);
                 let fields = answer.value("+CPMS").map(fields).unwrap_or_default();
-                self.kept.memory = fields.first().cloned();
-                self.kept.home = self.setup.storage.clone().or_else(|| fields.get(6).or(fields.first()).cloned());
+                let name = |at: usize| fields.get(at).and_then(|field| memory(field));
+                self.kept.memory = name(0);
+                self.kept.home = self.setup.storage.clone().or_else(|| name(6)).or_else(|| name(0));
                 self.to(Step::SameStorage);
             }
             Step::SameStorage => {
