@@ -31,6 +31,7 @@ mod rules;
 mod store;
 mod support;
 mod trial;
+mod providers;
 mod words;
 
 fn main() -> std::process::ExitCode {
@@ -63,6 +64,7 @@ fn main() -> std::process::ExitCode {
         rules::trials(),
         store::trials(),
         trial::trials(),
+        providers::trials(),
         words::trials(),
     ];
     libtest_mimic::run(&args, trials.into_iter().flatten().collect()).exit_code()

@@ -16,6 +16,7 @@ mod man;
 mod modem;
 mod number;
 mod online;
+mod provider;
 mod optouts;
 mod queue;
 mod reload;
@@ -95,6 +96,11 @@ enum Command {
     Gateway {
         #[command(subcommand)]
         what: gateways::What,
+    },
+    /// Providers over HTTP: which there are, a gateway from one, its cases
+    Provider {
+        #[command(subcommand)]
+        what: provider::What,
     },
     /// Modems: what one is, talk to one, be one
     Modem {
@@ -209,6 +215,7 @@ fn run(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> ExitCode {
         Command::Decode(args) => decode::run(&args, out),
         Command::Gateways(args) => gateways::list(&args, out),
         Command::Gateway { what } => gateways::run(&what, out),
+        Command::Provider { what } => provider::run(&what, out),
         Command::Modem { what } => modem::run(&what, out),
         Command::Queue { what } => queue::run(&what, out, err),
         Command::Optouts { what } => optouts::run(&what, out),

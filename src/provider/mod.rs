@@ -7,6 +7,7 @@
 
 pub mod answer;
 pub mod arguments;
+pub mod cases;
 pub mod charset;
 pub mod codes;
 pub mod definition;
@@ -16,9 +17,11 @@ pub mod moment;
 pub mod number;
 pub mod pattern;
 pub mod proof;
+pub mod prove;
 pub mod read;
 pub mod request;
 pub mod settings;
+pub mod shipped;
 pub mod sign;
 pub mod source;
 pub mod template;

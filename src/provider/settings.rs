@@ -4,13 +4,17 @@
 
 use std::collections::BTreeMap;
 
-use super::definition::{Definition, Filled, SettingKind};
+use super::{
+    definition::{Definition, Filled, SettingKind},
+    prove::Proofs,
+};
 use crate::ground::{Secret, written::suggestion};
 
 /// A definition's settings with their values: all that it asks for, each of its kind.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
     values: BTreeMap<String, Filled>,
+    pub(super) proofs: Proofs,
 }
 
 /// What is wrong with one setting.
@@ -61,7 +65,12 @@ impl Definition {
                 }
             }
         }
-        if unfit.is_empty() { Ok(Settings { values }) } else { Err(unfit) }
+        if !unfit.is_empty() {
+            return Err(unfit);
+        }
+        let mut settings = Settings { values, proofs: Proofs::default() };
+        settings.proofs = self.proofs(&settings)?;
+        Ok(settings)
     }
 }
 

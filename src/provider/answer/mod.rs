@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::{
     charset,
     definition::{Definition, Lifetime, Rule, Tests, Wanted},
+    settings::Settings,
     source::Pointer,
     view::{self, View},
     web::Answer,
@@ -68,11 +69,11 @@ impl Answered {
 
     /// The same answer, where a provider's words may have repeated secrets.
     #[must_use]
-    pub fn without(mut self, secrets: &[&str]) -> Self {
+    pub fn without(mut self, settings: &Settings) -> Self {
         for words in [&mut self.code, &mut self.detail].into_iter().flatten() {
-            for secret in secrets.iter().filter(|secret| secret.len() >= 4) {
-                if words.contains(secret) {
-                    *words = words.replace(secret, "[secret]");
+            for secret in settings.secrets().map(Secret::expose).filter(|secret| secret.len() >= 4) {
+                if words.contains(secret.as_str()) {
+                    *words = words.replace(secret.as_str(), "[secret]");
                 }
             }
         }

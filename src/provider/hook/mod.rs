@@ -265,6 +265,12 @@ pub struct Polled {
     pub cursor: Option<String>,
 }
 
+/// The fields of a request of ours that is `multipart/form-data`.
+pub(super) fn multipart_fields(request: &super::web::Request) -> Fields {
+    let kind = request.headers.get("content-type").unwrap_or_default();
+    parse::multipart(kind, &request.body).unwrap_or_default()
+}
+
 /// What events have in common.
 struct Context<'a> {
     reading: &'a Reading,
@@ -312,6 +318,49 @@ impl Parts {
             own: self.own.as_deref(),
             ..View::new(headers)
         }
+    }
+}
+
+/// What cases look at beside events.
+impl Definition {
+    /// The events that an item is, whether or not something comes of them.
+    pub(super) fn fitting(
+        &self,
+        name: &str,
+        request: &HookRequest,
+        claims: Option<&serde_json::Value>,
+    ) -> Vec<(String, usize)> {
+        let mut found = Vec::new();
+        self.each_event(name, request, claims, |number, _, _| found.push((name.to_owned(), number)));
+        found
+    }
+
+    /// The word of each item that a table of states is asked for, with the number of its event.
+    pub(super) fn state_words(&self, name: &str, request: &HookRequest) -> Vec<(usize, String)> {
+        let mut found = Vec::new();
+        self.each_event(name, request, None, |number, event, view| {
+            if let Kind::Report(spec::Report { state: spec::Stated::Word { source, .. }, .. }) = &event.kind {
+                found.extend(view.first(source).map(|word| (number, word)));
+            }
+        });
+        found
+    }
+
+    fn each_event(
+        &self,
+        name: &str,
+        request: &HookRequest,
+        claims: Option<&serde_json::Value>,
+        mut take: impl FnMut(usize, &EventSpec, &View<'_>),
+    ) {
+        let Some(hook) = self.hook_named(name) else { return };
+        let Some(parts) = parse::parts(&hook.reading, request, claims.cloned()) else { return };
+        let Some(parts) = parse::within(&hook.reading, parts) else { return };
+        let _ = parse::each_item(&parts, &request.headers, &hook.reading, |view| {
+            if let Some((number, event)) = hook.events.iter().enumerate().find(|(_, event)| event.fits(view)) {
+                take(number, event, view);
+            }
+        });
     }
 }
 

@@ -103,7 +103,7 @@ fn by_media_type(media_type: &str, body: &[u8], get: bool) -> Parse {
 }
 
 /// The fields of `multipart/form-data` (RFC 7578); files count as fields.
-fn multipart(media_type: &str, body: &[u8]) -> Option<Fields> {
+pub fn multipart(media_type: &str, body: &[u8]) -> Option<Fields> {
     let (_, boundary) = media_type.split_once("boundary=")?;
     let boundary = boundary.split(';').next()?.trim().trim_matches('"');
     if boundary.is_empty() || boundary.len() > 70 {

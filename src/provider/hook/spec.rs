@@ -311,6 +311,14 @@ impl Hook {
 }
 
 impl Event {
+    /// What its table of states says of a word.
+    pub fn state_of(&self, word: &str) -> Option<State> {
+        match &self.kind {
+            Kind::Report(Report { state: Stated::Word { states, .. }, .. }) => states.get(word),
+            _ => None,
+        }
+    }
+
     /// The provider's word on a message of ours.
     pub fn is_report(&self) -> bool {
         matches!(self.kind, Kind::Report(_))

@@ -10,31 +10,15 @@ use super::{
     event,
     top::{charset_at, name},
 };
+use crate::ground::written::suggestion;
 use crate::provider::{
     definition::{Argument, Auth, Scheme},
     hook::spec::{
         Condition, Handshake, Hook, Items, JsonReply, Kind, Parse, Poll, Reading, Refusals, Removal, Reply, ReplyBody,
     },
+    proof,
     source::{Kind as Place_, Source},
 };
-
-/// Schemes of verifiers.
-const VERIFIERS: [&str; 14] = [
-    "none",
-    "path-secret",
-    "field-secret",
-    "basic",
-    "source",
-    "mtls",
-    "hmac",
-    "ed25519",
-    "jwt",
-    "twilio",
-    "plivo",
-    "vonage-sig",
-    "sns",
-    "eventgrid",
-];
 
 /// The names of all hooks, before any of them is read.
 pub fn names(hooks: &[Section<'_>]) -> Vec<String> {
@@ -178,13 +162,22 @@ fn verify<'t>(desk: &mut Desk<'t>, section: &mut Section<'t>) -> Vec<Scheme> {
     let mut schemes = Vec::new();
     for item in desk.list(at) {
         let Some(scheme) = scheme(desk, item, "in `verify`") else { continue };
-        if !VERIFIERS.contains(&scheme.name.as_str()) {
-            let hint = crate::ground::written::suggestion(&scheme.name, VERIFIERS);
-            desk.wrong(item.span().start, format!("`{}` is no verifier{hint}", scheme.name));
-        }
+        fits(desk, &scheme, item.span().start, proof::SCHEMES, "verifier");
         schemes.push(scheme);
     }
     schemes
+}
+
+/// That there is such a scheme with such arguments.
+pub fn fits(desk: &mut Desk<'_>, scheme: &Scheme, at: usize, known: &[(&str, &[&str])], what: &str) {
+    let Some((_, arguments)) = known.iter().find(|(name, _)| *name == scheme.name) else {
+        let hint = suggestion(&scheme.name, known.iter().map(|(name, _)| *name));
+        return desk.wrong(at, format!("`{}` is no {what}{hint}", scheme.name));
+    };
+    for key in scheme.arguments.keys().filter(|key| !arguments.contains(&key.as_str())) {
+        let hint = suggestion(key, arguments.iter().copied());
+        desk.wrong(at, format!("{} has no argument `{key}`{hint}", scheme.name));
+    }
 }
 
 /// `{ scheme = "…", … }` of a verifier or a signer.

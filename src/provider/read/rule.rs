@@ -8,13 +8,13 @@ use toml::de::DeValue;
 use super::{
     call::{self, statuses},
     desk::{At, Desk, Place, Section},
-    hook::scheme,
+    hook::{fits as scheme_fits, scheme},
 };
 use crate::ground::written::suggestion;
 use crate::provider::{
     codes::Codes,
     definition::{PauseUnit, RetryAfter, Rule, Sending, Tests, Variant, Wanted, When},
-    pattern,
+    pattern, sign,
     source::{Kind, Pointer, Source, XmlPath},
     word::{Verdict, Word},
 };
@@ -26,7 +26,11 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3_600);
 pub fn sending<'t>(desk: &mut Desk<'t>, mut section: Section<'t>) -> Option<Sending> {
     let call = call::call(desk, &mut section, Place::Send, "POST", None);
     let timeout = section.get("timeout").and_then(|at| desk.duration(at)).unwrap_or(Duration::from_secs(30));
-    let sign = section.get("sign").and_then(|at| scheme(desk, at, "in `sign`"));
+    let sign = section.get("sign").and_then(|at| {
+        let scheme = scheme(desk, at, "in `sign`")?;
+        scheme_fits(desk, &scheme, at.span().start, sign::SCHEMES, "signer");
+        Some(scheme)
+    });
     let idempotent = section.get("idempotency").and_then(|at| desk.word(at, &[("none", false), ("own_id", true)]));
     let variants = section.get("variant");
     let variants = desk.sections(variants, "send.variant");

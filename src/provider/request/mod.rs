@@ -9,6 +9,8 @@ mod multipart;
 pub mod scope;
 mod variant;
 
+pub use variant::number_of as variant_of;
+
 use std::{collections::BTreeMap, fmt, time::Duration};
 
 use self::scope::Scope;
@@ -128,8 +130,7 @@ impl Definition {
         let each: &[String] = if setup.each.is_empty() { &once } else { &setup.each };
         let mut requests = Vec::new();
         for each in each {
-            let own_hook_id =
-                if each.is_empty() { own.to_owned() } else { format!("{own}-{}", each.replace([':', '.'], "-")) };
+            let own_hook_id = own_hook_id(own, each);
             let scope = Scope {
                 hooks: Some(hooks),
                 each: Some(each),
@@ -228,6 +229,11 @@ impl Definition {
             _ => Ok(None),
         }
     }
+}
+
+/// What names a hook of ours at the provider.
+pub(super) fn own_hook_id(own: &str, each: &str) -> String {
+    if each.is_empty() { own.to_owned() } else { format!("{own}-{}", each.replace([':', '.'], "-")) }
 }
 
 /// What a missing value means for the message.
