@@ -10,8 +10,9 @@ use std::{
 
 use super::{
     Inner,
+    beside::whole,
     rcpt::{Refusal, refuse},
-    ruled::{Around, whole},
+    ruled::Around,
 };
 use crate::{
     errand::Tag,

@@ -5,7 +5,7 @@
 //! | what a door hands over | `door` |
 //! | RCPT: by address alone, and by what is known of the sender | `rcpt` |
 //! | who sends | `identify` |
-//! | what rules make of it, and what they ask first | `facts`, `asks`, `ruled` |
+//! | what rules make of it, and what they ask first | `facts`, `asks`, `ruled`, `beside` |
 //! | mail → words → segments | `shape` |
 //! | DATA: all of it, one answer per recipient | `accept` |
 //! | SMTP: one answer for all of them | `one_answer` |
@@ -17,6 +17,7 @@
 mod accept;
 mod again;
 mod asks;
+mod beside;
 mod brakes;
 pub mod call;
 pub mod door;

@@ -4,11 +4,12 @@ use std::{
     os::unix::{fs::chown, process::CommandExt},
     path::{Path, PathBuf},
     process::Command,
+    time::Duration,
 };
 
 use nix::unistd::User;
 
-use super::process::{Running, free_port, run};
+use super::process::{Running, free_port, run, signal, within};
 
 const PASSWORD: &str = "pg-pw";
 
@@ -23,7 +24,7 @@ pub fn programs() -> Option<PathBuf> {
 
 pub struct Postgres {
     pub url: String,
-    _running: Running,
+    running: Running,
 }
 
 impl Postgres {
@@ -56,6 +57,14 @@ impl Postgres {
         running.wait_for("a server that is ready", || {
             std::fs::read_to_string(&log).ok().filter(|log| log.contains("ready to accept connections")).map(drop)
         });
-        Self { url: format!("postgres://martlet:{PASSWORD}@127.0.0.1:{port}/postgres"), _running: running }
+        Self { url: format!("postgres://martlet:{PASSWORD}@127.0.0.1:{port}/postgres"), running }
+    }
+}
+
+/// Its fast end, whoever is connected: killed, it would leave shared memory behind.
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        signal("INT", &self.running.pid().to_string());
+        within(Duration::from_secs(20), || self.running.has_ended().then_some(()));
     }
 }
