@@ -33,6 +33,7 @@ checks! {
     mail_write = "../fuzz/checks/mail_write.rs",
     mask = "../fuzz/checks/mask.rs",
     number = "../fuzz/checks/number.rs",
+    provider_proof = "../fuzz/checks/provider_proof.rs",
     proxy = "../fuzz/checks/proxy.rs",
     received = "../fuzz/checks/received.rs",
     report = "../fuzz/checks/report.rs",

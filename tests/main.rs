@@ -27,6 +27,7 @@ mod mail_door;
 mod mailbox;
 mod modem;
 mod pdus;
+mod proof;
 mod rules;
 mod store;
 mod support;
@@ -61,6 +62,7 @@ fn main() -> std::process::ExitCode {
         mailbox::trials(),
         modem::trials(),
         pdus::trials(),
+        proof::trials(),
         rules::trials(),
         store::trials(),
         trial::trials(),

@@ -38,6 +38,8 @@ pub enum Needs {
     OpenSmtpd,
     /// Python 3 with `flufl.bounce`.
     FluflBounce,
+    /// Python 3 with the libraries of providers that sign hooks.
+    Signers,
     /// Chromium and its WebDriver.
     Chromium,
     Curl,
@@ -79,12 +81,15 @@ impl Needs {
             Self::Postgres => postgres::programs().is_some() && nix::unistd::Uid::effective().is_root(),
             Self::Nginx => on_path("nginx"),
             Self::OpenSsl => on_path("openssl"),
-            Self::FluflBounce => std::process::Command::new(python())
-                .args(["-c", "import flufl.bounce"])
-                .output()
-                .is_ok_and(|out| out.status.success()),
+            Self::FluflBounce => imports("flufl.bounce"),
+            Self::Signers => imports("twilio, plivo, vonage_http_client, nacl, jwt, cryptography"),
         }
     }
+}
+
+fn imports(packages: &str) -> bool {
+    let mut ask = std::process::Command::new(python());
+    ask.args(["-c", &format!("import {packages}")]).output().is_ok_and(|out| out.status.success())
 }
 
 fn unpacked(program: &str) -> bool {
