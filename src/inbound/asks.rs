@@ -1,8 +1,8 @@
 //! What rules ask about a phone's text before it is judged: rows of statements, verdicts of programs and URLs.
 //!
 //! The phone has its acknowledgement and cannot be asked to try again: without an answer the text goes on as the rule says.
-//! Texts are looked at one after the other, so whoever does not answer is left alone for a while: one script that hangs
-//! keeps no text from its mailbox.
+//! Texts of one phone are looked at in order, and few phones at once, so whoever does not answer is left alone for a
+//! while: one script that hangs keeps no text from its mailbox.
 
 use std::{
     collections::HashMap,
