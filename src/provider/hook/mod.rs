@@ -27,8 +27,8 @@ use crate::{
     sms::Segment,
 };
 
-/// What an answer of ours holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What an answer of ours holds. `Debug` shows no body: it may echo what came.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Answering {
     pub status: u16,
     pub media_type: Option<String>,
@@ -42,8 +42,8 @@ impl Answering {
     }
 }
 
-/// What a call came to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What a call came to. `Debug` shows no address: there may be a token in it.
+#[derive(Clone, PartialEq, Eq)]
 pub enum Hooked {
     /// Keep the events, then answer `done`; if they cannot be kept now, `busy`.
     Take { events: Vec<Taken>, done: Answering, busy: Answering },
@@ -66,7 +66,7 @@ pub enum Refusal {
 }
 
 /// One event of a call.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Taken {
     /// What names this event at the provider: the same again is a repetition.
     pub dedupe: Option<String>,
@@ -147,6 +147,36 @@ pub struct OptOut {
     pub to: Option<String>,
     /// `false`: it wants them again.
     pub out: bool,
+}
+
+impl fmt::Debug for Answering {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Answering({} {:?} [{}])", self.status, self.media_type, self.body.len())
+    }
+}
+
+impl fmt::Debug for Hooked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Take { events, done, busy } => write!(f, "Take({events:?}, {done:?}, {busy:?})"),
+            Self::Answer(answer) => write!(f, "Answer({answer:?})"),
+            Self::Fetch { done, busy, .. } => write!(f, "Fetch({done:?}, {busy:?})"),
+            Self::Refused { why, answer } => write!(f, "Refused({why:?}, {answer:?})"),
+        }
+    }
+}
+
+impl fmt::Debug for Taken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Taken({} {:?})", self.number, self.event)
+    }
+}
+
+impl fmt::Debug for Polled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let taken: Vec<_> = self.items.iter().map(|(taken, _)| taken).collect();
+        write!(f, "Polled({taken:?})")
+    }
 }
 
 impl fmt::Debug for Report {
@@ -258,7 +288,7 @@ impl Definition {
 }
 
 /// What a poll brought.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Polled {
     /// The event of each item, and what names it for its removal.
     pub items: Vec<(Option<Taken>, Option<String>)>,
