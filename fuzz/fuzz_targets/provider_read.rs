@@ -1,0 +1,5 @@
+#![no_main]
+#[path = "../checks/provider_read.rs"]
+mod check;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| check::provider_read(data));
