@@ -1,9 +1,13 @@
 //! Providers by definition: every shipped file with its cases, and the list of what is unverified.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::PathBuf,
+    process::{Command, Output},
+};
 
 use libtest_mimic::Trial;
-use martlet::provider::{Definition, cases, shipped};
+use martlet::provider::{Definition, cases, proof, shipped, sign};
 
 use crate::support::{root, trial};
 
@@ -12,11 +16,18 @@ pub fn trials() -> Vec<Trial> {
         trial("providers::each_file_is_shipped_with_its_cases", each_file_is_shipped_with_its_cases),
         trial("providers::what_is_unverified_stands_in_the_docs", what_is_unverified_stands_in_the_docs),
         trial("providers::the_runner_notices", the_runner_notices),
+        trial("providers::the_docs_teach_what_works", the_docs_teach_what_works),
+        trial("providers::the_docs_name_every_scheme", the_docs_name_every_scheme),
+        trial("providers::commands", commands),
     ];
     for name in names() {
         trials.push(trial(&format!("providers::{name}"), move || cases_of(&name)));
     }
     trials
+}
+
+fn martlet(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_martlet")).args(args).current_dir(root()).output().expect("the program runs")
 }
 
 fn folder() -> PathBuf {
@@ -68,6 +79,80 @@ fn each_file_is_shipped_with_its_cases() {
     for name in names() {
         assert!(folder().join(format!("{name}.tests.toml")).is_file(), "{name} has no cases");
     }
+}
+
+/// A marked block of `docs/providers.md`.
+fn block(name: &str) -> String {
+    let docs = fs::read_to_string(root().join("docs/providers.md")).expect("docs/providers.md");
+    let mark = format!("<!-- example: {name} -->\n```toml\n");
+    let (_, rest) = docs.split_once(&mark).expect(name);
+    rest.split_once("```").expect("the end of the block").0.to_owned()
+}
+
+fn the_docs_teach_what_works() {
+    let definition = Definition::read(&block("acme.toml"), "acme.toml").unwrap_or_else(|wrong| panic!("{wrong:?}"));
+    let wrong = told(&definition, &block("acme.tests.toml"), "acme.tests.toml");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Each verifier and signer has a row that names its arguments.
+fn the_docs_name_every_scheme() {
+    let docs = fs::read_to_string(root().join("docs/providers.md")).expect("docs/providers.md");
+    let row = |part: &str, scheme: &str| {
+        let (_, rest) = docs.split_once(part).expect(part);
+        let rest = rest.split("\n#").next().unwrap_or_default();
+        let row = rest.lines().find(|line| line.starts_with(&format!("| `{scheme}` |")));
+        row.unwrap_or_else(|| panic!("{scheme} has no row")).to_owned()
+    };
+    for (part, schemes) in [("### Verifiers", proof::SCHEMES), ("### Signers", sign::SCHEMES)] {
+        for (scheme, arguments) in schemes.iter().filter(|(scheme, _)| *scheme != "digest") {
+            let row = row(part, scheme);
+            for argument in *arguments {
+                assert!(row.contains(&format!("`{argument}`")), "{scheme}: {argument} is not in its row");
+            }
+        }
+    }
+}
+
+/// `martlet provider list`, `show`, `new` and `test`, from outside.
+fn commands() {
+    let text = |output: &std::process::Output| String::from_utf8_lossy(&output.stdout).into_owned();
+    let list = martlet(&["provider", "list", "--json"]);
+    let all: Vec<serde_json::Value> = serde_json::from_slice(&list.stdout).expect("one JSON value");
+    assert_eq!(all.iter().filter_map(|one| one["name"].as_str()).collect::<Vec<_>>(), names());
+    assert!(all.iter().all(|one| one["sends"].is_boolean() && one["settings"].is_array()));
+    let show = martlet(&["provider", "show", "twilio"]);
+    let file = fs::read_to_string(folder().join("twilio.toml")).expect("twilio.toml");
+    assert_eq!(text(&show), file);
+    let none = martlet(&["provider", "show", "twillio"]);
+    let why = String::from_utf8_lossy(&none.stderr).into_owned();
+    assert_eq!((none.status.code(), why.contains("did you mean `twilio`")), (Some(65), true), "{why}");
+    // What `new` writes is TOML, with each setting, and nothing that looks like a secret.
+    for name in names() {
+        let made = text(&martlet(&["provider", "new", &name, "--id", "g-1"]));
+        let table: toml::Table = made.parse().unwrap_or_else(|why| panic!("{name}: {why}\n{made}"));
+        let gateway = &table["gateway"][0];
+        assert_eq!((gateway["id"].as_str(), gateway["provider"].as_str()), (Some("g-1"), Some(name.as_str())));
+        for setting in &definition(&name).settings {
+            assert!(made.contains(&setting.name), "{name}: {}", setting.name);
+        }
+    }
+    let plain: toml::Table = text(&martlet(&["provider", "new", "--url"])).parse().expect("toml");
+    assert!(plain["gateway"][0]["url"].as_str().is_some_and(|url| url.contains("%number%")));
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| dir.path().join(name).display().to_string();
+    fs::write(path("form.toml"), EXAMPLE).expect("a file");
+    fs::write(path("form.tests.toml"), CASES).expect("a file");
+    let good = martlet(&["provider", "test", &path("form.toml")]);
+    assert!(good.status.success() && text(&good).contains("0 that differ"), "{}", text(&good));
+    fs::write(path("form.tests.toml"), CASES.replace("after = \"17s\"", "after = \"18s\"")).expect("a file");
+    let bad = martlet(&["provider", "test", &path("form.toml")]);
+    assert_eq!(bad.status.code(), Some(65));
+    assert!(text(&bad).contains("FAIL answer \"too fast\"") && text(&bad).contains("wanted \"18s\", got \"17s\""));
+    fs::write(path("form.toml"), EXAMPLE.replace("format = 1", "format = 1\nformt = 2")).expect("a file");
+    let wrong = martlet(&["provider", "test", &path("form.toml")]);
+    let why = String::from_utf8_lossy(&wrong.stderr).into_owned();
+    assert_eq!((wrong.status.code(), why.contains(":3:1: unknown key `formt`")), (Some(78), true), "{why}");
 }
 
 /// `docs/providers.md` lists each sentence of each file, in order.
