@@ -10,6 +10,9 @@ use crate::{
     store::{Item, Key},
 };
 
+/// So often in a row the lane looks again for what should be there to lease.
+const MOST_TURNS: u32 = 100;
+
 /// Takes what is due under `key`, at most `window` at once, each in a task of its own.
 pub async fn pull<S, F>(shared: Arc<Shared>, key: Key, window: usize, step: S)
 where
@@ -18,6 +21,7 @@ where
 {
     let window = Arc::new(Semaphore::new(window));
     let keys = [key];
+    let mut turns = 0;
     loop {
         let changed = shared.store.changed();
         let permit = tokio::select! {
@@ -54,10 +58,19 @@ where
         }
         drop(permit);
         if found == limit {
+            turns = 0;
             continue;
         }
-        let due = shared.store.next_due(&keys).await.ok().flatten().filter(|due| *due > now);
-        let wake = due.map_or(super::LOOK_AGAIN, |due| due.since(now)).min(super::LOOK_AGAIN);
+        let due = shared.store.next_due(&keys).await.ok().flatten();
+        // A lease that meets attempts as they begin may come back with less than there is: what is due and nobody has goes
+        // at once. Not for ever: one that cannot be leased at all must not keep this lane turning.
+        if due.is_some_and(|due| due <= now) && turns < MOST_TURNS {
+            turns += 1;
+            tokio::task::yield_now().await;
+            continue;
+        }
+        turns = 0;
+        let wake = due.filter(|due| *due > now).map_or(super::LOOK_AGAIN, |due| due.since(now)).min(super::LOOK_AGAIN);
         tokio::select! {
             () = changed => {}
             () = shared.clock.sleep_to(began + wake) => {}

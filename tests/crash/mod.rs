@@ -187,7 +187,7 @@ fn errands() {
     let folder = world.scratch.dir("martlet/rules");
     let rules = call("out", world.provider.port) + &call("in", world.provider.port);
     std::fs::write(folder.join("10.toml"), rules).expect("written");
-    let rounds = rounds().min(20);
+    let rounds = rounds().min(10);
     for _ in 0..rounds {
         world.martlet.restart();
         let more = world.dice.below(2 * PER_ROUND);

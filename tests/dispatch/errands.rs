@@ -3,7 +3,8 @@
 use libtest_mimic::Trial;
 use martlet::{
     dispatch::hand::{Did, Wish, hand},
-    rules::deed::{Call, Program},
+    errand::{Database, Databases, Engine, Prepared},
+    rules::deed::{Call, Program, Statement},
     store::{Begin, Craft, Deed, Errand},
 };
 
@@ -20,6 +21,7 @@ pub fn trials() -> Vec<Trial> {
             run_async(told())
         }),
         trial("errands: what a crash cut off is done again, under the same id", || run_async(cut_off())),
+        trial("errands: a lane goes on until nothing is left, whatever begins meanwhile", || run_async(all_of_them())),
         trial("errands: Retry-After is honoured", || run_async(put_off())),
         trial("errands: cancelled, it is kept as a dead letter", || run_async(cancelled())),
     ]
@@ -98,6 +100,34 @@ async fn cut_off() {
     assert_eq!(done.attempts, 2);
     let counts = w.store.counts().await.expect("a store");
     assert_eq!((counts.errands_waiting, counts.trying), (0, 0));
+}
+
+/// Nobody turns the clock: a lane that misses something due sleeps for ever.
+async fn all_of_them() {
+    let mut w = World::new(&[]).await;
+    let path = w.dir.path().join("crm.db");
+    std::fs::write(&path, "").expect("an empty database");
+    let crm = Database { name: "crm".into(), engine: Engine::Sqlite(path), connections: 2, timeout: PATIENCE };
+    let one = Prepared { name: "one".into(), database: "crm".into(), sql: "SELECT 1".into() };
+    w.shared.errands.replace(Databases::new(&[crm], &[one]));
+    let now = w.clock.now();
+    let statement = |_| {
+        let New { payload: Payload::Errand(mut errand), .. } = errand("", now) else { panic!("an errand") };
+        errand.deed = Deed::Sql(Statement { name: "one".into(), values: Vec::new() });
+        New::errand(*errand, now, now + 5 * DAY, now + 4 * HOUR)
+    };
+    w.store.put((0..1000).map(statement).collect(), false).await.expect("a store");
+    w.loops.spawn(dispatch::errands::run(w.shared.clone()));
+    let done = async {
+        loop {
+            let counts = w.store.counts().await.expect("a store");
+            if (counts.errands_waiting, counts.trying) == (0, 0) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(3 * PATIENCE, done).await.expect("all of them are done");
 }
 
 async fn put_off() {

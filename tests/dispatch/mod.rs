@@ -182,7 +182,7 @@ impl World {
                 keep_links: 72 * HOUR,
                 call_log: true,
                 mail_window: 10,
-                errand_window: dispatch::errands::Window { programs: 2, calls: 2, statements: 2, folders: 2 },
+                errand_window: dispatch::errands::Window { programs: 2, calls: 2, statements: 3, folders: 2 },
             },
             lanes: Roster::new(Lanes::new(lanes, &groups(ways))),
             talking: Arc::default(),
