@@ -20,6 +20,7 @@ pub mod proof;
 pub mod prove;
 pub mod read;
 pub mod request;
+pub mod sending;
 pub mod settings;
 pub mod shipped;
 pub mod sign;

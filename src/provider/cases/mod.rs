@@ -5,10 +5,12 @@
 //! nobody knows and that change something ([`own`]). `docs/providers.md` has the format.
 
 mod calls;
+mod garble;
 mod own;
 mod read;
 mod render;
 mod requests;
+mod value;
 
 use std::collections::{BTreeMap, BTreeSet};
 

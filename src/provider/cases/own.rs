@@ -15,7 +15,7 @@ use crate::provider::{
 };
 
 /// Octets that are turned in one call.
-const MOST_TURNED: usize = 200;
+const MOST_TURNED: usize = 4_096;
 /// A word that no provider has.
 const UNKNOWN: &str = "zz-martlet-unknown";
 

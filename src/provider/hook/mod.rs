@@ -11,6 +11,7 @@ mod media;
 mod parse;
 mod reply;
 pub mod spec;
+mod taken;
 
 use std::fmt;
 
@@ -20,12 +21,9 @@ use super::{
     settings::Settings,
     view::{Fields, View},
     web::{Answer, Headers, HookRequest},
-    word::State,
 };
-use crate::{
-    ground::{RemoteId, Timestamp},
-    sms::Segment,
-};
+
+pub use taken::{Event, Inbound, Medium, MediumAt, OptOut, Report};
 
 /// What an answer of ours holds. `Debug` shows no body: it may echo what came.
 #[derive(Clone, PartialEq, Eq)]
@@ -75,80 +73,6 @@ pub struct Taken {
     pub number: usize,
 }
 
-/// What an event means.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
-    Report(Report),
-    Inbound(Inbound),
-    OptOut(OptOut),
-}
-
-/// The provider's word on a message of ours. `Debug` shows no number.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Report {
-    /// Ours, from the address of the hook or echoed.
-    pub own_id: Option<String>,
-    pub id: Option<RemoteId>,
-    /// The phone, `+` and digits.
-    pub to: Option<String>,
-    pub state: State,
-    pub code: Option<String>,
-    pub detail: Option<String>,
-    pub at: Option<Timestamp>,
-    /// It is about one part: the message is delivered when all are.
-    pub per_part: bool,
-    /// Which part, from 1.
-    pub index: Option<u8>,
-    pub total: Option<u8>,
-    /// A later word never moves the message back.
-    pub monotone: bool,
-}
-
-/// A text of a phone, or a part of one. `Debug` shows neither number nor text.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Inbound {
-    pub id: Option<RemoteId>,
-    /// `+` and digits, a short code, or a name.
-    pub from: String,
-    pub to: Option<String>,
-    /// With the concatenation element where the provider named the part by fields.
-    pub segment: Segment,
-    pub media: Vec<Medium>,
-    /// Fetching media takes the login of `[send]`.
-    pub fetch_auth: bool,
-    pub max_bytes: u64,
-    /// Hosts that may be fetched from, `*` for a label; empty: that of `send.url`.
-    pub hosts: Vec<String>,
-    pub subject: Option<String>,
-    /// SIM or port.
-    pub line: Option<String>,
-    pub at: Option<Timestamp>,
-}
-
-/// A picture or the like.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Medium {
-    pub media_type: Option<String>,
-    pub name: Option<String>,
-    pub at: MediumAt,
-}
-
-/// Where it is.
-#[derive(Clone, PartialEq, Eq)]
-pub enum MediumAt {
-    Url(String),
-    Inline(Vec<u8>),
-}
-
-/// A phone wants no more texts, or wants them again.
-#[derive(Clone, PartialEq, Eq)]
-pub struct OptOut {
-    pub from: String,
-    pub to: Option<String>,
-    /// `false`: it wants them again.
-    pub out: bool,
-}
-
 impl fmt::Debug for Answering {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Answering({} {:?} [{}])", self.status, self.media_type, self.body.len())
@@ -176,33 +100,6 @@ impl fmt::Debug for Polled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let taken: Vec<_> = self.items.iter().map(|(taken, _)| taken).collect();
         write!(f, "Polled({taken:?})")
-    }
-}
-
-impl fmt::Debug for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Report({:?} {:?} {:?}/{:?})", self.id, self.state, self.index, self.total)
-    }
-}
-
-impl fmt::Debug for Inbound {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Inbound({:?} {:?} media[{}])", self.id, self.segment, self.media.len())
-    }
-}
-
-impl fmt::Debug for Medium {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.at {
-            MediumAt::Url(_) => f.write_str("Medium(url)"),
-            MediumAt::Inline(data) => write!(f, "Medium([{}])", data.len()),
-        }
-    }
-}
-
-impl fmt::Debug for OptOut {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "OptOut({})", if self.out { "out" } else { "in" })
     }
 }
 

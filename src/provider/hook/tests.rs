@@ -2,7 +2,8 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::{
-    provider::definition::Filled,
+    ground::Timestamp,
+    provider::{State, definition::Filled},
     sms::{Body, udh},
 };
 

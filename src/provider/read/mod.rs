@@ -7,7 +7,9 @@ mod call;
 mod desk;
 mod event;
 mod hook;
+mod names;
 mod rule;
+mod scheme;
 mod top;
 
 use toml::de::DeTable;

@@ -8,13 +8,15 @@ use toml::de::DeValue;
 use super::{
     call::{self, statuses},
     desk::{At, Desk, Place, Section},
-    hook::{fits as scheme_fits, scheme},
+    scheme::{fits as scheme_fits, scheme},
 };
 use crate::ground::written::suggestion;
 use crate::provider::{
     codes::Codes,
-    definition::{PauseUnit, RetryAfter, Rule, Sending, Tests, Variant, Wanted, When},
-    pattern, sign,
+    definition::{Changes, PauseUnit, RetryAfter, Rule, Sending, Tests, Variant, Wanted, When},
+    pattern,
+    request::variant::merged,
+    sign,
     source::{Kind, Pointer, Source, XmlPath},
     word::{Verdict, Word},
 };
@@ -34,7 +36,7 @@ pub fn sending<'t>(desk: &mut Desk<'t>, mut section: Section<'t>) -> Option<Send
     let idempotent = section.get("idempotency").and_then(|at| desk.word(at, &[("none", false), ("own_id", true)]));
     let variants = section.get("variant");
     let variants = desk.sections(variants, "send.variant");
-    let variants = variants.into_iter().filter_map(|section| variant(desk, section)).collect();
+    let variants: Vec<_> = variants.into_iter().filter_map(|section| variant(desk, section)).collect();
     let rules = section.get("rule");
     let rules = desk.sections(rules, "send.rule");
     if rules.is_empty() {
@@ -42,10 +44,13 @@ pub fn sending<'t>(desk: &mut Desk<'t>, mut section: Section<'t>) -> Option<Send
     }
     let rules = rules.into_iter().filter_map(|section| rule(desk, section)).collect();
     desk.close(&section);
-    Some(Sending { call: call?, timeout, sign, idempotent: idempotent.unwrap_or(false), variants, rules })
+    let call = call?;
+    let whole = |(when, changes)| Variant { when, whole: merged(&call, &changes) };
+    let variants = variants.into_iter().map(whole).collect();
+    Some(Sending { call, timeout, sign, idempotent: idempotent.unwrap_or(false), variants, rules })
 }
 
-fn variant<'t>(desk: &mut Desk<'t>, mut section: Section<'t>) -> Option<Variant> {
+fn variant<'t>(desk: &mut Desk<'t>, mut section: Section<'t>) -> Option<(Vec<When>, Changes)> {
     let words = [
         ("gsm7", When::Gsm7),
         ("ucs2", When::Ucs2),
@@ -65,7 +70,7 @@ fn variant<'t>(desk: &mut Desk<'t>, mut section: Section<'t>) -> Option<Variant>
     let drop =
         section.get("drop").map(|at| desk.texts(at).into_iter().map(str::to_owned).collect()).unwrap_or_default();
     desk.close(&section);
-    Some(Variant { when: when?, url, headers, query, body, drop })
+    Some((when?, Changes { url, headers, query, body, drop }))
 }
 
 fn rule<'t>(desk: &mut Desk<'t>, mut section: Section<'t>) -> Option<Rule> {

@@ -7,7 +7,7 @@ pub mod build;
 mod json;
 mod multipart;
 pub mod scope;
-mod variant;
+pub mod variant;
 
 pub use variant::number_of as variant_of;
 
@@ -91,7 +91,7 @@ impl Definition {
         let message = Submission { body: body.as_ref().unwrap_or(message.body), ..*message };
         let call = variant::chosen(send, &message)?;
         let scope = Scope { message: Some(&message), token: message.token, ..Scope::new(self, settings, message.now) };
-        scope.build(&call, message.host, self.text.charset).map_err(|missing| missing_fault(&missing.0))
+        scope.build(call, message.host, self.text.charset).map_err(|missing| missing_fault(&missing.0))
     }
 
     /// How many addresses there are to try while nothing was written.

@@ -1,24 +1,22 @@
 //! Variants: what some kinds of message need beside the usual request, or instead of it.
 
-use std::borrow::Cow;
-
 use super::Submission;
 use crate::{
     ground::Fault,
     provider::{
-        definition::{Body, Call, Fields, Json, Sending, Variant, When},
+        definition::{Body, Call, Changes, Fields, Json, Sending, When},
         word::Verdict,
     },
     sms::{self, alphabet},
 };
 
 /// The request of a message of this kind.
-pub fn chosen<'a>(send: &'a Sending, message: &Submission<'_>) -> Result<Cow<'a, Call>, Fault> {
+pub fn chosen<'a>(send: &'a Sending, message: &Submission<'_>) -> Result<&'a Call, Fault> {
     if send.variants.is_empty() {
-        return Ok(Cow::Borrowed(&send.call));
+        return Ok(&send.call);
     }
     match number_of(send, message) {
-        Some(number) => Ok(Cow::Owned(merged(&send.call, &send.variants[number]))),
+        Some(number) => Ok(&send.variants[number].whole),
         None => Err(Verdict::Content.with("this provider takes no message of this kind", None)),
     }
 }
@@ -45,7 +43,8 @@ impl When {
     }
 }
 
-fn merged(call: &Call, variant: &Variant) -> Call {
+/// The usual request with what a variant adds, replaces and drops.
+pub fn merged(call: &Call, variant: &Changes) -> Call {
     let mut call = call.clone();
     if let Some(url) = &variant.url {
         call.urls = vec![url.clone()];
