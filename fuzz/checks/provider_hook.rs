@@ -58,7 +58,9 @@ pub fn provider_hook(data: &[u8]) {
             Event::Inbound(inbound) => {
                 assert!(!inbound.from.is_empty() && inbound.from.len() <= 128);
                 assert!(inbound.media.len() <= 20);
-                let shown = format!("{taken:?}");
+                // Ids are shown; whoever puts a text into one shows it.
+                let bare = martlet::provider::hook::Inbound { id: None, ..inbound.clone() };
+                let shown = format!("{bare:?}");
                 if let Body::Text(text) = &inbound.segment.body {
                     assert!(text.len() < 12 || !shown.contains(text.as_str()), "{shown}");
                 }

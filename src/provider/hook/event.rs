@@ -20,14 +20,24 @@ pub fn take(specs: &[Spec], view: &View<'_>, context: &Context<'_>) -> Option<Ta
         Kind::Report(report) => Event::Report(report.read(view, context)?),
         Kind::Inbound(text) => Event::Inbound(inbound::read(text, view, context)?),
         Kind::OptOut { from, to, out } => Event::OptOut(OptOut {
-            from: number::incoming(&view.first(from)?, context.home),
-            to: to.as_ref().and_then(|to| view.first(to)).map(|to| number::incoming(&to, context.home)),
+            from: party(view, from, context)?,
+            to: to.as_ref().and_then(|to| party(view, to, context)),
             out: *out,
         }),
         Kind::Ignore => return None,
     };
     let dedupe = context.dedupe.and_then(|source| view.first(source));
-    Some(Taken { dedupe: dedupe.map(|key| one_line(&key, 256)), event, number })
+    Some(Taken { dedupe: dedupe.and_then(|key| kept(&key, 256)), event, number })
+}
+
+/// A phone, a number of ours, or a name, in the form of Martlet.
+pub fn party(view: &View<'_>, source: &Source, context: &Context<'_>) -> Option<String> {
+    kept(&view.first(source)?, 128).map(|given| number::incoming(&given, context.home))
+}
+
+/// Foreign words on one line, cut; `None`: nothing is left of them.
+fn kept(words: &str, cap: usize) -> Option<String> {
+    Some(one_line(words, cap)).filter(|words| !words.is_empty())
 }
 
 impl Spec {
@@ -60,19 +70,18 @@ impl ReportSpec {
             return None;
         }
         let count = |source: &Option<Source>| first(source).and_then(|n| n.parse::<u8>().ok()).filter(|n| *n > 0);
-        let own_id = view.own.map(str::to_owned).or_else(|| first(&self.own_id));
+        let own_id = view.own.map(str::to_owned).or_else(|| first(&self.own_id)).and_then(|own| kept(&own, 128));
         let id = first(&self.id).and_then(|id| RemoteId::new(&id));
         if own_id.is_none() && id.is_none() {
             return None;
         }
-        let kept = |words: String, cap| Some(one_line(&words, cap)).filter(|words| !words.is_empty());
         Some(Report {
-            own_id: own_id.and_then(|own| kept(own, 128)),
+            own_id,
             id,
-            to: first(&self.to).map(|to| number::incoming(&to, context.home)),
+            to: self.to.as_ref().and_then(|to| party(view, to, context)),
             state,
-            code: code.and_then(|code| kept(code, LONGEST_CODE)),
-            detail: first(&self.detail).and_then(|words| kept(words, LONGEST_WORDS)),
+            code: code.and_then(|code| kept(&code, LONGEST_CODE)),
+            detail: first(&self.detail).and_then(|words| kept(&words, LONGEST_WORDS)),
             at: self.at.as_ref().and_then(|at| at.read(view)),
             per_part: self.per_part,
             index: count(&self.index),

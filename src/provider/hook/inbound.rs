@@ -7,12 +7,14 @@ use base64::{
 };
 
 use super::{
-    Context, Inbound, media,
+    Context, Inbound,
+    event::party,
+    media,
     spec::{Charset, Decode, Inbound as Spec, Octets},
 };
 use crate::{
     ground::{RemoteId, outcome::one_line},
-    provider::{charset, number, source::Source, view::View},
+    provider::{charset, source::Source, view::View},
     sms::{
         Body, Segment,
         alphabet::{DEFAULT, ESCAPE, EXTENSION},
@@ -32,7 +34,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 /// The text of an item; `None`: nobody sent it, or nothing is in it.
 pub fn read(spec: &Spec, view: &View<'_>, context: &Context<'_>) -> Option<Inbound> {
     let first = |source: &Option<Source>| source.as_ref().and_then(|source| view.first(source));
-    let from = number::incoming(&view.first(&spec.from)?, context.home);
+    let from = party(view, &spec.from, context)?;
     let media = spec.media.as_ref().map(|media| media::read(media, view)).unwrap_or_default();
     let data = spec.data.as_ref().and_then(|data| data.octets(view)).filter(|data| !data.is_empty());
     let body = match (data, &spec.text) {
@@ -50,8 +52,8 @@ pub fn read(spec: &Spec, view: &View<'_>, context: &Context<'_>) -> Option<Inbou
         spec.media.as_ref().map(|media| (media.fetch_auth, media.max_bytes, media.hosts.clone())).unwrap_or_default();
     Some(Inbound {
         id: first(&spec.id).and_then(|id| RemoteId::new(&id)),
-        from: one_line(&from, 128),
-        to: first(&spec.to).map(|to| number::incoming(&to, context.home)),
+        from,
+        to: spec.to.as_ref().and_then(|to| party(view, to, context)),
         segment: Segment { body, udh },
         media,
         fetch_auth,

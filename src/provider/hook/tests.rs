@@ -100,6 +100,8 @@ fn words_become_states_and_codes_refine_failures_only() {
         }
     }
     assert_eq!(form.events("status", &call("POST", "", FORM, b"MessageStatus=sent")), [], "no id: not needed fields");
+    let nobody = call("POST", "", FORM, b"MessageSid=SM1&From=%01&Body=Hi");
+    assert_eq!(form.events("inbound", &nobody), [], "a sender of control characters is none (found by fuzzing)");
 }
 
 #[test]
