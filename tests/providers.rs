@@ -136,6 +136,10 @@ fn commands() {
         for setting in &definition(&name).settings {
             assert!(made.contains(&setting.name), "{name}: {}", setting.name);
         }
+        for hook in &definition(&name).hooks {
+            let own = hook.path.clone().unwrap_or_else(|| format!("/gateway/g-1/hook/{}", hook.name));
+            assert!(made.contains(&own), "{name}: {own}");
+        }
     }
     let plain: toml::Table = text(&martlet(&["provider", "new", "--url"])).parse().expect("toml");
     assert!(plain["gateway"][0]["url"].as_str().is_some_and(|url| url.contains("%number%")));

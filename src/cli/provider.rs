@@ -152,11 +152,13 @@ fn new(args: &New, out: &mut dyn Write) -> Done {
         let mark = if setting.optional || setting.default.is_some() { "# " } else { "" };
         writeln!(out, "{mark}{:width$} = {}   # {about}{separator}{kind}", setting.name, written(setting, id))?;
     }
-    if !definition.hooks.is_empty() {
-        writeln!(
-            out,
-            "\n# `martlet provider setup {id} --config FILE` prints the addresses to enter at the provider."
-        )?;
+    for hook in &definition.hooks {
+        let address = definition.bare_hook_address(hook, "https://OUR-PUBLIC-ADDRESS", id);
+        let secret = if hook.has_path_secret() { "/SECRET" } else { "" };
+        writeln!(out, "\n# The provider calls {address}{secret}")?;
+        if let Some(about) = &hook.about {
+            writeln!(out, "# entered at: {about}")?;
+        }
     }
     Ok(())
 }
