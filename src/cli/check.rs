@@ -8,6 +8,8 @@ use super::{Done, Exit, Failure, json as print_json, online};
 use crate::{
     app,
     config::{self, Config, Error, Kind},
+    inbound::{Goal, Route},
+    rules::{Action, deed},
 };
 
 #[derive(Debug, clap::Args)]
@@ -82,6 +84,8 @@ fn as_json(config: &Config) -> Value {
         "addresses": config.helpers.len(),
         "store": config.store.path,
         "postmaster": config.mailbox.postmaster.as_str(),
+        "inbound_routes": config.inbound_routes.iter().map(route_words).collect::<Vec<_>>(),
+        "inbound_default": last_step(config),
     })
 }
 
@@ -112,6 +116,40 @@ fn summary(config: &Config, out: &mut dyn Write) -> Done {
         writeln!(out, "  addresses    {}", config.helpers.len())?;
     }
     writeln!(out, "  store        {}", config.store.path.display())?;
+    for route in &config.inbound_routes {
+        writeln!(out, "  inbound      {}", route_words(route))?;
+    }
+    writeln!(out, "  inbound      everything else → {}", last_step(config))?;
     writeln!(out, "  postmaster   {}", config.mailbox.postmaster.as_str())?;
     Ok(())
+}
+
+/// Where a phone's text goes that fits no route: always somewhere.
+fn last_step(config: &Config) -> &str {
+    config.inbound.default.as_ref().unwrap_or(&config.mailbox.postmaster).as_str()
+}
+
+fn route_words(route: &Route) -> String {
+    let patterns = [("from", &route.from), ("number", &route.number), ("text", &route.text)];
+    let given: Vec<_> =
+        patterns.iter().filter_map(|(word, pattern)| Some(format!("{word} {}", pattern.as_ref()?.as_str()))).collect();
+    let goal = match &route.goal {
+        Goal::Mailbox { to, folder } => into(to.as_str(), folder.as_deref()),
+        Goal::Account { name, folder } => into(&format!("account {name}"), folder.as_deref()),
+        Goal::Outside(action) => match &**action {
+            // A login before the host is a secret.
+            Action::Call { url, .. } => match deed::place(url.as_str()) {
+                place if place.contains('@') => "***".to_owned(),
+                place => place.to_owned(),
+            },
+            Action::Run { program, .. } => program.first().map_or("", |word| word.as_str()).to_owned(),
+            _ => String::new(),
+        },
+    };
+    let given = if given.is_empty() { "everything".to_owned() } else { given.join(", ") };
+    format!("{given} → {goal}")
+}
+
+fn into(to: &str, folder: Option<&str>) -> String {
+    folder.map_or(to.to_owned(), |folder| format!("{to}, folder {folder}"))
 }

@@ -7,7 +7,12 @@ use libtest_mimic::Trial;
 use serde_json::json;
 
 use super::{ALICE, BOB, PHONE, Setup, World, header_of, mail, words_of};
-use crate::support::{http::call, process::until, trial};
+use crate::support::{
+    http::call,
+    process::until,
+    sink::{Answer, Provider},
+    trial,
+};
 
 pub fn trials() -> Vec<Trial> {
     vec![
@@ -332,19 +337,68 @@ fn phones() {
     world.mail_to(BOB, "order this one, Bob");
 }
 
+/// A route leads to a mailbox, an account, a URL or a program; what nobody takes there goes to the last step, which is there
+/// without being configured.
 fn routes() {
-    let world = with(
-        &[],
-        "[[inbound_route]]\ntext = \"(?i)^order\"\nmailbox = \"shop@example.test\"\n\
-         [[inbound_route]]\nfrom = \"^\\\\+1201\"\ntext = \"jersey\"\nmailbox = \"jersey@example.test\"\n\
-         [[inbound_route]]\nfrom = \"^\\\\+44\"\nmailbox = \"abroad@example.test\"\n",
+    let web = Provider::start(|request| match request.path.as_str() {
+        "/gone" => Answer::Say(404, "no".into()),
+        _ => Answer::Say(200, "OK".into()),
+    });
+    let dir = tempfile::tempdir().expect("a folder");
+    let noted = dir.path().join("noted");
+    let more = format!(
+        r#"
+[[inbound_route]]
+text = "(?i)^order"
+mailbox = "shop@example.test"
+[[inbound_route]]
+from = "^\\+1201"
+text = "jersey"
+mailbox = "jersey@example.test"
+[[inbound_route]]
+from = "^\\+44"
+mailbox = "abroad@example.test"
+[[inbound_route]]
+text = "^pay"
+account = "desk"
+[[inbound_route]]
+text = "^vote"
+url = "http://127.0.0.1:{port}/vote?from=%%originator%%&text=%%body%%"
+[[inbound_route]]
+text = "^gone"
+url = "http://127.0.0.1:{port}/gone"
+[[inbound_route]]
+text = "^pump"
+program = ["/bin/sh", "-c", "printf %s \"$1\" > {path}.new && mv {path}.new {path}", "pump", "%%body%%"]
+[[account]]
+user = "desk"
+reply = "cash@example.test"
+"#,
+        port = web.port,
+        path = noted.display()
     );
+    let world = with(&[], Box::leak(more.into_boxed_str()));
     for (words, mailbox) in [
         ("Order 2 chairs", "shop@example.test"),
         ("in jersey", "jersey@example.test"),
+        ("pay the bill", "cash@example.test"),
+        ("gone for good", "inbox@example.test"),
         ("anything else", "inbox@example.test"),
     ] {
         world.phone(words);
         world.mail_to(mailbox, words);
     }
+    world.phone("vote for Bob & co");
+    let vote = web.seen.wait("the vote", |request| request.path == "/vote");
+    assert_eq!((vote.value("from"), vote.value("text")), (PHONE, "vote for Bob & co"));
+    world.phone("pump; rm -rf /");
+    let words = until("what the program was given", || std::fs::read_to_string(&noted).ok());
+    assert_eq!(words, "pump; rm -rf /");
+    world.martlet.settled();
+    let mailed = |words: &str| world.mails.seen.all().iter().any(|mail| words_of(mail).contains(words));
+    assert!(!mailed("vote for") && !mailed("pump"), "they went one way");
+    let checked = world.martlet.json(&["check"]);
+    assert_eq!(checked["inbound_default"], "inbox@example.test", "{checked}");
+    assert_eq!(checked["inbound_routes"][3], "text ^pay → account desk", "{checked}");
+    assert_eq!(checked["inbound_routes"][4], format!("text ^vote → http://127.0.0.1:{}", web.port), "{checked}");
 }

@@ -2,6 +2,8 @@
 //!
 //! A condition, an operator or an action without a case is a failure: `everything_has_a_case`.
 
+mod roundtrip;
+
 use std::{
     collections::{BTreeSet, HashSet},
     fs,
@@ -26,6 +28,7 @@ pub fn trials() -> Vec<Trial> {
         trial("rules: files that are wrong are refused for their reason", errors),
         trial("rules: every condition, operator and action has a case, and there are enough", everything_has_a_case),
         trial("rules: XML there and back is the same rules", xml),
+        trial("rules: any rules come back from XML as they were", roundtrip::there_and_back),
         trial("rules: a pattern that explodes ends, and the rest runs", pathological),
         trial("rules: the shipped sets do what their cases say", shipped),
         trial("rules: the examples of docs/rules.md are sound", documented),
