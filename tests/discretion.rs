@@ -271,7 +271,9 @@ fn words_of_the_store() {
     };
     let receipt = Receipt {
         gateway: parsed("main"),
-        reference: RemoteId::new("1").expect("an id"),
+        reference: RemoteId::new("1").expect("an id").into(),
+        part: Default::default(),
+        total: None,
         state: SegmentState::Failed,
         fault: Some(fault.clone()),
         at: Timestamp(0),

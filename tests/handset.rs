@@ -98,7 +98,7 @@ impl Set {
 
 fn word(event: Event) -> (String, Fate) {
     match event {
-        Event::Receipt(word) => (word.reference.as_str().to_owned(), word.fate),
+        Event::Receipt(word) => (word.about.theirs().expect("an id").as_str().to_owned(), word.fate),
         Event::Segment(_) | Event::Notice(_) | Event::OptOut(_) => panic!("no receipt"),
     }
 }

@@ -11,12 +11,15 @@ use tokio::{sync::mpsc, task::JoinSet};
 use super::sweep;
 use crate::{
     address::Trace,
-    gateway::inbox::{Busy, Event, Fate, Handed, Incoming, Noted, Notice, OptOut, Word},
+    gateway::{
+        self,
+        inbox::{About, Busy, Event, Fate, Handed, Incoming, Noted, Notice, OptOut, Word},
+    },
     ground::{Clock, GatewayId, Swap},
     inbound::Inbound,
     observe,
     report::Reporter,
-    store::{Down, Item, MoSegment, Receipt, SegmentState, Store, Taken},
+    store::{Down, Item, MoSegment, Part, Receipt, Reference, SegmentState, Store, Taken},
 };
 
 /// For how long the postmaster is not told the same again.
@@ -119,8 +122,17 @@ impl Events {
             Fate::Failed(fault) => (SegmentState::Failed, Some(fault)),
         };
         let at = word.at.unwrap_or_else(|| self.clock.now());
-        let receipt =
-            Receipt { gateway: gateway.clone(), reference: word.reference, state, fault, at, reused: word.reused };
+        let reference = match word.about {
+            About::Theirs(id) => Reference::Theirs(id),
+            About::Ours(id, n) => Reference::Ours(id, n),
+        };
+        let part = match word.part {
+            gateway::inbox::Part::Named => Part::Named,
+            gateway::inbox::Part::Number(n) => Part::Number(n),
+            gateway::inbox::Part::Counted(event) => Part::Counted(event),
+        };
+        let (gateway, reused, total) = (gateway.clone(), word.reused, word.total);
+        let receipt = Receipt { gateway, reference, part, total, state, fault, at, reused };
         let Some(item) = self.store.receipt(receipt).await? else { return Ok((Noted::Again, None)) };
         Ok((Noted::New, Some(item)))
     }

@@ -19,6 +19,8 @@ pub enum OnUnsure {
     Retry,
     /// Kept for a person to decide.
     Hold,
+    /// Asked again at the same gateway, which knows the message by its id and sends it once. Not for a person to choose.
+    Again,
 }
 
 impl OnUnsure {
@@ -28,6 +30,7 @@ impl OnUnsure {
             Self::Report => "report",
             Self::Retry => "retry",
             Self::Hold => "hold",
+            Self::Again => "again",
         }
     }
 }
@@ -132,7 +135,8 @@ fn unsure(base: Verdict, item: &Item, at: &Circumstances, pin: Option<GatewayId>
     match at.on_unsure {
         OnUnsure::Report => Verdict { next: Next::Closed(Closed::Failed), tell: Tell::Unsure, ..base },
         OnUnsure::Hold => Verdict { next: Next::Held(Why::Unsure), ..base },
-        OnUnsure::Retry => {
+        OnUnsure::Retry | OnUnsure::Again => {
+            let pin = if at.on_unsure == OnUnsure::Again { Some(at.gateway.clone()) } else { pin };
             let pause = at.backoff.pause(tries(item), at.jitter);
             Verdict { next: Next::Waiting { at: at.now + pause, pin }, ..base }
         }

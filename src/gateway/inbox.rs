@@ -6,7 +6,7 @@
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    ground::{Fault, GatewayId, RemoteId, Timestamp},
+    ground::{Fault, GatewayId, MessageId, RemoteId, Timestamp},
     sms::Segment,
 };
 
@@ -72,13 +72,45 @@ impl std::fmt::Debug for Incoming {
 /// The network's word on one segment that this gateway sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Word {
-    /// The id that the gateway answered with as [`crate::ground::Outcome::Sent`].
-    pub reference: RemoteId,
+    pub about: About,
+    pub part: Part,
+    /// How many parts the network made of it, where it says so.
+    pub total: Option<u8>,
     pub fate: Fate,
     /// When the network says that it happened.
     pub at: Option<Timestamp>,
     /// The network gives this reference to others again, as modems do: it may be of one that is not answered yet.
     pub reused: bool,
+}
+
+/// Which segment a word is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum About {
+    /// By the id that the gateway answered with as [`crate::ground::Outcome::Sent`].
+    Theirs(RemoteId),
+    /// By the id of the attempt, proven to be ours, and the number of the segment, from 0.
+    Ours(MessageId, u8),
+}
+
+impl About {
+    /// The network's own id, if it is by that.
+    pub fn theirs(&self) -> Option<&RemoteId> {
+        match self {
+            Self::Theirs(id) => Some(id),
+            Self::Ours(..) => None,
+        }
+    }
+}
+
+/// What of a message that the network cut by itself a word is about.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Part {
+    #[default]
+    Named,
+    /// From 0.
+    Number(u8),
+    /// One more; named so that a repetition counts once.
+    Counted(String),
 }
 
 /// What became of a segment in the network.

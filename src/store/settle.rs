@@ -106,13 +106,43 @@ pub enum Hand {
 #[derive(Debug, Clone)]
 pub struct Receipt {
     pub gateway: GatewayId,
-    pub reference: RemoteId,
+    pub reference: Reference,
+    pub part: Part,
+    /// How many parts the network made of it.
+    pub total: Option<u8>,
     /// `Delivered`, `Failed` or `Sent` (on its way).
     pub state: SegmentState,
     pub fault: Option<Fault>,
     pub at: Timestamp,
     /// The network gives the reference to others again (TP-MR): this word may be about one that is not answered yet.
     pub reused: bool,
+}
+
+/// Which segment a receipt names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reference {
+    /// By the network's id; ours, echoed, counts too.
+    Theirs(RemoteId),
+    /// By ours and the number of the segment, from 0.
+    Ours(MessageId, u8),
+}
+
+impl From<RemoteId> for Reference {
+    fn from(id: RemoteId) -> Self {
+        Self::Theirs(id)
+    }
+}
+
+/// What of a message that the network cut by itself a receipt is about.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Part {
+    /// The segment that is named.
+    #[default]
+    Named,
+    /// The part of this number, from 0.
+    Number(u8),
+    /// One more of them; the word names the event, so that its repetition counts once.
+    Counted(String),
 }
 
 /// Something that ended and whose owner could not be told.

@@ -12,7 +12,7 @@ use crate::{
     address::Destination,
     gateway::{
         Attempt,
-        inbox::{Fate, Word},
+        inbox::{About, Fate, Part, Word},
     },
     ground::{Enhanced, Fault, MessageId, Outcome, RemoteId, Scope, Timestamp},
     sms::Body,
@@ -257,13 +257,22 @@ impl Network {
             self.arrive(owed, now);
         }
         due.into_iter()
-            .map(|owed| Word { reference: owed.reference, fate: Fate::Delivered, at: Some(now), reused: false })
+            .map(|owed| Word {
+                about: About::Theirs(owed.reference),
+                part: Part::Named,
+                total: None,
+                fate: Fate::Delivered,
+                at: Some(now),
+                reused: false,
+            })
             .collect()
     }
 
     /// Owes receipts again that could not be given.
     pub fn owe_again(&mut self, words: Vec<Word>, at: Timestamp) {
-        self.owed.extend(words.into_iter().map(|word| Owed { at, reference: word.reference, text: None }));
+        self.owed.extend(words.into_iter().filter_map(|word| {
+            Some(Owed { at, reference: word.about.theirs()?.clone(), text: None })
+        }));
     }
 
     /// When the next receipt is due.

@@ -23,7 +23,7 @@ use super::{
 use crate::{
     gateway::{
         Job,
-        inbox::{self, Fate, Inbox, Incoming, Notice, Word},
+        inbox::{self, About, Fate, Inbox, Incoming, Notice, Part, Word},
     },
     ground::{Enhanced, Fault, GatewayId, Scope},
     observe::{self, METRICS, metrics::Metrics},
@@ -382,5 +382,5 @@ fn word(report: &StatusReport) -> Option<Word> {
         }
     };
     let reference = reference::sent(report.reference, report.to.as_str())?;
-    Some(Word { reference, fate, at: report.done.moment(), reused: true })
+    Some(Word { about: About::Theirs(reference), part: Part::Named, total: None, fate, at: report.done.moment(), reused: true })
 }

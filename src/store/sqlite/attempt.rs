@@ -173,6 +173,13 @@ pub fn settle(work: &mut Work<'_>, settle: &Settle) -> bool {
     if late || settle.withdraw {
         withdraw(work, settle.id);
     }
+    // Its receipts came while the answer was lost: it is with the network, whatever became of the answer.
+    let proven = settle.event == "unsure" && work.row(settle.id).is_some_and(is_with_the_network);
+    if proven {
+        let pin = work.row(settle.id).and_then(|row| row.gateway.clone());
+        let sent = Settle { next: Next::Waiting { at: work.now, pin }, event: "proven", ..bare(settle) };
+        return self::settle(work, &sent);
+    }
     give_back_the_day(work, settle, late);
     segments(work, settle);
     advance(work, settle);
@@ -202,6 +209,34 @@ pub fn settle(work: &mut Work<'_>, settle: &Settle) -> bool {
     }
     put::errands(work, &settle.errands);
     true
+}
+
+/// The network spoke of all that the attempt was about.
+fn is_with_the_network(row: &Row) -> bool {
+    let (from, to) = row.begun.unwrap_or_default();
+    let known = |n: u8| {
+        let state = row.segments.get(usize::from(n)).map(|segment| segment.state);
+        matches!(state, Some(SegmentState::Sent | SegmentState::Delivered | SegmentState::Failed))
+    };
+    row.stage == Stage::Trying && from < to && (from..to).all(known)
+}
+
+/// A settlement without what follows from being unsure: its lane goes on with the next segment, or finds that all are
+/// sent.
+fn bare(settle: &Settle) -> Settle {
+    Settle {
+        id: settle.id,
+        attempt: settle.attempt,
+        segments: Vec::new(),
+        next: Next::Closed(Closed::Relayed),
+        fault: None,
+        event: settle.event,
+        errands: Vec::new(),
+        refund: None,
+        unlink: false,
+        dead: None,
+        withdraw: false,
+    }
 }
 
 /// Takes reports about a message back, as far as nobody has begun to send them.

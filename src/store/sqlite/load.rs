@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     ground::{GatewayId, MessageId, RemoteId, Timestamp},
-    store::{Payload, Receipt, SegmentState},
+    store::{Part, Payload, Receipt, SegmentState},
 };
 
 /// Keys to look up, gathered over a batch.
@@ -264,7 +264,9 @@ fn parked(row: &SqliteRow, gateway: &str, norm: &str) -> Result<Receipt, sqlx::E
     let fault: Option<String> = row.try_get(5)?;
     Ok(Receipt {
         gateway: gateway.parse::<GatewayId>().map_err(bad)?,
-        reference: RemoteId::new(norm).ok_or_else(|| bad("an empty id"))?,
+        reference: RemoteId::new(norm).ok_or_else(|| bad("an empty id"))?.into(),
+        part: Part::Named,
+        total: None,
         state: serde_json::from_value::<SegmentState>(state.into()).map_err(bad)?,
         fault: fault.map(|fault| serde_json::from_str(&fault)).transpose().map_err(bad)?,
         at: Timestamp(row.try_get(4)?),

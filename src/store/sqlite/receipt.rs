@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     ground::{GatewayId, MessageId, RemoteId, Timestamp},
-    store::{Closed, Item, Receipt, SegmentState, Settle},
+    store::{Closed, Item, Part, Receipt, Reference, SegmentState, Settle},
 };
 
 /// Receipts that may wait for their message.
@@ -38,15 +38,30 @@ pub fn norm(id: &RemoteId) -> String {
 
 /// What must be known to take this receipt.
 pub fn need(receipt: &Receipt, need: &mut Need) {
-    need.refs.insert((receipt.gateway.as_str().to_owned(), norm(&receipt.reference)));
-    need.parked.insert(norm(&receipt.reference));
+    match &receipt.reference {
+        Reference::Theirs(id) => {
+            need.refs.insert((receipt.gateway.as_str().to_owned(), norm(id)));
+            need.parked.insert(norm(id));
+            need.rows.extend(echoed(id).map(|(id, _)| id));
+        }
+        Reference::Ours(id, _) => drop(need.rows.insert(*id)),
+    }
     need.payloads = true;
     need.parked_count = true;
 }
 
 /// Takes a receipt; the item if it changed one of its segments.
 pub fn receipt(work: &mut Work<'_>, receipt: &Receipt) -> Option<Item> {
-    let key = (receipt.gateway.as_str().to_owned(), norm(&receipt.reference));
+    let theirs = match &receipt.reference {
+        Reference::Ours(id, n) => return ours(work, *id, *n, receipt),
+        Reference::Theirs(theirs) => theirs,
+    };
+    let key = (receipt.gateway.as_str().to_owned(), norm(theirs));
+    if !work.refs.contains_key(&key)
+        && let Some((id, n)) = echoed(theirs).filter(|(id, _)| went_by(work, *id, receipt))
+    {
+        return ours(work, id, n, receipt);
+    }
     if let Some((id, n)) = work.refs.get(&key).copied() {
         if apply(work, id, n, receipt, SETTLE_WITHIN) {
             return item(work, id);
@@ -71,6 +86,24 @@ pub fn receipt(work: &mut Work<'_>, receipt: &Receipt) -> Option<Item> {
     let fault = receipt.fault.as_ref().and_then(|fault| serde_json::to_string(fault).ok());
     work.writes.push(Table::Parked, &(&key.1, &key.0, receipt.state, work.now, fault, receipt.reused));
     None
+}
+
+/// An id of ours as a provider repeats it: its digits, of segments with `-` and the number from 1 behind them.
+fn echoed(id: &RemoteId) -> Option<(MessageId, u8)> {
+    let (id, n) = id.as_str().split_once('-').map_or((id.as_str(), Some(1)), |(id, n)| (id, n.parse::<u8>().ok()));
+    let sound = id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit());
+    Some((id.parse().ok().filter(|_| sound)?, n?.checked_sub(1)?))
+}
+
+/// Whether the last attempt at it was made by the gateway that brings the receipt.
+fn went_by(work: &Work<'_>, id: MessageId, receipt: &Receipt) -> bool {
+    work.row(id).is_some_and(|row| row.attempts > 0 && row.gateway.as_ref() == Some(&receipt.gateway))
+}
+
+/// A receipt that names a message by our id: it stands in the store before any attempt, so nothing is parked.
+fn ours(work: &mut Work<'_>, id: MessageId, n: u8, receipt: &Receipt) -> Option<Item> {
+    let known = went_by(work, id, receipt) && apply(work, id, n, receipt, SETTLE_WITHIN);
+    known.then(|| item(work, id)).flatten()
 }
 
 /// Applies the receipts that came before the settlement which names their ids.
@@ -158,6 +191,7 @@ fn apply(work: &mut Work<'_>, id: MessageId, n: u8, receipt: &Receipt, within: D
 
 fn apply_one(work: &mut Work<'_>, id: MessageId, n: u8, receipt: &Receipt, within: Duration) -> bool {
     let at = work.now + within;
+    let Some(n) = part(work, id, n, receipt) else { return false };
     let Some(row) = work.row(id) else { return false };
     let state = row.segments.get(usize::from(n)).map_or(SegmentState::Waiting, |segment| segment.state);
     let closed = row.stage == Stage::Closed;
@@ -199,6 +233,40 @@ fn apply_one(work: &mut Work<'_>, id: MessageId, n: u8, receipt: &Receipt, withi
         attempt::withdraw(work, id);
     }
     true
+}
+
+/// Which segment the receipt is about, where the network cut the message by itself; `None`: it was counted already.
+fn part(work: &mut Work<'_>, id: MessageId, n: u8, receipt: &Receipt) -> Option<u8> {
+    let parts = work.rows.get(&id).and_then(|entry| entry.payload.as_ref()?.text()).map(|text| text.parts);
+    let total = match receipt.part {
+        Part::Named => receipt.total,
+        Part::Number(_) | Part::Counted(_) => receipt.total.or(parts),
+    };
+    if let Some(total) = total {
+        // What the network sends in parts is complete with all of them.
+        let whole = |row: &super::row::Row| row.segments.len() <= 1 && row.stage != Stage::Closed;
+        if work.row(id).is_some_and(|row| total > 1 && whole(row)) {
+            let state = work.row(id).and_then(|row| row.segments.first()).map_or(SegmentState::Sent, |s| s.state);
+            work.change(id, |row| {
+                row.reach(total);
+                row.segments.iter_mut().skip(1).for_each(|segment| segment.state = state);
+            });
+        }
+    }
+    match &receipt.part {
+        Part::Named => Some(n),
+        Part::Number(n) => Some(*n),
+        Part::Counted(event) => {
+            let row = work.row(id)?;
+            if row.heard.iter().any(|heard| heard == event) {
+                return None;
+            }
+            let open = |segment: &&crate::store::SegmentRow| goes(segment.state, receipt.state);
+            let n = row.segments.iter().find(open)?.n.checked_sub(1)?;
+            work.change(id, |row| row.heard.push(event.clone()));
+            Some(n)
+        }
+    }
 }
 
 #[cfg(test)]

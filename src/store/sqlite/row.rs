@@ -95,6 +95,9 @@ pub struct Row {
     /// By which of ours the last attempt goes: what its phone opts out of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ours: Option<Ours>,
+    /// Receipts that count its parts, by what names them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub heard: Vec<String>,
     /// What the attempt under way takes of its gateway's day.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spend: Option<Spend>,
@@ -216,6 +219,7 @@ impl Row {
             mates: Vec::new(),
             leader: None,
             ours: None,
+            heard: Vec::new(),
             spend: None,
             fault: None,
             why: None,

@@ -56,6 +56,7 @@ fn migrator() -> Migrator {
         step(1, "first layout", include_str!("migrations/0001.sql")),
         step(2, "gateways", include_str!("migrations/0002.sql")),
         step(5, "brakes", include_str!("migrations/0005.sql")),
+        step(6, "keys of hooks", include_str!("migrations/0006.sql")),
         step(13, "names given out again", include_str!("migrations/0013.sql")),
         step(8, "errands", include_str!("migrations/0008.sql")),
         step(10, "opt-outs", include_str!("migrations/0010.sql")),
