@@ -7,7 +7,7 @@ use crate::{
     accounts::{Accounts, Password, Row},
     address::{Destination, Node},
     config::{self, Config},
-    dispatch::{self, lane, vitals::Bounds},
+    dispatch::{self, lane, policy::OnUnsure, vitals::Bounds},
     doors::{http, mail as mail_door},
     errand::{self, Databases, Hands},
     gateway::{self, Traits, handset},
@@ -201,7 +201,8 @@ pub fn lane(config: &Config, declared: &config::Gateway, traits: &Traits) -> lan
     lane::Settings {
         priority: u32::from(declared.priority),
         weight: u32::from(declared.weight),
-        on_unsure: declared.on_unsure,
+        // Asked again by the same id it is sent once: nobody has to choose.
+        on_unsure: if traits.idempotent { OnUnsure::Again } else { declared.on_unsure },
         number: declared.number.as_ref().map(|n| n.as_str().to_owned()),
         shows: shows(declared, traits),
         reach: declared.reach.clone(),
@@ -285,13 +286,19 @@ pub fn folders(config: &Config) -> Result<Option<mailbox::imap::Folders>, StartE
 /// Files and proxy of a gateway; an error names the place in the file.
 pub fn files(declared: &config::Gateway, kind: &gateway::Kind) -> Result<(), StartError> {
     use gateway::http::Part;
-    let (config::Kind::Http(http), gateway::Kind::Http(settings)) = (&declared.kind, kind) else { return Ok(()) };
-    gateway::http::check(settings).map_err(|unusable| {
+    let (wire, checked) = match (&declared.kind, kind) {
+        (config::Kind::Http(http), gateway::Kind::Http(settings)) => (&http.wire, gateway::http::check(settings)),
+        (config::Kind::Provider(provider), gateway::Kind::Provider(settings)) => {
+            (&provider.wire, gateway::provider::check(settings))
+        }
+        _ => return Ok(()),
+    };
+    checked.map_err(|unusable| {
         let why = &unusable.why;
         let error = match unusable.part {
-            Part::Ca => http.ca.as_ref().map(|file| file.error(why)),
-            Part::Identity => http.client_cert.as_ref().map(|(cert, _)| cert.error(why)),
-            Part::Proxy => http.proxy.as_ref().map(|written| Config::error_at(written, 0, why)),
+            Part::Ca => wire.ca.as_ref().map(|file| file.error(why)),
+            Part::Identity => wire.client_cert.as_ref().map(|(cert, _)| cert.error(why)),
+            Part::Proxy => wire.proxy.as_ref().map(|written| Config::error_at(written, 0, why)),
             Part::Client => None,
         };
         StartError::new(78, error.map_or_else(|| format!("gateway {}: {why}", declared.id), |error| error.to_string()))
@@ -389,6 +396,9 @@ pub fn kind(declared: &config::Gateway) -> Result<gateway::Kind, StartError> {
             settings.traits.window = declared.window;
             Ok(gateway::Kind::Handset(settings))
         }
+        config::Kind::Provider(provider) => {
+            Ok(gateway::Kind::Provider(Box::new(provider_gateway(declared, provider))))
+        }
         config::Kind::Modem(modem) => Ok(gateway::Kind::Modem(modem_gateway(declared, modem))),
         config::Kind::Http(http) => {
             let mut settings = http_gateway(http).map_err(|error| StartError::new(78, error.to_string()))?;
@@ -396,6 +406,36 @@ pub fn kind(declared: &config::Gateway) -> Result<gateway::Kind, StartError> {
             settings.password = declared.password.clone();
             Ok(gateway::Kind::Http(settings))
         }
+    }
+}
+
+/// A gateway by definition, as yet without its key and clock.
+fn provider_gateway(
+    declared: &config::Gateway,
+    provider: &config::Provider,
+) -> gateway::provider::Settings {
+    let (definition, base) = (provider.definition.clone(), provider.public_url.clone());
+    let mut settings =
+        gateway::provider::Settings::new(definition, provider.settings.clone(), base, Some(declared.window));
+    let timeout = provider.timeout.unwrap_or(settings.line.timeout);
+    settings.line = line(&provider.wire, timeout);
+    settings.receive = declared.receive;
+    settings.log_payload = provider.wire.log_payload;
+    settings
+}
+
+/// How a provider is reached.
+fn line(wire: &config::Wire, timeout: std::time::Duration) -> gateway::http::Line {
+    gateway::http::Line {
+        timeout,
+        connect_timeout: wire.connect_timeout,
+        ca: wire.ca.as_ref().map(|file| file.path.clone()),
+        identity: wire.client_cert.as_ref().map(|(cert, key)| {
+            let key = key.as_ref().unwrap_or(cert);
+            (cert.path.clone(), key.path.clone())
+        }),
+        proxy: wire.proxy.as_ref().map(|written| written.text.clone()),
+        keep_alive: wire.keep_alive,
     }
 }
 
@@ -444,7 +484,8 @@ pub fn http_gateway(declared: &config::HttpGateway) -> Result<gateway::http::Set
     };
     let mut settings = Settings::new(Templates { url, method, headers });
     settings.timeout = declared.timeout;
-    settings.connect_timeout = declared.connect_timeout;
+    let line = line(&declared.wire, declared.timeout);
+    settings.connect_timeout = line.connect_timeout;
     settings.traits.split = declared.split;
     settings.traits.shift_tables = declared.split == gateway::Split::Udh && settings.templates.any(Template::tells_udh);
     let answer = &declared.answer;
@@ -455,14 +496,11 @@ pub fn http_gateway(declared: &config::HttpGateway) -> Result<gateway::http::Set
         throttled: answer.throttled.clone(),
         id: answer.id.clone(),
     };
-    settings.ca = declared.ca.as_ref().map(|file| file.path.clone());
-    settings.identity = declared.client_cert.as_ref().map(|(cert, key)| {
-        let key = key.as_ref().unwrap_or(cert);
-        (cert.path.clone(), key.path.clone())
-    });
-    settings.keep_alive = declared.keep_alive;
-    settings.log_payload = declared.log_payload;
-    settings.proxy = declared.proxy.as_ref().map(|written| written.text.clone());
+    settings.ca = line.ca;
+    settings.identity = line.identity;
+    settings.keep_alive = line.keep_alive;
+    settings.log_payload = declared.wire.log_payload;
+    settings.proxy = line.proxy;
     Ok(settings)
 }
 

@@ -235,7 +235,12 @@ fn takes_part(declared: &config::Gateway) -> bool {
 
 /// Whether the task that runs can go on. Files may hold something new: who reads any is begun anew.
 fn is_same(running: &config::Gateway, declared: &config::Gateway) -> bool {
-    let files = matches!(&declared.kind, config::Kind::Http(http) if http.ca.is_some() || http.client_cert.is_some());
+    let wire = match &declared.kind {
+        config::Kind::Http(http) => Some(&http.wire),
+        config::Kind::Provider(provider) => Some(&provider.wire),
+        config::Kind::Handset | config::Kind::Modem(_) => None,
+    };
+    let files = wire.is_some_and(|wire| wire.ca.is_some() || wire.client_cert.is_some());
     !files
         && running.kind == declared.kind
         && running.window == declared.window

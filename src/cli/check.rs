@@ -92,6 +92,7 @@ fn as_json(config: &Config) -> Value {
 fn kind(kind: &Kind) -> &'static str {
     match kind {
         Kind::Http(_) => "http",
+        Kind::Provider(_) => "http by definition",
         Kind::Handset => "handset",
         Kind::Modem(_) => "modem",
     }

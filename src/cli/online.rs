@@ -81,6 +81,7 @@ fn gateways(config: &Config) -> Result<Vec<Reached>, Failure> {
         let kind = app::gateway_kind(declared).map_err(|error| Failure::new(Exit::Config, error.words))?;
         let answer = match kind {
             gateway::Kind::Http(settings) => runtime.block_on(gateway::http::reach(&settings, PATIENCE)),
+            gateway::Kind::Provider(settings) => runtime.block_on(gateway::provider::reach(&settings, PATIENCE)),
             gateway::Kind::Handset(_) => Ok("a phone inside Martlet".to_owned()),
             gateway::Kind::Modem(settings) => runtime.block_on(async {
                 let opened = gateway::modem::port::open(&settings.device, settings.baud, &settings.search).await;

@@ -5,6 +5,7 @@
 mod bounds;
 mod http;
 mod modem;
+mod provider;
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
@@ -13,9 +14,11 @@ use toml::{Spanned, Value};
 
 pub use bounds::Breaker;
 use bounds::{BreakerKeys, Cost, Rate, Sender};
-pub use http::{Answer, Http, Method};
+pub use http::{Answer, Http, Method, Wire};
 use http::{AnswerKeys, SplitWord, http, only_http};
 pub use modem::Modem;
+pub use provider::{Base, HookAt, Provider, clashes};
+use provider::{Given, HookKeys, Named, only_provider, provider};
 use modem::{BalanceKeys, Memory, Smsc, modem, only_modem};
 
 use super::{
@@ -58,6 +61,10 @@ pub struct Keys {
     on_unsure: Option<Setting<OnUnsure>>,
     password: Option<Setting<Origin>>,
     url: Option<Setting<Origin>>,
+    provider: Option<Setting<Named>>,
+    settings: Option<BTreeMap<String, Setting<Given>>>,
+    public_url: Option<Setting<Base>>,
+    hook: Option<BTreeMap<String, HookKeys>>,
     method: Option<Setting<Method>>,
     body: Option<Setting<Origin>>,
     headers: Option<BTreeMap<String, Setting<Origin>>>,
@@ -124,6 +131,7 @@ pub enum Kind {
     Http(Box<Http>),
     Handset,
     Modem(Box<Modem>),
+    Provider(Box<Provider>),
 }
 
 impl Read for OnUnsure {
@@ -198,7 +206,12 @@ pub fn gateway(keys: Spanned<Keys>, numbering: Option<Numbering>, check: &mut Ch
     let kind = match check.take(keys.kind.take()) {
         Some(Type::Http) => {
             only_modem(&keys, check);
-            http(&mut keys, &header, check).map(|http| Kind::Http(Box::new(http)))
+            if keys.provider.is_some() {
+                provider(&mut keys, check).map(|provider| Kind::Provider(Box::new(provider)))
+            } else {
+                only_provider(&keys, check);
+                http(&mut keys, &header, check).map(|http| Kind::Http(Box::new(http)))
+            }
         }
         Some(Type::Modem) => {
             only_http(&keys, check);
@@ -220,8 +233,14 @@ pub fn gateway(keys: Spanned<Keys>, numbering: Option<Numbering>, check: &mut Ch
     let from = check.take(keys.from);
     let priority = check.take(keys.priority).map_or(1, |n| small(n.0));
     let weight = check.take(keys.weight).map_or(1, |n| small(n.0));
-    let window = check.take(keys.window).map_or(10, |n| usize::try_from(n.0).unwrap_or(1));
-    let rate = check.take(keys.rate).map(|rate| rate.0);
+    let of_provider = match &kind {
+        Some(Kind::Provider(provider)) => provider.definition.rate,
+        _ => crate::provider::definition::Rate::default(),
+    };
+    let usual = of_provider.concurrency.map_or(10, usize::from);
+    let window = check.take(keys.window).map_or(usual, |n| usize::try_from(n.0).unwrap_or(1));
+    let usual = of_provider.requests.map(|(n, time)| f64::from(n) / time.as_secs_f64().max(0.001));
+    let rate = check.take(keys.rate).map(|rate| rate.0).or(usual);
     let daily_max = check.take(keys.daily_max).map(|n| n.0);
     let reach = bounds::reach(keys.allow, keys.deny, check);
     let costs = check.take(keys.cost).map(|cost| cost.0).unwrap_or_default();

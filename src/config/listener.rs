@@ -15,6 +15,7 @@ use toml::{Spanned, Value};
 use super::{
     check::{Check, absolute, hours, seconds},
     error::{Error, Place},
+    gateway::Base,
     later::not_available,
     net::{Mode, Network, SOCKET_PATH, Tcp, Written},
     value::{Domain, Read, Setting, Size, Within, Wrong, domain, one_of, text},
@@ -338,6 +339,7 @@ pub struct HttpKeys {
     max_body: Option<Setting<Size>>,
     connections: Option<Setting<Within<1, 100_000>>>,
     timeout: Option<Setting<Duration>>,
+    public_url: Option<Setting<Base>>,
 }
 
 /// The HTTP door.
@@ -352,6 +354,8 @@ pub struct Http {
     pub connections: usize,
     /// For reading one request.
     pub timeout: Duration,
+    /// The address under which providers reach us, without `/` at its end.
+    pub public_url: Option<String>,
 }
 
 pub fn http(keys: Option<Spanned<HttpKeys>>, check: &mut Check<'_>) -> Option<(Http, Place)> {
@@ -366,8 +370,9 @@ pub fn http(keys: Option<Spanned<HttpKeys>>, check: &mut Check<'_>) -> Option<(H
     let max_body = check.take(keys.max_body).map_or(1 << 20, |size| size.0);
     let connections = check.take(keys.connections).map_or(256, |n| usize::try_from(n.0).unwrap_or(usize::MAX));
     let timeout = check.time(keys.timeout, seconds(60));
+    let public_url = check.take(keys.public_url).map(|Base(base)| base);
     let (Tcp(bind), place) = bind?;
-    Some((Http { bind, hosts, max_body, connections, timeout }, place))
+    Some((Http { bind, hosts, max_body, connections, timeout, public_url }, place))
 }
 
 /// Two doors cannot stand at one place.

@@ -44,7 +44,9 @@ pub use errands::Errands;
 pub use error::{Error, Errors, Place, Source};
 pub use flow::{Format, Inbound, Level, Log, Queue};
 pub use folders::Folders;
-pub use gateway::{Answer, Gateway, Http as HttpGateway, Kind, Method, Modem, PhoneFrom};
+pub use gateway::{
+    Answer, Gateway, HookAt, Http as HttpGateway, Kind, Method, Modem, PhoneFrom, Provider, Wire,
+};
 pub use listener::{Control, Http, Limits, Listener, Protocol, Tls};
 pub use mailbox::WayBack;
 pub use prints::Prints;
@@ -330,7 +332,19 @@ fn assemble(keys: Keys, others: Others, check: &mut Check<'_>) -> Option<Config>
         check.wrong(&top, "nothing to listen on: add a [[listener]] or [http]");
     }
 
-    let gateways = gateways(keys.gateway, others, numbering, check);
+    let mut gateways = gateways(keys.gateway, others, numbering, check);
+    for (gateway, _) in &mut gateways {
+        if let Kind::Provider(provider) = &mut gateway.kind {
+            let usual = || http.as_ref().and_then(|(http, _)| http.public_url.clone());
+            provider.public_url = provider.public_url.take().or_else(usual);
+        }
+    }
+    let doors = listeners.iter().filter_map(|(listener, _)| match &listener.bind {
+        crate::doors::mail::Bind::Tcp(addr) => Some(*addr),
+        crate::doors::mail::Bind::Unix { .. } => None,
+    });
+    let doors: Vec<_> = doors.collect();
+    gateway::clashes(&gateways, http.as_ref().map(|(http, _)| http), &doors, check);
     if gateways.is_empty() && check.errors.is_empty() {
         check.warn(&top, "no [[gateway]]: nothing can be sent");
     }

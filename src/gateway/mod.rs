@@ -8,6 +8,7 @@ pub mod handset;
 pub mod http;
 pub mod inbox;
 pub mod modem;
+pub mod provider;
 pub mod tls;
 
 use std::{ops::Range, sync::Arc, time::Duration};
@@ -50,6 +51,8 @@ pub struct Traits {
     pub sender: bool,
     /// Attempts in flight at once.
     pub window: usize,
+    /// It knows a message by our id: what is unsure may be asked again, and is sent once.
+    pub idempotent: bool,
 }
 
 /// One message as a gateway gets it. `Debug` shows neither number nor text.
@@ -128,6 +131,7 @@ pub enum Kind {
     Http(http::Settings),
     Handset(handset::Settings),
     Modem(modem::Settings),
+    Provider(Box<provider::Settings>),
 }
 
 impl Kind {
@@ -137,6 +141,7 @@ impl Kind {
             Self::Http(settings) => settings.traits.clone(),
             Self::Handset(settings) => settings.traits.clone(),
             Self::Modem(settings) => settings.traits(),
+            Self::Provider(settings) => settings.traits.clone(),
         }
     }
 }
@@ -145,7 +150,7 @@ impl Kind {
     /// May an old task of it finish while a new one works already?
     pub fn stands_beside(&self) -> bool {
         match self {
-            Self::Http(_) | Self::Handset(_) => true,
+            Self::Http(_) | Self::Handset(_) | Self::Provider(_) => true,
             // A line is opened once.
             Self::Modem(_) => false,
         }
@@ -172,6 +177,7 @@ impl std::error::Error for StartError {}
 pub fn start(id: GatewayId, kind: Kind, inbox: Inbox) -> Result<Gateway, StartError> {
     Ok(match kind {
         Kind::Modem(settings) => modem::start(id, settings, inbox),
+        Kind::Provider(settings) => provider::start(id, *settings, inbox)?,
         // The others get nothing from the network by themselves: it comes through the HTTP door.
         Kind::Http(settings) => {
             // What its network brings comes through the HTTP door.

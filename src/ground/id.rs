@@ -14,6 +14,16 @@ impl MessageId {
     pub fn new() -> Self {
         Self(uuid::Uuid::now_v7())
     }
+
+    /// Its sixteen octets.
+    pub fn octets(self) -> [u8; 16] {
+        self.0.into_bytes()
+    }
+
+    /// The id of these octets.
+    pub fn of(octets: [u8; 16]) -> Self {
+        Self(uuid::Uuid::from_bytes(octets))
+    }
 }
 
 impl Default for MessageId {

@@ -19,6 +19,11 @@ pub fn refused(door: &str, code: impl Display, reason: &str) {
     tracing::info!(door, %code, reason, "refused");
 }
 
+/// A provider's call was refused.
+pub fn hook_refused(gateway: &GatewayId, hook: &str, why: impl Display) {
+    tracing::warn!(%gateway, hook, %why, "a call of the provider was refused");
+}
+
 /// One attempt ended.
 pub fn outcome(id: MessageId, gateway: &GatewayId, attempt: u32, outcome: &str, fault: Option<&Fault>) {
     match fault {

@@ -40,9 +40,15 @@ pub struct Http {
     /// Names as written; values are templates.
     pub headers: Vec<(String, Written)>,
     pub timeout: Duration,
-    pub connect_timeout: Duration,
     pub split: Split,
     pub answer: Answer,
+    pub wire: Wire,
+}
+
+/// How a provider is reached.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Wire {
+    pub connect_timeout: Duration,
     /// PEM files.
     pub ca: Option<PemFile>,
     /// Certificate and key, PEM; the key may stand in the certificate's file.
@@ -117,6 +123,9 @@ pub fn only_http(keys: &Keys, check: &mut Check<'_>) {
         ("proxy", keys.proxy.as_ref().map(|s| &s.span)),
         ("keep_alive", keys.keep_alive.as_ref().map(|s| &s.span)),
         ("log_payload", keys.log_payload.as_ref().map(|s| &s.span)),
+        ("provider", keys.provider.as_ref().map(|s| &s.span)),
+        ("settings", keys.settings.as_ref().and_then(|s| s.values().next()).map(|s| &s.span)),
+        ("public_url", keys.public_url.as_ref().map(|s| &s.span)),
     ];
     for (name, span) in spans {
         if let Some(span) = span {
@@ -145,9 +154,15 @@ pub fn http(keys: &mut Keys, header: &Place, check: &mut Check<'_>) -> Option<Ht
     }
     let headers = headers(keys.headers.take().unwrap_or_default(), check);
     let timeout = check.time(keys.timeout.take(), seconds(60));
-    let connect_timeout = check.time(keys.connect_timeout.take(), seconds(10));
     let split = check.take(keys.split.take()).map_or(Split::Provider, |word| word.0);
     let answer = answer(keys.answer.take().unwrap_or_default(), check);
+    let wire = wire(keys, check);
+    Some(Http { url: url?, method, body, headers, timeout, split, answer, wire })
+}
+
+/// Time-outs, certificates, proxy: the same for each HTTP gateway.
+pub fn wire(keys: &mut Keys, check: &mut Check<'_>) -> Wire {
+    let connect_timeout = check.time(keys.connect_timeout.take(), seconds(10));
     let ca = check.pem(keys.ca.take());
     let cert = check.pem(keys.client_cert.take());
     let key_place = keys.client_key.as_ref().map(|setting| check.place(&setting.span));
@@ -174,21 +189,7 @@ pub fn http(keys: &mut Keys, header: &Place, check: &mut Check<'_>) -> Option<Ht
         (!time.is_zero()).then_some(time)
     });
     let client_cert = cert.map(|cert| (cert, key));
-    Some(Http {
-        url: url?,
-        method,
-        body,
-        headers,
-        timeout,
-        connect_timeout,
-        split,
-        answer,
-        ca,
-        client_cert,
-        proxy,
-        keep_alive,
-        log_payload,
-    })
+    Wire { connect_timeout, ca, client_cert, proxy, keep_alive, log_payload }
 }
 
 /// Header fields (RFC 9110 5.1: names are tokens).

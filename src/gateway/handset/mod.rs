@@ -40,6 +40,7 @@ impl Settings {
             receipts: true,
             sender: true,
             window: 100,
+            idempotent: false,
         };
         Self { phones, traits }
     }

@@ -10,6 +10,7 @@ pub mod answer;
 mod draft;
 mod escape;
 pub mod expand;
+pub mod line;
 mod reach;
 mod reader;
 pub mod redact;
@@ -18,16 +19,18 @@ mod sample;
 pub mod template;
 mod values;
 
-use std::{error::Error, path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use reqwest::{Client, Response, redirect};
+use reqwest::{Client, Response};
 
 pub use answer::{Answer, Patterns, retry_after};
+pub use line::{Line, Part, Unusable};
+use line::broken;
 pub use reach::reach;
 pub use request::{Method, Templates};
 pub use template::{Format, Template, TemplateError};
 
-use super::{Attempt, Job, Split, StartError, Traits, tls};
+use super::{Attempt, Job, Split, StartError, Traits};
 use crate::{
     ground::{Clock, Enhanced, Fault, GatewayId, Outcome, Scope, Secret},
     observe,
@@ -63,22 +66,6 @@ pub struct Settings {
     pub clock: Clock,
 }
 
-/// What of the settings cannot be used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
-    Ca,
-    Identity,
-    Proxy,
-    Client,
-}
-
-/// Why no client can be made of some settings. One line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unusable {
-    pub part: Part,
-    pub why: String,
-}
-
 /// Whether files and proxy can be used, before anything starts.
 pub fn check(settings: &Settings) -> Result<(), Unusable> {
     client(settings).map(drop)
@@ -95,6 +82,7 @@ impl Settings {
             receipts: false,
             sender: templates.any(Template::tells_sender),
             window: 10,
+            idempotent: false,
         };
         Self {
             templates,
@@ -224,18 +212,7 @@ impl Shell {
         let status = response.status().as_u16();
         let headers = std::mem::take(response.headers_mut());
         let header = |name| headers.get(name).and_then(|v: &reqwest::header::HeaderValue| v.to_str().ok());
-        let mut body = Vec::new();
-        let whole = loop {
-            match response.chunk().await {
-                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-                Ok(None) => break true,
-                Err(_) => break false,
-            }
-            if body.len() >= ANSWER_CAP {
-                body.truncate(ANSWER_CAP);
-                break true;
-            }
-        };
+        let (body, whole) = line::body(&mut response, ANSWER_CAP).await;
         log.status = Some(status);
         log.answered = body.len();
         if let Some(payload) = &mut log.payload {
@@ -252,84 +229,14 @@ impl Shell {
     }
 }
 
-/// A request without an answer. Only an error of connecting or building is surely not sent.
-fn broken(error: reqwest::Error, clean: &(dyn Fn(&str) -> String + Sync)) -> Outcome {
-    let error = error.without_url();
-    let words = clean(&chain(&error));
-    let fault = |code, what: &str| Fault::new(Scope::Gateway, code, format!("{what}: {words}"));
-    if error.is_dns() {
-        return Outcome::Later(fault(Enhanced::new(4, 4, 3), "the gateway's name was not found"));
-    }
-    if error.is_connect() {
-        return Outcome::Later(fault(Enhanced::new(4, 4, 1), "no connection to the gateway"));
-    }
-    if error.is_builder() {
-        return Outcome::Later(fault(Enhanced::new(4, 3, 5), "no request could be made"));
-    }
-    let what = if error.is_timeout() { "no answer in time" } else { "the connection broke before the answer" };
-    Outcome::Unsure(fault(Enhanced::new(4, 4, 2), what))
-}
-
-/// An error that is no attempt's, without the URL and its secrets.
-fn in_words(error: reqwest::Error) -> String {
-    let what = if error.is_timeout() { "no answer in time: " } else { "" };
-    format!("{what}{}", chain(&error.without_url()))
-}
-
-/// The innermost cause says what happened; the outer ones say who noticed.
-fn chain(error: &reqwest::Error) -> String {
-    let mut cause: &dyn Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    cause.to_string()
-}
-
 fn client(settings: &Settings) -> Result<Client, Unusable> {
-    tls::install();
-    let unusable = |part, why: String| Unusable { part, why };
-    let connect = settings.connect_timeout.min(settings.timeout / 2);
-    let mut builder = Client::builder()
-        .user_agent(concat!("martlet/", env!("CARGO_PKG_VERSION")))
-        .no_proxy()
-        .redirect(redirect::Policy::none())
-        .referer(false)
-        .connect_timeout(connect)
-        .timeout(settings.timeout)
-        // Below every server's keep-alive limit: a connection that dies as it is used again makes a false unsure.
-        .pool_idle_timeout(settings.keep_alive);
-    if settings.keep_alive.is_zero() {
-        builder = builder.pool_max_idle_per_host(0);
-    }
-    if let Some(path) = &settings.ca {
-        let pem = read(path).map_err(|why| unusable(Part::Ca, why))?;
-        let roots = reqwest::Certificate::from_pem_bundle(&pem)
-            .ok()
-            .filter(|roots| !roots.is_empty())
-            .ok_or_else(|| unusable(Part::Ca, format!("{}: no certificate in PEM", path.display())))?;
-        builder = builder.tls_certs_only(roots);
-    } else if !settings.templates.url.is_https() {
-        // The system's store is not needed, and may be missing in a small container.
-        builder = builder.tls_certs_only([]);
-    }
-    if let Some((cert, key)) = &settings.identity {
-        let failed = |why| unusable(Part::Identity, why);
-        let pem = [read(key).map_err(failed)?, b"\n".to_vec(), read(cert).map_err(failed)?].concat();
-        let identity = reqwest::Identity::from_pem(&pem)
-            .map_err(|_| failed(format!("{}: no certificate in PEM with its key", cert.display())))?;
-        builder = builder.identity(identity);
-    }
-    if let Some(url) = &settings.proxy {
-        let proxy = reqwest::Proxy::all(url.expose().as_str())
-            .map_err(|_| unusable(Part::Proxy, "the proxy is no http://, socks5:// or socks5h:// URL".to_owned()))?;
-        builder = builder.proxy(proxy);
-    }
-    builder.build().map_err(|error| {
-        let part = if settings.identity.is_some() { Part::Identity } else { Part::Client };
-        unusable(part, format!("no HTTP client can be made: {}", chain(&error.without_url())))
-    })
-}
-
-fn read(path: &std::path::Path) -> Result<Vec<u8>, String> {
-    std::fs::read(path).map_err(|e| format!("{}: {e}", path.display()))
+    let line = Line {
+        timeout: settings.timeout,
+        connect_timeout: settings.connect_timeout,
+        ca: settings.ca.clone(),
+        identity: settings.identity.clone(),
+        proxy: settings.proxy.clone(),
+        keep_alive: settings.keep_alive,
+    };
+    line::client(&line, settings.templates.url.is_https())
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Settings, client, in_words, sample};
+use super::{Settings, client, line::in_words, sample};
 
 /// Connects as the gateway would; any status is an answer.
 ///

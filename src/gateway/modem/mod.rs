@@ -92,6 +92,7 @@ impl Settings {
             receipts: self.receipts,
             sender: false,
             window: self.window.max(1),
+            idempotent: false,
         }
     }
 

@@ -171,6 +171,7 @@ fn remains(id: MessageId, now: Timestamp) -> Row {
         mates: Vec::new(),
         leader: None,
         ours: None,
+        heard: Vec::new(),
         spend: None,
         fault: None,
         why: None,

@@ -1,0 +1,122 @@
+//! Asking providers that do not call: each `[[poll]]` of a definition by a task of its own.
+//!
+//! An item is taken away at the provider only when it is kept here; what is not kept comes again, and repetitions are
+//! known by their id. What can go wrong is told in the log, and the next round tries again, later each time.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::task::JoinHandle;
+
+use super::{call::Shell, hooks::Reader};
+use crate::{
+    gateway::inbox::Inbox,
+    ground::Backoff,
+    observe::{self, METRICS},
+};
+
+/// Rounds at once, while each brings a new cursor: a long list is read in pages.
+const PAGES: usize = 20;
+/// The longest pause after trouble.
+const LONGEST: Duration = Duration::from_secs(900);
+
+/// The tasks; they end when this is dropped.
+pub struct Polls(Vec<JoinHandle<()>>);
+
+impl Drop for Polls {
+    fn drop(&mut self) {
+        self.0.iter().for_each(JoinHandle::abort);
+    }
+}
+
+/// A task for each poll.
+pub fn start(shell: &Arc<Shell>, inbox: Inbox) -> Polls {
+    let polls = 0..shell.settings.definition.polls.len();
+    Polls(polls.map(|poll| tokio::spawn(run(Arc::clone(shell), inbox.clone(), poll))).collect())
+}
+
+async fn run(shell: Arc<Shell>, inbox: Inbox, poll: usize) {
+    let Some(every) = shell.settings.definition.polls.get(poll).map(|poll| poll.every) else { return };
+    let backoff = Backoff { min: every.max(Duration::from_secs(1)), max: LONGEST.max(every) };
+    let (mut cursor, mut failures): (Option<String>, u32) = (None, 0);
+    loop {
+        let pause = match round(&shell, &inbox, poll, &mut cursor).await {
+            Ok(()) => {
+                failures = 0;
+                every
+            }
+            Err(why) => {
+                failures = failures.saturating_add(1);
+                observe::log::gateway(&shell.id, "poll failed", &why, None);
+                METRICS.door("poll", "failed");
+                backoff.pause(failures, 0.5)
+            }
+        };
+        shell.settings.clock.sleep(pause).await;
+    }
+}
+
+/// One look, page by page while the cursor moves.
+async fn round(shell: &Shell, inbox: &Inbox, poll: usize, cursor: &mut Option<String>) -> Result<(), String> {
+    for _ in 0..PAGES {
+        let before = cursor.clone();
+        let items = page(shell, inbox, poll, cursor).await?;
+        if items == 0 || *cursor == before {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// One request; how many items it brought.
+async fn page(shell: &Shell, inbox: &Inbox, poll: usize, cursor: &mut Option<String>) -> Result<usize, String> {
+    let settings = &shell.settings;
+    let definition = &settings.definition;
+    let token = shell.tokens.current(shell).await.map_err(|fault| fault.to_string())?;
+    let secret = token.as_ref().map(|held| held.token.as_ref());
+    let request = definition.poll_request(&settings.settings, poll, cursor.as_deref(), secret, shell.now());
+    let mut request = request.ok_or("there is no such poll")?.map_err(|fault| fault.to_string())?;
+    shell.sign(&mut request);
+    let heard = shell.send(request, None, token.as_ref()).await.map_err(|silent| silent.fault().to_string())?;
+    let status = heard.answer.status;
+    if let Some(held) = token.as_ref().filter(|_| definition.refreshes(status)) {
+        shell.tokens.outdated(held).await;
+    }
+    if !(200..300).contains(&status) || !heard.whole {
+        return Err(format!("HTTP {status}"));
+    }
+    let polled = definition.polled(&settings.settings, poll, &heard.answer).ok_or("the answer cannot be read")?;
+    let reader =
+        Reader { gateway: &shell.id, definition, key: settings.key.as_ref(), receive: settings.receive };
+    let count = polled.items.len();
+    for (taken, item) in polled.items {
+        if let Some(event) = taken.and_then(|taken| reader.event(taken, false)) {
+            inbox.hand(event).await.map_err(|busy| busy.to_string())?;
+            METRICS.door("poll", "taken");
+        }
+        if let Some(item) = item {
+            remove(shell, poll, &item).await?;
+        }
+    }
+    // Behind the commits: what was not kept is asked for again.
+    if polled.cursor.is_some() {
+        *cursor = polled.cursor;
+    }
+    Ok(count)
+}
+
+async fn remove(shell: &Shell, poll: usize, item: &str) -> Result<(), String> {
+    let token = shell.tokens.current(shell).await.map_err(|fault| fault.to_string())?;
+    let secret = token.as_ref().map(|held| held.token.as_ref());
+    let settings = &shell.settings;
+    let Some(made) = settings.definition.removal(&settings.settings, poll, item, secret, shell.now()) else {
+        return Ok(());
+    };
+    let mut request = made.map_err(|fault| fault.to_string())?;
+    shell.sign(&mut request);
+    let heard = shell.send(request, None, token.as_ref()).await.map_err(|silent| silent.fault().to_string())?;
+    match heard.answer.status {
+        // Gone already: somebody else took it away.
+        200..=299 | 404 | 410 => Ok(()),
+        status => Err(format!("an item could not be taken away: HTTP {status}")),
+    }
+}
