@@ -365,14 +365,25 @@ fn mail_door(config: &Config) -> mail_door::Settings {
     }
 }
 
+/// Listeners that hooks have of their own, each once.
+pub fn hook_binds(config: &Config) -> std::collections::BTreeSet<std::net::SocketAddr> {
+    let main = config.http.as_ref().map(|http| http.bind);
+    let providers = config.gateways.iter().filter(|g| g.active).filter_map(|g| match &g.kind {
+        config::Kind::Provider(provider) => Some(provider),
+        _ => None,
+    });
+    let binds = providers.flat_map(|provider| provider.hooks.values().filter_map(|at| at.bind));
+    binds.filter(|addr| Some(*addr) != main).collect()
+}
+
 pub fn http_door(config: &Config, node: &Node) -> http::Settings {
     let declared = config.http.as_ref();
     http::Settings {
         node: node.clone(),
         numbering: config.sms.numbering,
-        max_body: declared.map_or(0, |h| usize::try_from(h.max_body).unwrap_or(usize::MAX)),
-        max_connections: declared.map_or(0, |h| h.connections),
-        timeout: declared.map_or(std::time::Duration::ZERO, |h| h.timeout),
+        max_body: declared.map_or(1 << 20, |h| usize::try_from(h.max_body).unwrap_or(usize::MAX)),
+        max_connections: declared.map_or(256, |h| h.connections),
+        timeout: declared.map_or(std::time::Duration::from_secs(60), |h| h.timeout),
         hosts: declared.map(|h| h.hosts.clone()).unwrap_or_default(),
         gateways: deliverers(config).into(),
     }

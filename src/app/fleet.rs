@@ -15,8 +15,12 @@ use crate::{
         lane::{self, Lane},
         roster::{Lanes, Roster},
     },
-    doors::http::Deliverer,
-    gateway::{self, Gateway, Kind, handset, inbox::Desk},
+    doors::http::{Deliverer, hooks::Table},
+    gateway::{
+        self, Gateway, Kind, handset,
+        inbox::Desk,
+        provider::{Hooks, Key},
+    },
     ground::{Clock, GatewayId, Swap},
     inbound, observe,
     observe::METRICS,
@@ -33,10 +37,12 @@ pub struct Readers {
     pub inbound: Swap<inbound::Gateways>,
     pub deliverers: Swap<std::collections::HashMap<GatewayId, Deliverer>>,
     pub numbers: Swap<std::collections::HashMap<GatewayId, String>>,
+    pub hooks: Swap<Table>,
 }
 
 impl Readers {
-    fn replace(&self, config: &Config, table: crate::routing::Table) {
+    fn replace(&self, config: &Config, table: crate::routing::Table, hooks: Table) {
+        self.hooks.replace(hooks);
         self.outbound.reroute(table);
         self.inbound.replace(build::inbound_gateways(config));
         self.deliverers.replace(build::deliverers(config));
@@ -48,6 +54,8 @@ impl Readers {
 pub struct Fleet {
     desk: Desk,
     clock: Clock,
+    /// It proves our ids in addresses of hooks.
+    key: Option<Key>,
     /// Where modems remember their PIN.
     data_dir: std::path::PathBuf,
     running: BTreeMap<GatewayId, Ran>,
@@ -64,10 +72,10 @@ struct Ran {
 
 impl Fleet {
     /// Starts every gateway that takes part; gives also the phones of the handsets among them.
-    pub fn start(config: &Config, desk: Desk, clock: Clock) -> Result<(Self, Vec<handset::Phones>), StartError> {
+    pub fn start(config: &Config, desk: Desk, clock: Clock, key: Option<Key>) -> Result<(Self, Vec<handset::Phones>), StartError> {
         let data_dir = config.data_dir.clone();
         let (running, phones, finishing) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
-        let mut fleet = Self { desk, clock, data_dir, running, phones, finishing };
+        let mut fleet = Self { desk, clock, key, data_dir, running, phones, finishing };
         for declared in config.gateways.iter().filter(|g| takes_part(g)) {
             let kind = fleet.kind(declared)?;
             let gateway = fleet.begin(declared, kind)?;
@@ -84,6 +92,10 @@ impl Fleet {
             let phones = self.phones.entry(declared.id.clone());
             settings.phones = phones.or_insert_with(|| handset::Phones::new(self.clock.clone())).clone();
         }
+        if let Kind::Provider(settings) = &mut kind {
+            settings.key.clone_from(&self.key);
+            settings.clock = self.clock.clone();
+        }
         if let Kind::Modem(settings) = &mut kind {
             settings.state.clone_from(&self.data_dir);
             settings.clock = self.clock.clone();
@@ -94,6 +106,26 @@ impl Fleet {
     fn begin(&self, declared: &config::Gateway, kind: Kind) -> Result<Gateway, StartError> {
         gateway::start(declared.id.clone(), kind, self.desk.inbox(declared.id.clone()))
             .map_err(|error| StartError::new(78, format!("gateway {}: {}", declared.id, error.0)))
+    }
+
+    /// Where providers call us, as of `config`.
+    pub fn hooks(&self, config: &Config) -> Result<Table, StartError> {
+        let mut table = Table::default();
+        for declared in config.gateways.iter().filter(|g| takes_part(g)) {
+            let config::Kind::Provider(provider) = &declared.kind else { continue };
+            let gateway::Kind::Provider(mut settings) = build::kind(declared)? else { continue };
+            settings.key.clone_from(&self.key);
+            settings.clock = self.clock.clone();
+            let failed = |why| StartError::new(78, format!("gateway {}: {why}", declared.id));
+            let hooks = Hooks::new(declared.id.clone(), *settings, self.desk.inbox(declared.id.clone())).map_err(failed)?;
+            table.gateways.insert(declared.id.clone(), Arc::new(hooks));
+            let main = config.http.as_ref().map(|http| http.bind);
+            for (name, path, bind) in provider.doors(&declared.id) {
+                let listener = bind.filter(|addr| Some(*addr) != main);
+                table.places.insert((listener, path), (declared.id.clone(), name));
+            }
+        }
+        Ok(table)
     }
 
     /// A lane for each gateway that sends.
@@ -127,6 +159,7 @@ impl Fleet {
     ) -> Result<(), String> {
         let words = |error: StartError| error.words;
         let table = build::routes(config).map_err(words)?;
+        let hooks = self.hooks(config).map_err(words)?;
         let mut fresh = Vec::new();
         let mut in_place = Vec::new();
         for declared in config.gateways.iter().filter(|g| takes_part(g)) {
@@ -170,7 +203,7 @@ impl Fleet {
             observe::log::store_down("recall", down);
         }
         dispatch.replace(lanes);
-        readers.replace(config, table);
+        readers.replace(config, table, hooks);
         // Their tasks end when the attempts under way are settled: those hold the old lanes.
         self.finishing.retain(|task| !task.is_finished());
         self.finishing.extend(gone.into_iter().map(|ran| ran.gateway.task));

@@ -28,7 +28,7 @@ use crate::{
     config::{Config, Loaded},
     dispatch,
     doors::{self, control, http, mail},
-    gateway::{handset, inbox::Desk},
+    gateway::{handset, inbox::Desk, provider::Key},
     ground::{Clock, Swap},
     inbound::Inbound,
     observe,
@@ -146,7 +146,9 @@ pub async fn start_with(config: Config, clock: Clock, trial: Option<Trial>) -> R
     let tasks = TaskTracker::new();
     let (desk, handed) = Desk::open();
     // The desk goes with the gateways: the end of both is the end of events.
-    let (fleet, phones) = Fleet::start(&config, desk, clock.clone())?;
+    let key = store.hooks_key().await.map_err(|down| StartError::new(74, down.to_string()))?;
+    let (fleet, phones) = Fleet::start(&config, desk, clock.clone(), Key::new(key))?;
+    let hooks = Swap::new(fleet.hooks(&config)?);
     let accounts = build::accounts(&config)?;
     let loaded = self::rules(&config)?;
     let rules = Swap::new(loaded.set.clone());
@@ -168,6 +170,7 @@ pub async fn start_with(config: Config, clock: Clock, trial: Option<Trial>) -> R
         inbound: settings.gateways.clone(),
         deliverers: bound.http.as_ref().map(|(.., settings)| settings.gateways.clone()).unwrap_or_default(),
         numbers: build::numbers(&config).into(),
+        hooks: hooks.clone(),
     };
     let inbound = Inbound::new(store.clone(), clock.clone(), accounts.clone(), reporter.clone(), settings);
     let shared = Arc::new(dispatch::Shared {
@@ -232,7 +235,7 @@ pub async fn start_with(config: Config, clock: Clock, trial: Option<Trial>) -> R
         settings,
         reload: reload.clone(),
     };
-    let behind = Behind { clock, store: store.clone(), outbound, inbound };
+    let behind = Behind { clock, store: store.clone(), outbound, inbound, hooks };
     let trial = trial.map(|trial| trial.open(&config, &behind, &phones, &mut loops, &stop)).transpose()?;
     let mut doors = open(bound, &config, behind, &stop, trial);
     doors.spawn(control::serve(socket, Arc::new(control), stop.doors.clone()));
@@ -283,6 +286,8 @@ struct Bound {
     /// One for each of `mail`.
     settings: Vec<mail::Settings>,
     http: Option<(TcpListener, SocketAddr, http::Settings)>,
+    /// Listeners of hooks, each with its address as configured and as bound.
+    hooks: Vec<(TcpListener, SocketAddr, SocketAddr)>,
 }
 
 impl Bound {
@@ -290,12 +295,13 @@ impl Bound {
         let mail = self.mail.iter().zip(&config.listeners);
         let mail = mail.map(|(bound, listener)| format!("{} {}", listener.protocol.word(), bound.name()));
         let http = self.http.iter().map(|(_, addr, _)| format!("http {addr}"));
-        mail.chain(http).collect()
+        let hooks = self.hooks.iter().map(|(_, _, addr)| format!("hooks {addr}"));
+        mail.chain(http).chain(hooks).collect()
     }
 }
 
 async fn bind(config: &Config, node: &Node) -> Result<Bound, StartError> {
-    let mut bound = Bound { mail: Vec::new(), settings: Vec::new(), http: None };
+    let mut bound = Bound { mail: Vec::new(), settings: Vec::new(), http: None, hooks: Vec::new() };
     let places = build::places(config);
     for listener in &config.listeners {
         bound.settings.push(build::mail_door_of(config, listener, &places)?);
@@ -311,6 +317,12 @@ async fn bind(config: &Config, node: &Node) -> Result<Bound, StartError> {
         let listener = TcpListener::bind(http.bind).await.map_err(failed)?;
         let addr = listener.local_addr().map_err(failed)?;
         bound.http = Some((listener, addr, build::http_door(config, node)));
+    }
+    for configured in build::hook_binds(config) {
+        let failed = |error: std::io::Error| StartError::new(71, format!("bind of a hook, {configured}: {error}"));
+        let listener = TcpListener::bind(configured).await.map_err(failed)?;
+        let addr = listener.local_addr().map_err(failed)?;
+        bound.hooks.push((listener, configured, addr));
     }
     Ok(bound)
 }
@@ -332,11 +344,12 @@ struct Behind {
     store: Store,
     outbound: Outbound,
     inbound: Inbound,
+    hooks: Swap<http::hooks::Table>,
 }
 
 fn open(bound: Bound, config: &Config, behind: Behind, stop: &Stop, trial: Option<doors::trial::Trial>) -> JoinSet<()> {
     let mut doors = JoinSet::new();
-    let Behind { clock, store, outbound, inbound } = behind;
+    let Behind { clock, store, outbound, inbound, hooks } = behind;
     for ((door, declared), settings) in bound.mail.into_iter().zip(&config.listeners).zip(bound.settings) {
         let listener: Arc<Listener> = Arc::new(build::listener(declared, door.name()));
         let (clock, stop) = (clock.clone(), stop.doors.clone());
@@ -347,16 +360,25 @@ fn open(bound: Bound, config: &Config, behind: Behind, stop: &Stop, trial: Optio
             }
         };
     }
-    if let Some((listener, addr, settings)) = bound.http {
-        let shared = Arc::new(http::Shared {
-            outbound,
-            inbound,
-            store,
-            clock,
+    let shared = |settings: http::Settings, addr: SocketAddr| {
+        Arc::new(http::Shared {
+            outbound: outbound.clone(),
+            inbound: inbound.clone(),
+            store: store.clone(),
+            clock: clock.clone(),
             settings,
             loopback: http::is_loopback(&addr),
             stopping: stop.doors.clone(),
-        });
+            hooks: hooks.clone(),
+            bound: addr,
+        })
+    };
+    for (listener, configured, addr) in bound.hooks {
+        let shared = shared(build::http_door(config, &build::node(config)), addr);
+        doors.spawn(http::serve_hooks(listener, shared, configured, stop.doors.clone(), DRAIN));
+    }
+    if let Some((listener, addr, settings)) = bound.http {
+        let shared = shared(settings, addr);
         let pages = trial.map(doors::trial::router);
         doors.spawn(http::serve(listener, shared, pages, stop.doors.clone(), DRAIN));
     }

@@ -94,6 +94,10 @@ impl Store {
         let inner = sqlite::Sqlite::open_readonly(settings, clock).await?;
         Ok(Self { inner: inner.into() })
     }
+    /// The key that proves our ids in addresses of hooks: made with the store, and kept with it.
+    pub async fn hooks_key(&self) -> Result<Vec<u8>, Down> {
+        self.inner.hooks_key().await
+    }
     /// Writes what is waiting and closes the files.
     pub async fn close(&self) {
         self.inner.close().await;

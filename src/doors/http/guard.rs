@@ -1,6 +1,6 @@
 //! Who may call from a browser: nobody from elsewhere. And how large and slow a request may be.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     body::Body,
@@ -18,22 +18,56 @@ use super::{Shared, classic::refusal};
 const BODIES: u32 = 8 * 1024;
 const SMALL: usize = 16 * 1024;
 
-/// What the guard goes by, and the room that all requests share.
+/// What the guard goes by.
 #[derive(Clone)]
 pub struct Guard {
     shared: Arc<Shared>,
-    bodies: Arc<Semaphore>,
+    room: Room,
 }
 
 impl Guard {
-    pub fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, bodies: Arc::new(Semaphore::new(BODIES as usize)) }
+    pub fn new(shared: Arc<Shared>, room: Room) -> Self {
+        Self { shared, room }
+    }
+}
+
+/// The room for bodies that all requests share, and how large and slow one may be.
+#[derive(Clone)]
+pub struct Room {
+    bodies: Arc<Semaphore>,
+    max_body: usize,
+    timeout: Duration,
+}
+
+impl Room {
+    pub fn new(max_body: usize, timeout: Duration) -> Self {
+        Self { bodies: Arc::new(Semaphore::new(BODIES as usize)), max_body, timeout }
+    }
+
+    /// The body of a request, while there is room for it.
+    ///
+    /// # Errors
+    /// 413 too large, 408 too slow.
+    pub async fn read(&self, headers: &HeaderMap, body: Body) -> Result<axum::body::Bytes, StatusCode> {
+        let size = announced(headers).unwrap_or(self.max_body);
+        if size > self.max_body {
+            return Err(StatusCode::PAYLOAD_TOO_LARGE);
+        }
+        let read = async {
+            let _room = room_for(size, &self.bodies).await;
+            axum::body::to_bytes(body, self.max_body).await
+        };
+        match tokio::time::timeout(self.timeout, read).await {
+            Ok(Ok(body)) => Ok(body),
+            Ok(Err(_)) => Err(StatusCode::PAYLOAD_TOO_LARGE),
+            Err(_) => Err(StatusCode::REQUEST_TIMEOUT),
+        }
     }
 }
 
 /// Refuses foreign pages (`Sec-Fetch-Site`, `Origin`) and, on a loopback bind, foreign `Host` names: a page that a
 /// person opens must not be able to send texts through the daemon on the same machine (DNS rebinding).
-pub async fn guard(State(Guard { shared, bodies }): State<Guard>, request: Request, next: Next) -> Response {
+pub async fn guard(State(Guard { shared, room }): State<Guard>, request: Request, next: Next) -> Response {
     if let Some(why) = foreign(request.headers(), &shared) {
         return refusal(StatusCode::FORBIDDEN, "5.7.1", why);
     }
@@ -44,7 +78,7 @@ pub async fn guard(State(Guard { shared, bodies }): State<Guard>, request: Reque
     }
     let (parts, body) = request.into_parts();
     let read = async {
-        let room = room_for(size, &bodies).await;
+        let room = room_for(size, &room.bodies).await;
         (axum::body::to_bytes(body, shared.settings.max_body).await, room)
     };
     let (body, _room) = match tokio::time::timeout(shared.settings.timeout, read).await {

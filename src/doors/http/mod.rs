@@ -5,6 +5,7 @@
 
 mod classic;
 mod guard;
+pub mod hooks;
 mod monitor;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -75,6 +76,10 @@ pub struct Shared {
     pub settings: Settings,
     pub loopback: bool,
     pub stopping: CancellationToken,
+    /// Where providers' calls go.
+    pub hooks: Swap<hooks::Table>,
+    /// The bound address.
+    pub bound: SocketAddr,
 }
 
 /// Serves one bound listener until `stop`, then lets requests under way finish, at most `drain` long. `pages` stand
@@ -86,8 +91,32 @@ pub async fn serve(
     stop: CancellationToken,
     drain: Duration,
 ) {
-    let permits = Arc::new(Semaphore::new(shared.settings.max_connections));
     let app = router(shared.clone(), pages);
+    run(listener, app, shared, stop, drain).await;
+}
+
+/// Serves the listener of a hook that has one of its own; `configured` is how the configuration names it.
+pub async fn serve_hooks(
+    listener: TcpListener,
+    shared: Arc<Shared>,
+    configured: SocketAddr,
+    stop: CancellationToken,
+    drain: Duration,
+) {
+    let room = guard::Room::new(shared.settings.max_body, shared.settings.timeout);
+    let app = calls(&shared, Some(configured), room);
+    run(listener, app, shared, stop, drain).await;
+}
+
+/// Providers' calls, for whatever path nothing else has.
+fn calls(shared: &Shared, listener: Option<SocketAddr>, room: guard::Room) -> Router {
+    let (table, bound) = (shared.hooks.clone(), shared.bound);
+    let door = hooks::Door { table, listener, bound, room, peers: hooks::Peers::default() };
+    Router::new().fallback(hooks::call).with_state(door)
+}
+
+async fn run(listener: TcpListener, app: Router, shared: Arc<Shared>, stop: CancellationToken, drain: Duration) {
+    let permits = Arc::new(Semaphore::new(shared.settings.max_connections));
     let graceful = GracefulShutdown::new();
     let mut builder = Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(shared.settings.timeout);
@@ -124,19 +153,22 @@ pub async fn serve(
 }
 
 fn router(shared: Arc<Shared>, pages: Option<Router>) -> Router {
+    let room = guard::Room::new(shared.settings.max_body, shared.settings.timeout);
+    let calls = calls(&shared, None, room.clone());
     let guarded = Router::new()
         .route("/sms/", get(classic::send).post(classic::send))
         .route("/sms", get(classic::send).post(classic::send))
         .route("/sms/deliver.html", get(classic::deliver).post(classic::deliver))
         .with_state(shared.clone())
         .merge(pages.unwrap_or_default())
-        .layer(axum::middleware::from_fn_with_state(guard::Guard::new(shared.clone()), guard::guard));
+        .layer(axum::middleware::from_fn_with_state(guard::Guard::new(shared.clone(), room), guard::guard));
     Router::new()
         .route("/healthz", get(monitor::health))
         .route("/readyz", get(monitor::ready))
         .route("/metrics", get(monitor::metrics))
         .with_state(shared)
         .merge(guarded)
+        .merge(calls)
 }
 
 /// The address that was bound, for `ready`.

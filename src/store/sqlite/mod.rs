@@ -169,6 +169,12 @@ impl Sqlite {
         }
     }
 
+    pub async fn hooks_key(&self) -> Result<Vec<u8>, Down> {
+        let mut conn = self.reader().await?;
+        let row = sqlx::query("SELECT v FROM secret WHERE k = 'hooks'").fetch_one(&mut *conn).await;
+        row.and_then(|row| row.try_get(0)).map_err(|e| down(&e))
+    }
+
     /// Something new is accepted only while there is room for it.
     pub async fn room(&self) -> Result<(), Down> {
         self.room.check().await
