@@ -28,6 +28,7 @@ mod mailbox;
 mod modem;
 mod pdus;
 mod proof;
+mod provider_gateway;
 mod rules;
 mod store;
 mod support;
@@ -63,6 +64,7 @@ fn main() -> std::process::ExitCode {
         modem::trials(),
         pdus::trials(),
         proof::trials(),
+        provider_gateway::trials(),
         rules::trials(),
         store::trials(),
         trial::trials(),

@@ -431,6 +431,7 @@ fn provider_gateway(
     let timeout = provider.timeout.unwrap_or(settings.line.timeout);
     settings.line = line(&provider.wire, timeout);
     settings.receive = declared.receive;
+    settings.number = declared.number.as_ref().map(|number| number.as_str().to_owned());
     settings.log_payload = provider.wire.log_payload;
     settings
 }

@@ -25,6 +25,8 @@ pub enum What {
     New(New),
     /// Run the cases of definitions; exit 65 where something differs
     Test(Test),
+    /// Show the addresses to enter at the provider of a gateway, and register them where its API takes that
+    Setup(Setup),
 }
 
 #[derive(Debug, clap::Args)]
@@ -59,13 +61,66 @@ pub struct Test {
     files: Vec<PathBuf>,
 }
 
+#[derive(Debug, clap::Args)]
+pub struct Setup {
+    #[arg(value_name = "GATEWAY")]
+    gateway: crate::ground::GatewayId,
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Register the hooks by the provider's API; without it nothing is sent
+    #[arg(long)]
+    register: bool,
+}
+
 pub fn run(what: &What, out: &mut dyn Write) -> Done {
     match what {
         What::List(args) => list(args, out),
         What::Show(args) => show(args, out),
         What::New(args) => new(args, out),
         What::Test(args) => test(args, out),
+        What::Setup(args) => setup(args, out),
     }
+}
+
+fn setup(args: &Setup, out: &mut dyn Write) -> Done {
+    use crate::gateway::{self, provider::setup};
+    let config = super::load(&args.config)?;
+    let declared = config.gateways.iter().find(|gateway| gateway.id == args.gateway);
+    let declared = declared.ok_or_else(|| Failure::new(Exit::Data, format!("there is no gateway {}", args.gateway)))?;
+    let kind = crate::app::gateway_kind(declared).map_err(|error| Failure::new(Exit::Config, error.words))?;
+    let gateway::Kind::Provider(settings) = kind else {
+        return Err(Failure::new(Exit::Data, format!("gateway {} has no `provider`: nobody calls it", args.gateway)));
+    };
+    if settings.base.is_none() && !settings.definition.hooks.is_empty() {
+        let how = "set http.public_url, or public_url of the gateway, to the address under which the provider reaches Martlet";
+        return Err(Failure::new(Exit::Config, how));
+    }
+    for address in setup::addresses(&args.gateway, &settings) {
+        writeln!(out, "{}  {}", address.hook, address.url)?;
+        if let Some(about) = address.about {
+            writeln!(out, "    {about}")?;
+        }
+    }
+    for (hook, warning) in settings.warnings() {
+        writeln!(out, "{hook}: {warning}")?;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::new(Exit::Software, format!("cannot start: {error}")))?;
+    let failed = |why| Failure::new(Exit::Unavailable, why);
+    if args.register {
+        let done = runtime.block_on(setup::register(&args.gateway, *settings)).map_err(failed)?;
+        for (n, (status, good)) in done.iter().enumerate() {
+            writeln!(out, "registration {}: HTTP {status}{}", n + 1, if *good { "" } else { ", refused" })?;
+        }
+        return match done.iter().all(|(_, good)| *good) {
+            true => Ok(()),
+            false => Err(failed("not all hooks are registered".to_owned())),
+        };
+    }
+    if settings.definition.setup.is_some() {
+        writeln!(out, "`--register` enters them by the provider's API.")?;
+    }
+    Ok(())
 }
 
 /// A definition that comes with Martlet, and its text.

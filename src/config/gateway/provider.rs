@@ -250,7 +250,7 @@ fn definition(name: &str, place: &Place, check: &mut Check<'_>) -> Option<(Strin
                 file: file.clone(),
                 line: wrong.line,
                 column: wrong.column,
-                cause: wrong.to_string(),
+                cause: wrong.cause,
             }));
             None
         }
@@ -290,7 +290,7 @@ fn settings(
         Err(unfit) => {
             for unfit in unfit {
                 let place = places.get(&unfit.setting).unwrap_or(place).clone();
-                check.wrong(&place, format!("settings.{unfit}"));
+                check.wrong(&place, format!("`settings.{}`: {}", unfit.setting, unfit.cause));
             }
             None
         }

@@ -173,10 +173,12 @@ impl Shell {
         hooks: &BTreeMap<String, String>,
         token: Option<&Held>,
     ) -> Result<Request, Outcome> {
+        let number = self.settings.number.as_deref();
+        let number = number.filter(|number| self.settings.definition.sender(number).is_some());
         let submission = Submission {
             id: own,
             to: attempt.number(),
-            from: attempt.sender.as_ref().map(|sender| sender.as_str()),
+            from: attempt.sender.as_ref().map(|sender| sender.as_str()).or(number),
             body: &segment.body,
             udh: &segment.udh,
             validity: Some(attempt.validity),

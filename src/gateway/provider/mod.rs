@@ -40,6 +40,8 @@ pub struct Settings {
     pub base: Option<String>,
     /// It proves our ids in addresses of hooks; the store keeps it.
     pub key: Option<Key>,
+    /// Our number there: the sender of texts that name none.
+    pub number: Option<String>,
     /// Texts of phones are taken.
     pub receive: bool,
     /// How long after the start requests and answers are logged whole.
@@ -77,6 +79,7 @@ impl Settings {
             line,
             base,
             key: None,
+            number: None,
             receive: true,
             log_payload: None,
             clock: Clock::system(),
