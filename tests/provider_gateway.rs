@@ -26,7 +26,11 @@ use crate::support::{
 
 pub fn trials() -> Vec<Trial> {
     vec![
-        trial_with("provider gateway: Twilio, from mail to receipt and from the phone to mail", &[Needs::Signers], twilio),
+        trial_with(
+            "provider gateway: Twilio, from mail to receipt and from the phone to mail",
+            &[Needs::Signers],
+            twilio,
+        ),
         trial("provider gateway: Vonage, a receipt for each part", vonage),
         trial("provider gateway: what is unsure is asked again by its id and sent once", smsgate),
         trial("provider gateway: a receipt before the answer, which is lost", early),
@@ -99,7 +103,8 @@ impl World {
             "From: {ALICE}\r\nTo: phone\r\nSubject: x\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n{text}\r\n"
         );
         let to = format!("{PHONE}@sms.example.test");
-        let letter = Letter { from: ALICE, to: vec![&to], rcpt_params: " NOTIFY=SUCCESS,FAILURE", data, ..Letter::default() };
+        let letter =
+            Letter { from: ALICE, to: vec![&to], rcpt_params: " NOTIFY=SUCCESS,FAILURE", data, ..Letter::default() };
         let reply = talk.one(&letter, true).expect("a session");
         assert_eq!(reply.code, 250, "{reply:?}");
         reply.text().rsplit(' ').next().expect("an id").to_owned()
@@ -155,7 +160,8 @@ fn call(port: u16, method: &str, target: &str, headers: &[(&str, &str)], body: &
     stream.read_to_string(&mut answer).expect("an answer");
     let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
-    let kind = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-type: ").map(str::to_owned));
+    let kind =
+        head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-type: ").map(str::to_owned));
     (status, kind.unwrap_or_default(), body.to_owned())
 }
 
@@ -175,7 +181,8 @@ fn signed(url: &str, form: &[(&str, &str)]) -> String {
 }
 
 fn urlencoded(form: &[(&str, &str)]) -> String {
-    let encode = |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
+    let encode =
+        |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
     form.iter().map(|(n, v)| format!("{}={}", encode(n), encode(v))).collect::<Vec<_>>().join("&")
 }
 
@@ -203,7 +210,10 @@ fn twilio() {
     let id = world.send("hello by definition");
     let request = provider.seen.wait("the request", |_| true);
     assert_eq!(request.path, format!("/2010-04-01/Accounts/{SID}/Messages.json"));
-    assert_eq!((value(&request.body, "To"), value(&request.body, "Body")), (PHONE.to_owned(), "hello by definition".to_owned()));
+    assert_eq!(
+        (value(&request.body, "To"), value(&request.body, "Body")),
+        (PHONE.to_owned(), "hello by definition".to_owned())
+    );
     assert!(request.header("authorization").starts_with("Basic "));
     let callback = value(&request.body, "StatusCallback");
     let target = callback.strip_prefix("https://sms.example.com").expect("our address").to_owned();
@@ -217,10 +227,10 @@ fn twilio() {
     assert_eq!(unsigned.0, 403, "nobody proved it");
     assert_eq!(world.show(&id)["state"], "sent");
     // Somebody who can sign, but counts ids: what we did not write names no message.
-    let forged = world.twilio("/gateway/main/hook/status?own=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", &[
-        ("MessageSid", "SM99999999999999999999999999999999"),
-        ("MessageStatus", "delivered"),
-    ]);
+    let forged = world.twilio(
+        "/gateway/main/hook/status?own=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        &[("MessageSid", "SM99999999999999999999999999999999"), ("MessageStatus", "delivered")],
+    );
     assert_eq!(forged.0, 204, "proven and of no use: the success answer");
     assert_eq!(world.show(&id)["state"], "sent");
     assert_eq!(world.twilio(&target, &report("a word nobody knows")).0, 204);
@@ -237,22 +247,29 @@ fn twilio() {
     let request = provider.seen.all().pop().expect("a request");
     let target = value(&request.body, "StatusCallback").replace("https://sms.example.com", "");
     let target = target.split('#').next().expect("a part").to_owned();
-    let failed = [("MessageSid", "SM00000000000000000000000000000001"), ("MessageStatus", "undelivered"), ("ErrorCode", "30005")];
+    let failed = [
+        ("MessageSid", "SM00000000000000000000000000000001"),
+        ("MessageStatus", "undelivered"),
+        ("ErrorCode", "30005"),
+    ];
     assert_eq!(world.twilio(&target, &failed).0, 204);
     assert_eq!(world.end(&second), "failed");
     assert!(world.report("Action: failed").contains("5.1.1"));
 
     // phone → hook → mail; the answer is TwiML, never plain text, and a repetition is one mail.
     let inbound = "/gateway/main/hook/inbound";
-    let text = [("MessageSid", "SMabc"), ("From", PHONE), ("To", "+12025550100"), ("Body", "Grüße zurück"), ("NumMedia", "0")];
+    let text =
+        [("MessageSid", "SMabc"), ("From", PHONE), ("To", "+12025550100"), ("Body", "Grüße zurück"), ("NumMedia", "0")];
     for _ in 0..2 {
         let (status, kind, body) = world.twilio(inbound, &text);
         assert_eq!((status, kind.as_str(), body.as_str()), (200, "text/xml", "<Response/>"));
     }
-    let mail = world.mails.seen.wait("the mail", |mail| letter::text(&String::from_utf8_lossy(&mail.data)).contains("zurück"));
+    let mail =
+        world.mails.seen.wait("the mail", |mail| letter::text(&String::from_utf8_lossy(&mail.data)).contains("zurück"));
     assert!(mail.rcpt[0].contains(ALICE), "the call log knows whom it answers: {:?}", mail.rcpt);
     world.martlet.settled();
-    let same = |mail: &&crate::support::sink::Taken| letter::text(&String::from_utf8_lossy(&mail.data)).contains("zurück");
+    let same =
+        |mail: &&crate::support::sink::Taken| letter::text(&String::from_utf8_lossy(&mail.data)).contains("zurück");
     assert_eq!(world.mails.seen.all().iter().filter(same).count(), 1);
     world.is_discreet();
 }
@@ -269,7 +286,8 @@ fn vonage() {
     assert_eq!(value(&provider.seen.wait("the request", |_| true).body, "from"), "12025550100");
     world.until_shown(&id, "sent", |shown| shown["state"] == "sent");
     let target = "/gateway/main/hook/status/h00kKeyOfThisTest0123456789";
-    let report = |n: u8, status: &str| format!("msisdn=12015550123&messageId=0A0000000123ABCD{n}&status={status}&err-code=0");
+    let report =
+        |n: u8, status: &str| format!("msisdn=12015550123&messageId=0A0000000123ABCD{n}&status={status}&err-code=0");
     assert_eq!(world.form("/gateway/main/hook/status/another-key", &report(1, "delivered")).0, 404);
     for n in [3, 1, 1, 1] {
         assert_eq!(world.form(target, &report(n, "delivered")).0, 200);
@@ -281,12 +299,17 @@ fn vonage() {
     assert_eq!(world.end(&id), "delivered");
     // Half a text comes and waits for the other half.
     let part = |n: u8, text: &str| {
-        format!("msisdn=12015550123&to=12025550100&messageId=in{n}&type=text&text={text}&concat=true&concat-ref=77&concat-total=2&concat-part={n}")
+        format!(
+            "msisdn=12015550123&to=12025550100&messageId=in{n}&type=text&text={text}&concat=true&concat-ref=77&concat-total=2&concat-part={n}"
+        )
     };
     let inbound = "/gateway/main/hook/inbound/h00kKeyOfThisTest0123456789";
     assert_eq!(world.form(inbound, &part(2, "second")).0, 200);
     assert_eq!(world.form(inbound, &part(1, "first+")).0, 200);
-    world.mails.seen.wait("both halves", |mail| letter::text(&String::from_utf8_lossy(&mail.data)).contains("first second"));
+    world
+        .mails
+        .seen
+        .wait("both halves", |mail| letter::text(&String::from_utf8_lossy(&mail.data)).contains("first second"));
     world.is_discreet();
 }
 
@@ -333,7 +356,8 @@ fn app_calls(world: &World, body: &Value) -> (u16, String, String) {
     mac.update(body.as_bytes());
     mac.update(at.as_bytes());
     let signature: String = mac.finalize().into_bytes().iter().map(|octet| format!("{octet:02x}")).collect();
-    let headers = [("Content-Type", "application/json"), ("X-Signature", signature.as_str()), ("X-Timestamp", at.as_str())];
+    let headers =
+        [("Content-Type", "application/json"), ("X-Signature", signature.as_str()), ("X-Timestamp", at.as_str())];
     world.call("POST", "/gateway/main/hook/events", &headers, &body)
 }
 
@@ -377,7 +401,8 @@ fn early() {
         let target = target.split('#').next().expect("a part");
         if let (Some(port), false) = (*port.lock().expect("a port"), request.body.contains("silently")) {
             let form = "MessageSid=SM1&MessageStatus=sent";
-            let (status, ..) = call(port, "POST", target, &[("Content-Type", "application/x-www-form-urlencoded")], form);
+            let (status, ..) =
+                call(port, "POST", target, &[("Content-Type", "application/x-www-form-urlencoded")], form);
             assert_eq!(status, 204);
         }
         Answer::HangUp
@@ -457,7 +482,10 @@ fn token() {
     let provider = Provider::start(move |request| {
         if request.path == "/token" {
             let n = asked.fetch_add(1, Ordering::SeqCst) + 1;
-            return Answer::Say(200, json!({ "access_token": format!("t0ken-number-{n}"), "expires_in": 3600 }).to_string());
+            return Answer::Say(
+                200,
+                json!({ "access_token": format!("t0ken-number-{n}"), "expires_in": 3600 }).to_string(),
+            );
         }
         // The first one does not count any more.
         match request.header("authorization") {
@@ -466,7 +494,10 @@ fn token() {
             other => Answer::Say(400, other.to_owned()),
         }
     });
-    let settings = format!("settings = {{ base = \"http://127.0.0.1:{}\", secret = {{ env = \"PROVIDER_SECRET\" }} }}", provider.port);
+    let settings = format!(
+        "settings = {{ base = \"http://127.0.0.1:{}\", secret = {{ env = \"PROVIDER_SECRET\" }} }}",
+        provider.port
+    );
     let world = World::of(TOKENS, &settings);
     let ids: Vec<String> = (0..8).map(|n| world.send(&format!("by token {n}"))).collect();
     for id in &ids {
@@ -480,9 +511,7 @@ fn token() {
 fn crash() {
     let (provider, _) = phone_app(|_| None);
     let mut world = World::start("smsgate", &[], &smsgate_settings(provider.port));
-    let inbound = |n: usize| {
-        json!({ "id": format!("in-{n}"), "event": "sms:received", "payload": { "messageId": "7", "sender": PHONE, "message": format!("kept {n}") } })
-    };
+    let inbound = |n: usize| json!({ "id": format!("in-{n}"), "event": "sms:received", "payload": { "messageId": "7", "sender": PHONE, "message": format!("kept {n}") } });
     let id = world.send("before the end");
     world.until_shown(&id, "sent", |shown| shown["state"] == "sent");
     assert_eq!(app_calls(&world, &inbound(1)).0, 204);
@@ -494,12 +523,23 @@ fn crash() {
     assert_eq!(app_calls(&world, &event(1, "sms:delivered", &id)).0, 204);
     assert_eq!(app_calls(&world, &inbound(2)).0, 204);
     world.until_shown(&id, "delivered", |shown| shown["segments"][0]["state"] == "delivered");
-    let texts = |n: usize| move |mail: &crate::support::sink::Taken| letter::text(&String::from_utf8_lossy(&mail.data)).contains(&format!("kept {n}"));
+    let texts = |n: usize| {
+        move |mail: &crate::support::sink::Taken| {
+            letter::text(&String::from_utf8_lossy(&mail.data)).contains(&format!("kept {n}"))
+        }
+    };
     world.mails.seen.wait("the second text", texts(2));
     world.mails.seen.wait("the first text", texts(1));
     world.martlet.settled();
     // A mail whose hand-over was interrupted may come twice under one Message-ID; never two messages.
-    let mut ids: Vec<_> = world.mails.seen.all().iter().filter(|mail| texts(1)(mail)).map(|mail| letter::header(&String::from_utf8_lossy(&mail.data), "Message-ID")).collect();
+    let mut ids: Vec<_> = world
+        .mails
+        .seen
+        .all()
+        .iter()
+        .filter(|mail| texts(1)(mail))
+        .map(|mail| letter::header(&String::from_utf8_lossy(&mail.data), "Message-ID"))
+        .collect();
     ids.sort();
     ids.dedup();
     assert_eq!(ids.len(), 1, "one message");
@@ -508,7 +548,10 @@ fn crash() {
 fn doors() {
     let (provider, _) = phone_app(|_| None);
     let own = free_port();
-    let more = format!("{}\nhook = {{ events = {{ path = \"/inbound.asp\", bind = \"127.0.0.1:{own}\" }} }}", smsgate_settings(provider.port));
+    let more = format!(
+        "{}\nhook = {{ events = {{ path = \"/inbound.asp\", bind = \"127.0.0.1:{own}\" }} }}",
+        smsgate_settings(provider.port)
+    );
     let world = World::start("smsgate", &[], &more);
     // Its own path at its own listener, and nowhere else.
     assert_eq!(world.call("GET", "/inbound.asp?healthcheckignore=1", &[], "").0, 404);
@@ -521,7 +564,10 @@ fn doors() {
     assert_eq!(call(own, "POST", "/healthz", &[], "").0, 404);
     assert_eq!(world.call("GET", "/healthz", &[], "").0, 200);
     let large = "x".repeat(3 << 20);
-    let head = format!("POST /inbound.asp HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", large.len());
+    let head = format!(
+        "POST /inbound.asp HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        large.len()
+    );
     let mut stream = TcpStream::connect(("127.0.0.1", own)).expect("a connection");
     stream.write_all(head.as_bytes()).expect("written");
     let mut answer = String::new();
@@ -586,7 +632,10 @@ fn poll() {
         let one = |id: &i32| json!({ "id": id.to_string(), "from": PHONE, "text": format!("fetched {id}") });
         Answer::Say(200, json!({ "messages": list.iter().map(one).collect::<Vec<_>>() }).to_string())
     });
-    let settings = format!("settings = {{ base = \"http://127.0.0.1:{}\", secret = {{ env = \"PROVIDER_SECRET\" }} }}", provider.port);
+    let settings = format!(
+        "settings = {{ base = \"http://127.0.0.1:{}\", secret = {{ env = \"PROVIDER_SECRET\" }} }}",
+        provider.port
+    );
     let world = World::of(POLLED, &settings);
     for n in 1..=3 {
         let words = format!("fetched {n}");

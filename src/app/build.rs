@@ -407,9 +407,7 @@ pub fn kind(declared: &config::Gateway) -> Result<gateway::Kind, StartError> {
             settings.traits.window = declared.window;
             Ok(gateway::Kind::Handset(settings))
         }
-        config::Kind::Provider(provider) => {
-            Ok(gateway::Kind::Provider(Box::new(provider_gateway(declared, provider))))
-        }
+        config::Kind::Provider(provider) => Ok(gateway::Kind::Provider(Box::new(provider_gateway(declared, provider)))),
         config::Kind::Modem(modem) => Ok(gateway::Kind::Modem(modem_gateway(declared, modem))),
         config::Kind::Http(http) => {
             let mut settings = http_gateway(http).map_err(|error| StartError::new(78, error.to_string()))?;
@@ -421,10 +419,7 @@ pub fn kind(declared: &config::Gateway) -> Result<gateway::Kind, StartError> {
 }
 
 /// A gateway by definition, as yet without its key and clock.
-fn provider_gateway(
-    declared: &config::Gateway,
-    provider: &config::Provider,
-) -> gateway::provider::Settings {
+fn provider_gateway(declared: &config::Gateway, provider: &config::Provider) -> gateway::provider::Settings {
     let (definition, base) = (provider.definition.clone(), provider.public_url.clone());
     let mut settings =
         gateway::provider::Settings::new(definition, provider.settings.clone(), base, Some(declared.window));

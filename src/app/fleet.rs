@@ -72,7 +72,12 @@ struct Ran {
 
 impl Fleet {
     /// Starts every gateway that takes part; gives also the phones of the handsets among them.
-    pub fn start(config: &Config, desk: Desk, clock: Clock, key: Option<Key>) -> Result<(Self, Vec<handset::Phones>), StartError> {
+    pub fn start(
+        config: &Config,
+        desk: Desk,
+        clock: Clock,
+        key: Option<Key>,
+    ) -> Result<(Self, Vec<handset::Phones>), StartError> {
         let data_dir = config.data_dir.clone();
         let (running, phones, finishing) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
         let mut fleet = Self { desk, clock, key, data_dir, running, phones, finishing };
@@ -117,7 +122,8 @@ impl Fleet {
             settings.key.clone_from(&self.key);
             settings.clock = self.clock.clone();
             let failed = |why| StartError::new(78, format!("gateway {}: {why}", declared.id));
-            let hooks = Hooks::new(declared.id.clone(), *settings, self.desk.inbox(declared.id.clone())).map_err(failed)?;
+            let hooks =
+                Hooks::new(declared.id.clone(), *settings, self.desk.inbox(declared.id.clone())).map_err(failed)?;
             table.gateways.insert(declared.id.clone(), Arc::new(hooks));
             let main = config.http.as_ref().map(|http| http.bind);
             for (name, path, bind) in provider.doors(&declared.id) {

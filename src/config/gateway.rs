@@ -17,9 +17,9 @@ use bounds::{BreakerKeys, Cost, Rate, Sender};
 pub use http::{Answer, Http, Method, Wire};
 use http::{AnswerKeys, SplitWord, http, only_http};
 pub use modem::Modem;
+use modem::{BalanceKeys, Memory, Smsc, modem, only_modem};
 pub use provider::{Base, HookAt, Provider, clashes};
 use provider::{Given, HookKeys, Named, only_provider, provider};
-use modem::{BalanceKeys, Memory, Smsc, modem, only_modem};
 
 use super::{
     check::Check,

@@ -44,9 +44,7 @@ pub use errands::Errands;
 pub use error::{Error, Errors, Place, Source};
 pub use flow::{Format, Inbound, Level, Log, Queue};
 pub use folders::Folders;
-pub use gateway::{
-    Answer, Gateway, HookAt, Http as HttpGateway, Kind, Method, Modem, PhoneFrom, Provider, Wire,
-};
+pub use gateway::{Answer, Gateway, HookAt, Http as HttpGateway, Kind, Method, Modem, PhoneFrom, Provider, Wire};
 pub use listener::{Control, Http, Limits, Listener, Protocol, Tls};
 pub use mailbox::WayBack;
 pub use prints::Prints;

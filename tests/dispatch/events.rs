@@ -5,7 +5,7 @@ use martlet::{
     accounts::Accounts,
     address::{Originator, Region},
     dispatch::events::Events,
-    gateway::inbox::{About, Part, Busy, Desk, Event, Fate, Inbox, Incoming, Noted, Word},
+    gateway::inbox::{About, Busy, Desk, Event, Fate, Inbox, Incoming, Noted, Part, Word},
     inbound::{self, Inbound},
     sms::{Body, Segment},
 };
@@ -71,7 +71,14 @@ pub fn inbox(w: &World) -> Inbox {
 }
 
 fn word(fate: Fate) -> Event {
-    Event::Receipt(Word { about: About::Theirs(RemoteId::new("r-1").expect("an id")), part: Part::Named, total: None, fate, at: None, reused: false })
+    Event::Receipt(Word {
+        about: About::Theirs(RemoteId::new("r-1").expect("an id")),
+        part: Part::Named,
+        total: None,
+        fate,
+        at: None,
+        reused: false,
+    })
 }
 
 async fn delivered() {

@@ -2,7 +2,7 @@
 
 use libtest_mimic::Trial;
 use martlet::{
-    gateway::inbox::{About, Part, Event, Fate, Word},
+    gateway::inbox::{About, Event, Fate, Part, Word},
     sms::Body,
 };
 
@@ -181,7 +181,14 @@ async fn receipts() {
     for id in [one, two, three] {
         w.reaches(id, State::Sent, None).await;
     }
-    let said = Word { about: About::Theirs(RemoteId::new("r-1").expect("an id")), part: Part::Named, total: None, fate: Fate::Delivered, at: None, reused: false };
+    let said = Word {
+        about: About::Theirs(RemoteId::new("r-1").expect("an id")),
+        part: Part::Named,
+        total: None,
+        fate: Fate::Delivered,
+        at: None,
+        reused: false,
+    };
     inbox.hand(Event::Receipt(said)).await.expect("kept");
     for id in [one, two, three] {
         w.swept(id, State::Closed, Some(Closed::Delivered)).await;

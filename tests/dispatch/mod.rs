@@ -77,8 +77,15 @@ struct Way {
 }
 
 fn way(id: &'static str) -> Way {
-    let traits =
-        Traits { split: Split::Provider, binary: true, shift_tables: false, receipts: false, sender: true, window: 10, idempotent: false };
+    let traits = Traits {
+        split: Split::Provider,
+        binary: true,
+        shift_tables: false,
+        receipts: false,
+        sender: true,
+        window: 10,
+        idempotent: false,
+    };
     let settings = lane::Settings { priority: 10, weight: 1, shows: Shows::Anybody, ..lane::Settings::default() };
     Way { id, traits, settings, groups: Vec::new() }
 }

@@ -2,7 +2,7 @@
 
 use libtest_mimic::Trial;
 use martlet::{
-    gateway::inbox::{About, Part, Event, Fate, Noted, OptOut, Word},
+    gateway::inbox::{About, Event, Fate, Noted, OptOut, Part, Word},
     routing::Ours,
 };
 
@@ -152,7 +152,14 @@ async fn receipt() {
     w.answer("a", sent()).await;
     w.reaches(id, State::Sent, None).await;
     let fate = Fate::Failed(Fault::opt_out("the recipient replied STOP"));
-    let said = Event::Receipt(Word { about: About::Theirs(RemoteId::new("r-1").expect("an id")), part: Part::Named, total: None, fate, at: None, reused: false });
+    let said = Event::Receipt(Word {
+        about: About::Theirs(RemoteId::new("r-1").expect("an id")),
+        part: Part::Named,
+        total: None,
+        fate,
+        at: None,
+        reused: false,
+    });
     assert_eq!(inbox.hand(said).await, Ok(Noted::New));
     w.reaches(id, State::Closed, Some(Closed::Failed)).await;
     assert_eq!(listed(&w).await, [(gateway("a"), How::Provider)]);

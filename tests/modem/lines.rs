@@ -48,7 +48,10 @@ async fn both_ways(tcp: bool, direct: bool) {
     assert_eq!(names.len(), 3);
     world.until("three reports", |core, _| (core.words.len() == 3).then_some(())).await;
     let core = world.core.lock().expect("the core").words.clone();
-    assert_eq!(core.iter().map(|word| word.about.theirs().expect("an id").as_str().to_owned()).collect::<BTreeSet<_>>(), names);
+    assert_eq!(
+        core.iter().map(|word| word.about.theirs().expect("an id").as_str().to_owned()).collect::<BTreeSet<_>>(),
+        names
+    );
     assert!(core.iter().all(|word| word.fate == Fate::Delivered && word.at.is_some()));
 
     (0..3).for_each(|n| world.text(&format!("answer {n}")));
@@ -70,7 +73,9 @@ async fn early_report() {
     let world = World::on_tcp(options, |_| {}).await;
     let outcome = world.send("hello").await.remove(0);
     let Outcome::Sent(Some(name)) = outcome else { panic!("{outcome:?}") };
-    let reported = world.until("a report", |core, _| core.words.first().map(|word| word.about.theirs().expect("an id").clone())).await;
+    let reported = world
+        .until("a report", |core, _| core.words.first().map(|word| word.about.theirs().expect("an id").clone()))
+        .await;
     assert_eq!(reported, name);
     // TP-MR wraps around; the newest has the name.
     for n in 1..=256 {

@@ -297,5 +297,14 @@ fn unsure(id: MessageId, attempt: u32, errands: Vec<New>) -> Settle {
 }
 
 fn receipt(of: &str, state: SegmentState) -> Receipt {
-    Receipt { gateway: gateway(), reference: remote(of).into(), part: Default::default(), total: None, state, fault: None, at: START, reused: false }
+    Receipt {
+        gateway: gateway(),
+        reference: remote(of).into(),
+        part: Default::default(),
+        total: None,
+        state,
+        fault: None,
+        at: START,
+        reused: false,
+    }
 }

@@ -8,7 +8,10 @@ use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 use serde::Deserialize;
 use toml::Value;
 
-use super::{Gateway, Keys, Kind, http::{Wire, wire}};
+use super::{
+    Gateway, Keys, Kind,
+    http::{Wire, wire},
+};
 use crate::{
     config::{
         check::{Check, absolute},
@@ -210,17 +213,7 @@ pub fn provider(keys: &mut Keys, check: &mut Check<'_>) -> Option<Provider> {
     let mut definition = definition;
     let hooks = self::hooks(hooks, &mut definition, &place, check);
     let (given, settings) = settings(given, &definition, &place, check)?;
-    Some(Provider {
-        definition: Arc::new(definition),
-        text,
-        settings,
-        given,
-        timeout,
-        wire,
-        public_url,
-        hooks,
-        place,
-    })
+    Some(Provider { definition: Arc::new(definition), text, settings, given, timeout, wire, public_url, hooks, place })
 }
 
 /// The definition of that name: one that comes with Martlet, or a file.
@@ -347,11 +340,15 @@ pub fn clashes(gateways: &[(Gateway, Place)], http: Option<&Door>, taken: &[Sock
             }
             let reserved = |taken: &&str| path == **taken || taken.len() > 1 && path.starts_with(&format!("{taken}/"));
             let usual = path == format!("/gateway/{}/hook/{name}", gateway.id);
-            if bind.is_none() && !usual && TAKEN.iter().any(|taken| reserved(&taken)) {
-                check.wrong(&place, format!("hook {}: the path {} means something else here", quoted(&name), quoted(&path)));
+            if bind.is_none() && !usual && TAKEN.iter().any(|taken| reserved(taken)) {
+                check.wrong(
+                    &place,
+                    format!("hook {}: the path {} means something else here", quoted(&name), quoted(&path)),
+                );
             }
             if let Some(first) = seen.insert((bind, path.clone()), place.clone()) {
-                let cause = format!("hook {}: the path {} is taken already, in {}", quoted(&name), quoted(&path), first.line());
+                let cause =
+                    format!("hook {}: the path {} is taken already, in {}", quoted(&name), quoted(&path), first.line());
                 check.wrong(&place, cause);
             }
         }

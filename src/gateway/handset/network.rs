@@ -270,9 +270,9 @@ impl Network {
 
     /// Owes receipts again that could not be given.
     pub fn owe_again(&mut self, words: Vec<Word>, at: Timestamp) {
-        self.owed.extend(words.into_iter().filter_map(|word| {
-            Some(Owed { at, reference: word.about.theirs()?.clone(), text: None })
-        }));
+        self.owed.extend(
+            words.into_iter().filter_map(|word| Some(Owed { at, reference: word.about.theirs()?.clone(), text: None })),
+        );
     }
 
     /// When the next receipt is due.

@@ -24,8 +24,8 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use reqwest::{Client, Response};
 
 pub use answer::{Answer, Patterns, retry_after};
-pub use line::{Line, Part, Unusable};
 use line::broken;
+pub use line::{Line, Part, Unusable};
 pub use reach::reach;
 pub use request::{Method, Templates};
 pub use template::{Format, Template, TemplateError};

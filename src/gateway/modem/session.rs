@@ -382,5 +382,12 @@ fn word(report: &StatusReport) -> Option<Word> {
         }
     };
     let reference = reference::sent(report.reference, report.to.as_str())?;
-    Some(Word { about: About::Theirs(reference), part: Part::Named, total: None, fate, at: report.done.moment(), reused: true })
+    Some(Word {
+        about: About::Theirs(reference),
+        part: Part::Named,
+        total: None,
+        fate,
+        at: report.done.moment(),
+        reused: true,
+    })
 }

@@ -235,7 +235,11 @@ impl Shell {
             None => hidden.clean(words),
         };
         let no_request = |words: &str| {
-            Silent::Unsent(Fault::new(Scope::Gateway, Enhanced::new(4, 3, 5), format!("no request can be made: {words}")))
+            Silent::Unsent(Fault::new(
+                Scope::Gateway,
+                Enhanced::new(4, 3, 5),
+                format!("no request can be made: {words}"),
+            ))
         };
         let method = reqwest::Method::from_bytes(request.method.as_bytes()).map_err(|_| no_request("bad method"))?;
         let url = reqwest::Url::parse(&request.url).map_err(|_| no_request("its URL cannot be read"))?;

@@ -238,7 +238,9 @@ impl Reader<'_> {
         let dedupe = taken.dedupe;
         match taken.event {
             Event::Report(report) => self.word(report, dedupe, named).map(inbox::Event::Receipt),
-            Event::Inbound(inbound) if self.receive => Some(inbox::Event::Segment(incoming(inbound, dedupe))),
+            Event::Inbound(inbound) if self.receive => {
+                Some(inbox::Event::Segment(incoming(inbound, dedupe.as_deref())))
+            }
             Event::Inbound(_) => None,
             Event::OptOut(said) => {
                 Some(inbox::Event::OptOut(OptOut { phone: said.from, number: said.to, out: said.out }))
@@ -287,12 +289,12 @@ fn counted(dedupe: Option<String>, at: Option<Timestamp>) -> String {
 }
 
 /// A text of a phone. What names the call counts before what names the text: some give that to several.
-fn incoming(inbound: Inbound, dedupe: Option<String>) -> Incoming {
+fn incoming(inbound: Inbound, dedupe: Option<&str>) -> Incoming {
     Incoming {
         from: inbound.from,
         number: inbound.to,
         segment: inbound.segment,
-        reference: dedupe.as_deref().and_then(RemoteId::new).or(inbound.id),
+        reference: dedupe.and_then(RemoteId::new).or(inbound.id),
         sent: inbound.at,
     }
 }

@@ -43,7 +43,8 @@ impl Key {
     }
 
     fn proof(&self, gateway: &GatewayId, named: &[u8]) -> [u8; PROOF] {
-        let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(self.0.expose()).expect("invariant: HMAC takes keys of any length");
+        let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(self.0.expose())
+            .expect("invariant: HMAC takes keys of any length");
         mac.update(gateway.as_str().as_bytes());
         mac.update(b"\0");
         mac.update(named);

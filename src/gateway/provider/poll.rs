@@ -29,7 +29,7 @@ impl Drop for Polls {
 }
 
 /// A task for each poll.
-pub fn start(shell: &Arc<Shell>, inbox: Inbox) -> Polls {
+pub fn start(shell: &Arc<Shell>, inbox: &Inbox) -> Polls {
     let polls = 0..shell.settings.definition.polls.len();
     Polls(polls.map(|poll| tokio::spawn(run(Arc::clone(shell), inbox.clone(), poll))).collect())
 }
@@ -85,8 +85,7 @@ async fn page(shell: &Shell, inbox: &Inbox, poll: usize, cursor: &mut Option<Str
         return Err(format!("HTTP {status}"));
     }
     let polled = definition.polled(&settings.settings, poll, &heard.answer).ok_or("the answer cannot be read")?;
-    let reader =
-        Reader { gateway: &shell.id, definition, key: settings.key.as_ref(), receive: settings.receive };
+    let reader = Reader { gateway: &shell.id, definition, key: settings.key.as_ref(), receive: settings.receive };
     let count = polled.items.len();
     for (taken, item) in polled.items {
         if let Some(event) = taken.and_then(|taken| reader.event(taken, false)) {
