@@ -177,7 +177,7 @@ impl std::error::Error for StartError {}
 pub fn start(id: GatewayId, kind: Kind, inbox: Inbox) -> Result<Gateway, StartError> {
     Ok(match kind {
         Kind::Modem(settings) => modem::start(id, settings, inbox),
-        Kind::Provider(settings) => provider::start(id, *settings, inbox)?,
+        Kind::Provider(settings) => provider::start(id, *settings, &inbox)?,
         // The others get nothing from the network by themselves: it comes through the HTTP door.
         Kind::Http(settings) => {
             // What its network brings comes through the HTTP door.

@@ -340,7 +340,7 @@ pub fn clashes(gateways: &[(Gateway, Place)], http: Option<&Door>, taken: &[Sock
             }
             let reserved = |taken: &&str| path == **taken || taken.len() > 1 && path.starts_with(&format!("{taken}/"));
             let usual = path == format!("/gateway/{}/hook/{name}", gateway.id);
-            if bind.is_none() && !usual && TAKEN.iter().any(|taken| reserved(taken)) {
+            if bind.is_none() && !usual && TAKEN.iter().any(reserved) {
                 check.wrong(
                     &place,
                     format!("hook {}: the path {} means something else here", quoted(&name), quoted(&path)),

@@ -130,10 +130,10 @@ pub fn check(settings: &Settings) -> Result<(), Unusable> {
 }
 
 /// Starts the gateway and what asks the provider for news; both end with it.
-pub(super) fn start(id: GatewayId, settings: Settings, inbox: Inbox) -> Result<Gateway, StartError> {
+pub(super) fn start(id: GatewayId, settings: Settings, inbox: &Inbox) -> Result<Gateway, StartError> {
     let traits = settings.traits.clone();
     let shell = Arc::new(Shell::new(id.clone(), settings)?);
-    let polls = poll::start(&shell, &inbox);
+    let polls = poll::start(&shell, inbox);
     let gateway = super::spawn(id, traits, move |job| Arc::clone(&shell).run(job));
     let Gateway { id, traits, jobs, task } = gateway;
     let task = tokio::spawn(async move {
