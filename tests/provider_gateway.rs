@@ -378,7 +378,7 @@ fn smsgate() {
     world.until_shown(&id, "sent", |shown| shown["state"] == "sent");
     let ids = taken.lock().expect("a list").clone();
     assert_eq!((provider.seen.len(), ids), (3, vec![id.clone()]), "asked three times, taken once");
-    println!("smsgate: {} requests, {} texts", provider.seen.len(), 1);
+    crate::support::say(&format!("smsgate: {} requests, {} texts", provider.seen.len(), 1));
     // It says delivered for each part: twice the same is one.
     assert_eq!(app_calls(&world, &event(1, "sms:sent", &id)).0, 204);
     for _ in 0..3 {
@@ -435,7 +435,12 @@ fn faults() {
         world.until_shown(id, "sent", |shown| shown["state"] == "sent");
     }
     let mut kept = taken.lock().expect("a list").clone();
-    println!("faults: {} requests for {} texts, {} kept", provider.seen.len(), ids.len(), kept.len());
+    crate::support::say(&format!(
+        "faults: {} requests for {} texts, {} kept",
+        provider.seen.len(),
+        ids.len(),
+        kept.len()
+    ));
     kept.sort();
     let mut wanted = ids.clone();
     wanted.sort();
