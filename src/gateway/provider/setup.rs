@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// A hook and where its address goes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Address {
     pub hook: String,
     /// With its secret, where it has one.
