@@ -118,6 +118,12 @@ socket = "control.sock"
         command = [PROGRAM, "gateway", verb, "main", "--config", self.folder / "martlet.toml"]
         subprocess.run(command, check=True, capture_output=True)
 
+    def mails(self):
+        """Mails that the mail server has taken."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.http}/metrics") as metrics:
+            found = re.search(rb'martlet_mails_total\{[^}]*"delivered"[^}]*\} (\d+)', metrics.read())
+        return int(found[1]) if found else 0
+
     def cpu(self):
         """Seconds of processor time so far, user and system."""
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
@@ -207,22 +213,11 @@ class Sink:
 
     def __init__(self, folder, lmtp=False):
         folder.mkdir()
-        self.port, self.log = free_port(), folder / "log"
+        self.port = free_port()
         RUNNING.append(self)
-        with open(self.log, "w") as log:
-            command = ["smtp-sink", *(["-L"] if lmtp else []), "-u", "nobody", "-c", f"inet:127.0.0.1:{self.port}", "1000"]
-            self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.DEVNULL)
+        command = ["smtp-sink", *(["-L"] if lmtp else []), "-u", "nobody", f"inet:127.0.0.1:{self.port}", "1000"]
+        self.process = subprocess.Popen(command, cwd=folder, stderr=subprocess.DEVNULL)
         wait_for("smtp-sink", lambda: listens(self.port), self.process)
-
-    def count(self):
-        """Mails so far."""
-        with open(self.log, "rb") as log:
-            log.seek(max(0, log.seek(0, os.SEEK_END) - 200))
-            counts = re.findall(rb"mesg=(\d+)", log.read())
-        return int(counts[-1]) if counts else 0
-
-    def until(self, count):
-        return until(self.count, count)
 
     def stop(self):
         self.process.terminate()

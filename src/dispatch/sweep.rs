@@ -114,7 +114,11 @@ async fn sweep(shared: &Shared, now: Timestamp, trusted: bool) -> Result<(), cra
 /// Closes a message when its receipts say how it ended: delivered when all segments are, failed when one is.
 pub async fn receipted(store: &Store, reporter: &Reporter, item: &Item) {
     let failed = item.segments.iter().any(|s| s.state == SegmentState::Failed);
-    let delivered = !item.segments.is_empty() && item.segments.iter().all(|s| s.state == SegmentState::Delivered);
+    // Of a text in parts the first may be on the phone before the others are begun.
+    let parts = item.payload.text().map_or(1, |text| usize::from(text.parts));
+    let whole = matches!(item.state, State::Sent | State::Closed) || item.segments.len() >= parts;
+    let all = !item.segments.is_empty() && item.segments.iter().all(|s| s.state == SegmentState::Delivered);
+    let delivered = whole && all;
     let (kind, next, event) = match (failed, delivered) {
         (true, _) => (Kind::Failed, Closed::Failed, "failed"),
         (false, true) => (Kind::Delivered, Closed::Delivered, "delivered"),
