@@ -23,11 +23,12 @@ use crate::{
     observe::{self, METRICS},
     provider::{
         Definition, State,
-        hook::{Answering, Event, Hooked, Inbound, Proof, Refusal, Report, Taken, address::OWN},
+        hook::{Answering, Event, Hooked, Inbound, Medium, MediumAt, Proof, Refusal, Report, Taken, address::OWN},
         proof::{Fetched, Handshake, Proven, Unproven, Verifier, Wish},
         view,
         web::HookRequest,
     },
+    sms::Body,
 };
 
 /// Providers give up sooner than anybody else: one of them after two seconds.
@@ -290,11 +291,28 @@ fn counted(dedupe: Option<String>, at: Option<Timestamp>) -> String {
 
 /// A text of a phone. What names the call counts before what names the text: some give that to several.
 fn incoming(inbound: Inbound, dedupe: Option<&str>) -> Incoming {
+    let mut segment = inbound.segment;
+    if let Body::Text(words) = &mut segment.body {
+        with_media(words, &inbound.media);
+    }
     Incoming {
         from: inbound.from,
         number: inbound.to,
-        segment: inbound.segment,
+        segment,
         reference: dedupe.and_then(RemoteId::new).or(inbound.id),
         sent: inbound.at,
+    }
+}
+
+/// What came beside the words is named below them, not fetched: a picture without words is no empty text.
+fn with_media(words: &mut String, media: &[Medium]) {
+    for medium in media {
+        let kind = medium.media_type.as_deref().unwrap_or("something");
+        let place = match &medium.at {
+            MediumAt::Url(url) => url.as_str(),
+            MediumAt::Inline(_) => "not kept",
+        };
+        let line = if words.is_empty() { "" } else { "\n" };
+        words.push_str(&format!("{line}[{kind}: {place}]"));
     }
 }

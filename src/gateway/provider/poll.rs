@@ -30,7 +30,11 @@ impl Drop for Polls {
 
 /// A task for each poll.
 pub fn start(shell: &Arc<Shell>, inbox: &Inbox) -> Polls {
-    let polls = 0..shell.settings.definition.polls.len();
+    let definition = &shell.settings.definition;
+    // What is read is deleted over there: where no texts are taken, only polls that bring nothing but reports run.
+    let runs =
+        |poll: &usize| shell.settings.receive || definition.polls[*poll].events.iter().all(|event| event.is_report());
+    let polls = (0..definition.polls.len()).filter(runs);
     Polls(polls.map(|poll| tokio::spawn(run(Arc::clone(shell), inbox.clone(), poll))).collect())
 }
 
