@@ -161,7 +161,7 @@ impl Shared {
     pub async fn run(self: Arc<Self>) {
         let mut aside: Vec<Waiting> = Vec::new();
         loop {
-            let changed = self.store.changed();
+            let changed = self.store.changed(&Key::Any);
             let at = Moment::of(&self.clock);
             let full = self.round(&mut aside, at).await;
             if self.stop.is_cancelled() {

@@ -19,11 +19,11 @@ where
     S: Fn(Arc<Shared>, Item) -> F,
     F: Future<Output = ()> + Send + 'static,
 {
-    let window = Arc::new(Semaphore::new(window));
     let keys = [key];
+    let window = Arc::new(Semaphore::new(window));
     let mut turns = 0;
     loop {
-        let changed = shared.store.changed();
+        let changed = shared.store.changed(&keys[0]);
         let permit = tokio::select! {
             permit = window.clone().acquire_owned() => permit,
             () = shared.stop.cancelled() => return,

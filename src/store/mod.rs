@@ -263,12 +263,13 @@ impl Store {
         let mut conn = self.inner.reader().await?;
         sqlite::next_due(&self.inner.shared, &mut conn, keys).await.map_err(|e| sqlite::down(&e))
     }
-    /// Resolves whenever something was put, released or given back, or waits anew: lanes look again.
+    /// Resolves whenever something was put, released or given back, or waits anew, under this key or another of its kind
+    /// (texts, mails, errands of a craft): lanes look again.
     ///
     /// Nothing that happens after this call is missed, even before the future is first polled. So a lane makes the
     /// future, *then* looks ([`Store::lease`], [`Store::next_due`]), and awaits the future if there was nothing.
-    pub fn changed(&self) -> impl Future<Output = ()> + Send + Sync + use<> {
-        self.inner.shared.changed.clone().notified_owned()
+    pub fn changed(&self, key: &Key) -> impl Future<Output = ()> + Send + Sync + use<> {
+        self.inner.shared.bells.of(key)
     }
 
     // ---- reading ----

@@ -141,19 +141,19 @@ async fn urgent_first_and_accounts_in_turn() {
 async fn lanes_are_woken() {
     let w = World::new().await;
     let wait = std::time::Duration::from_secs(5);
-    let changed = w.store.changed();
+    let changed = w.store.changed(&Key::Any);
     let id = w.put(text()).await;
     tokio::time::timeout(wait, changed).await.expect("put wakes, though nobody was polling");
     w.lease(id).await;
-    let changed = w.store.changed();
+    let changed = w.store.changed(&Key::Any);
     w.store.give_back(&[id]);
     tokio::time::timeout(wait, changed).await.expect("giving back wakes");
     w.store.admin(id, Hand::Hold).await.expect("store");
-    let changed = w.store.changed();
+    let changed = w.store.changed(&Key::Any);
     w.store.admin(id, Hand::Release).await.expect("store");
     tokio::time::timeout(wait, changed).await.expect("releasing wakes");
     let n = w.begin(id).await;
-    let changed = w.store.changed();
+    let changed = w.store.changed(&Key::Any);
     assert!(w.store.settle(settle(id, n, Next::Waiting { at: START + HOUR, pin: None }, "deferred")).await);
     tokio::time::timeout(wait, changed).await.expect("a new moment wakes");
 }

@@ -31,7 +31,7 @@ pub fn begin(work: &mut Work<'_>, batch: &[Begin]) -> Vec<Option<u32>> {
 pub fn begin_together(work: &mut Work<'_>, batch: &[Begin]) -> Vec<Option<u32>> {
     if !batch.iter().all(|begin| can_begin(work, begin)) {
         // Those that still can are leased anew.
-        work.wakes = true;
+        batch.iter().for_each(|begin| work.wake(begin.id));
         return vec![None; batch.len()];
     }
     let numbers = begin(work, batch);
@@ -63,7 +63,7 @@ fn can_begin(work: &Work<'_>, begin: &Begin) -> bool {
 fn begin_one(work: &mut Work<'_>, begin: &Begin) -> Option<u32> {
     if !can_begin(work, begin) {
         // It may have opted out since it was leased: whoever leases it next sees that.
-        work.wakes = true;
+        work.wake(begin.id);
         return None;
     }
     let row = work.row(begin.id)?;

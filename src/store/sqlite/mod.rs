@@ -5,6 +5,7 @@
 //! [`files`] (another daemon, a full disk) and [`schema`] (tables of a newer version, errors of the database).
 
 mod attempt;
+mod bells;
 mod brake;
 mod checkpoint;
 mod fair;
@@ -40,6 +41,7 @@ use sqlx::{Row as _, Sqlite as Engine, SqliteConnection, SqlitePool, pool::PoolC
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use self::{
+    bells::{Bells, Wakes},
     fair::Fair,
     files::Room,
     lease::Leases,
@@ -58,7 +60,7 @@ pub struct Shared {
     pub clock: Clock,
     pub epoch: i64,
     pub readers: SqlitePool,
-    pub changed: Arc<Notify>,
+    pub bells: Bells,
     /// The writer holds it during a transaction.
     pub gate: tokio::sync::Mutex<()>,
     pub written: AtomicUsize,
@@ -210,7 +212,7 @@ impl Sqlite {
 
     pub fn give_back(&self, ids: &[MessageId]) {
         self.shared.leases().end(ids);
-        self.shared.changed.notify_waiters();
+        self.shared.bells.ring(Wakes::ALL);
     }
 }
 
@@ -221,7 +223,7 @@ impl Shared {
             clock,
             epoch,
             readers,
-            changed: Arc::new(Notify::new()),
+            bells: Bells::default(),
             gate: tokio::sync::Mutex::new(()),
             written: AtomicUsize::new(0),
             log_grew: Notify::new(),

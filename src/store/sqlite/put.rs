@@ -142,7 +142,9 @@ fn enqueue(work: &mut Work<'_>, new: &New) {
         let (from, len) = body.map_or((None, None), |body| (Some(body.from), Some(body.len)));
         work.writes.push(Table::Original, &(original.id, work.now, headers.from, headers.len, from, len));
     }
-    work.wakes = true;
+    if row.is_waiting() {
+        work.wakes.lane(&row.key);
+    }
 }
 
 /// Octets as hexadecimal digits.

@@ -7,7 +7,9 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{
-    Shared, brake,
+    Shared,
+    bells::Wakes,
+    brake,
     fair::Flow,
     optout,
     row::{Kind, Row, SEVERAL, Stage, Tally},
@@ -64,7 +66,7 @@ pub struct Work<'a> {
     /// Virtual times that moved on.
     pub fair: HashMap<Flow, i64>,
     /// Work for lanes came up.
-    pub wakes: bool,
+    pub wakes: Wakes,
     pub writes: Writes,
     tallies: HashMap<&'static str, i64>,
     /// Segments that gateways took of their days, or gave back.
@@ -94,7 +96,7 @@ impl<'a> Work<'a> {
             parked_old: 0,
             originals: HashSet::new(),
             fair: HashMap::new(),
-            wakes: false,
+            wakes: Wakes::default(),
             writes: Writes::new(),
             tallies: HashMap::new(),
             days: HashMap::new(),
@@ -121,7 +123,16 @@ impl<'a> Work<'a> {
             change(&mut entry.row);
             entry.row.version += 1;
             entry.dirty = true;
-            self.wakes |= entry.row.is_waiting();
+            if entry.row.is_waiting() {
+                self.wakes.lane(&entry.row.key);
+            }
+        }
+    }
+
+    /// Lanes look anew at this one, if it waits.
+    pub fn wake(&mut self, id: MessageId) {
+        if let Some(entry) = self.rows.get(&id).filter(|entry| entry.row.is_waiting()) {
+            self.wakes.lane(&entry.row.key);
         }
     }
 
@@ -168,7 +179,7 @@ impl<'a> Work<'a> {
     }
 
     /// Turns the changed rows into lines and gives out what is to be written.
-    pub fn finish(mut self) -> (Writes, bool) {
+    pub fn finish(mut self) -> (Writes, Wakes) {
         let mut rows: Vec<_> = std::mem::take(&mut self.rows).into_values().filter(|entry| entry.dirty).collect();
         rows.sort_by_key(|entry| entry.row.id);
         for entry in &rows {

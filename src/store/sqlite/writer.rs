@@ -18,7 +18,9 @@ use tokio::{
 };
 
 use super::{
-    Shared, checkpoint, lease,
+    Shared,
+    bells::Wakes,
+    checkpoint, lease,
     load::Need,
     ops::{Answer, Job, Op},
     purge,
@@ -72,8 +74,8 @@ impl Default for Unwritten {
     }
 }
 
-/// Answers, where the sweep goes on, how much was written, and whether lanes have something new.
-type Carried = (Vec<Answer>, Option<String>, usize, bool);
+/// Answers, where the sweep goes on, how much was written, and which lanes have something new.
+type Carried = (Vec<Answer>, Option<String>, usize, Wakes);
 
 enum Failure {
     /// The transaction did not even begin: trying each operation alone would not help.
@@ -250,9 +252,7 @@ impl Writer {
         if let Some(cursor) = cursor {
             self.sweep_cursor = cursor;
         }
-        if wakes {
-            shared.changed.notify_waiters();
-        }
+        shared.bells.ring(wakes);
         if shared.written.fetch_add(size, Ordering::Relaxed) + size > checkpoint::DUE {
             shared.log_grew.notify_one();
         }
@@ -279,7 +279,7 @@ impl Writer {
                 if let Op::SetBack { now, by } = job.op {
                     // Behind everything else: what was due by the wrong clock is so in the rows just written too.
                     *answer = Some(Answer::Gone(lease::set_back(&mut self.conn, now, by).await?));
-                    wakes = true;
+                    wakes = Wakes::ALL;
                 }
             }
             sqlx::query("COMMIT").execute(&mut self.conn).await?;
