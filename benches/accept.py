@@ -55,7 +55,7 @@ def single(tmp):
 
 
 def memory(tmp):
-    martlet = Martlet(tmp / "m", 9, regions=["*"])
+    martlet = Martlet(tmp / "m", 9, regions=["US", *REGIONS.split()])
     row("memory idle", f"{martlet.rss():.0f}", "MiB VmRSS")
     with smtplib.LMTP("127.0.0.1", martlet.lmtp) as lmtp:
         for number in NUMBERS.split():
@@ -82,6 +82,11 @@ NUMBERS = """
 +60123456789 +2348021234567 +31612345678 +4740612345 +64211234567 +96892123456 +50761234567 +51912345678
 +639051234567 +923012345678 +48512345678 +351912345678 +595961456789 +97433123456 +40712034567 +381601234567
 +79123456789 +966512345678 +46701234567 +6581234567 +38631234567 +421912123456 +66812345678 +21620123456
+"""
+
+REGIONS = """
+AR AT AU BE BG BH BO BR BY CH CL CN CO CR CY CZ DE DK DO EC EE EG ES FI FR GB GE GH GR GT HK HN HR HU ID IE IL IN IQ IR
+IS IT JO JP KE KR KW KZ LB LK LT LU LV MA MT MX MY NG NL NO NZ OM PA PE PH PK PL PT PY QA RO RS RU SA SE SG SI SK TH TN
 """
 
 bench(__doc__, {"speed": speed, "syncs": syncs, "single": single, "memory": memory})
