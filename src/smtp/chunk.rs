@@ -5,11 +5,11 @@
 
 use memchr::memchr3;
 
-use super::data::DataError;
+use super::{data::DataError, kept::Kept};
 
 /// Takes the chunks of one mail.
 pub(super) struct Chunks {
-    data: Vec<u8>,
+    data: Kept,
     size: u64,
     limit: u64,
     after_cr: bool,
@@ -20,7 +20,7 @@ pub(super) struct Chunks {
 impl Chunks {
     /// For a mail of at most `limit` octets.
     pub(super) fn new(limit: u64) -> Self {
-        Self { data: Vec::new(), size: 0, limit, after_cr: false, bad: false, no_room: false }
+        Self { data: Kept::default(), size: 0, limit, after_cr: false, bad: false, no_room: false }
     }
 
     /// Octets that are kept so far.
@@ -31,7 +31,7 @@ impl Chunks {
     /// Nothing more of this mail is kept.
     pub(super) fn put_off(&mut self) {
         self.no_room = true;
-        self.data = Vec::new();
+        self.data = Kept::default();
     }
 
     /// Takes the next octets. A mail that is refused already is not kept.
@@ -41,9 +41,9 @@ impl Chunks {
             self.scan(part);
         }
         if self.error().is_some() {
-            self.data = Vec::new();
+            self.data = Kept::default();
         } else {
-            self.data.extend_from_slice(part);
+            self.data.push(part);
         }
     }
 
@@ -64,10 +64,10 @@ impl Chunks {
         if let Some(error) = self.error() {
             return Err(error);
         }
-        if !self.data.is_empty() && !self.data.ends_with(b"\r\n") {
-            self.data.extend_from_slice(b"\r\n");
+        if self.data.len() > 0 && !self.data.ends_with(b"\r\n") {
+            self.data.push(b"\r\n");
         }
-        Ok(self.data)
+        Ok(self.data.whole())
     }
 
     fn scan(&mut self, part: &[u8]) {

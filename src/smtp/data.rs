@@ -7,6 +7,8 @@
 
 use memchr::{memchr, memchr3};
 
+use super::kept::Kept;
+
 /// Why the bytes are not taken. The whole mail was consumed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DataError {
@@ -30,7 +32,7 @@ enum Seen {
 
 /// Takes one mail; dot-stuffing is removed on the way.
 pub struct Receiver {
-    data: Vec<u8>,
+    data: Kept,
     /// Octets of the mail so far, dot-stuffing removed, kept or not.
     size: u64,
     limit: u64,
@@ -45,7 +47,7 @@ impl Receiver {
         // A peer that announces much and sends nothing must not cost much.
         let hint = announced.unwrap_or(4096).min(limit).min(64 * 1024);
         Self {
-            data: Vec::with_capacity(usize::try_from(hint).unwrap_or(0)),
+            data: Kept::new(usize::try_from(hint).unwrap_or(0)),
             size: 0,
             limit,
             seen: Seen::LineStart,
@@ -62,7 +64,7 @@ impl Receiver {
     /// Nothing more of this mail is kept: it is read to its end and put off.
     pub fn put_off(&mut self) {
         self.no_room = true;
-        self.data = Vec::new();
+        self.data = Kept::default();
     }
 
     /// Takes from `input` up to the end of the mail. `None`: all of `input` was taken and the mail goes on.
@@ -123,9 +125,9 @@ impl Receiver {
     fn store(&mut self, part: &[u8]) {
         self.size = self.size.saturating_add(part.len() as u64);
         if self.bad || self.no_room || self.size > self.limit {
-            self.data = Vec::new();
+            self.data = Kept::default();
         } else {
-            self.data.extend_from_slice(part);
+            self.data.push(part);
         }
     }
 
@@ -138,7 +140,7 @@ impl Receiver {
         } else if self.no_room {
             Err(DataError::NoRoom)
         } else {
-            Ok(data)
+            Ok(data.whole())
         }
     }
 }
@@ -252,7 +254,7 @@ mod tests {
         assert_eq!(everywhere(mail, 8), Some((Err(DataError::TooBig), 0)));
         let mut receiver = Receiver::new(10, Some(u64::MAX));
         assert!(receiver.feed(&mut &[b'x'; 100_000][..]).is_none());
-        assert_eq!(receiver.data.capacity(), 0, "nothing is kept of a mail that is too big");
+        assert_eq!(receiver.held(), 0, "nothing is kept of a mail that is too big");
         assert_eq!(everywhere(b"123456\n78901\r\n.\r\n", 3), Some((Err(DataError::Bytes), 0)));
     }
 

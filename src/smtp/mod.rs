@@ -11,6 +11,7 @@ pub mod command;
 pub mod data;
 pub mod envelope;
 pub mod line;
+mod kept;
 mod params;
 pub mod proxy;
 pub mod reply;
