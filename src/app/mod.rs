@@ -6,6 +6,7 @@
 mod build;
 pub use build::{accounts, counted_tables, kind as gateway_kind, style};
 mod fleet;
+mod hook_doors;
 mod reload;
 mod trial;
 mod voice;
@@ -21,6 +22,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{
     fleet::{Fleet, Readers},
+    hook_doors::HookDoors,
     voice::DoorVoice,
 };
 use crate::{
@@ -207,22 +209,6 @@ pub async fn start_with(config: Config, clock: Clock, trial: Option<Trial>) -> R
     let events = tokio::spawn(events.run(handed));
     loops.spawn(dispatch::sweep::run(shared.clone()));
     let (reload, wishes) = tokio::sync::mpsc::channel(1);
-    let live = reload::Live {
-        file: config.file.clone(),
-        prints: config.prints.clone(),
-        accounts,
-        readers,
-        dispatch: shared.clone(),
-        fleet,
-        started: config.clone(),
-        rules: reload::Rules {
-            current: rules,
-            declared: config.rules.clone(),
-            loaded: Arc::new(loaded),
-            gateways: config.gateway_names(),
-        },
-        clock: clock.clone(),
-    };
     let names = bound.names(&config);
     let settings = control::Settings::default();
     let settings = control::Settings { timeout: settings.timeout.min(config.limits.idle), ..settings };
@@ -235,9 +221,26 @@ pub async fn start_with(config: Config, clock: Clock, trial: Option<Trial>) -> R
         settings,
         reload: reload.clone(),
     };
-    let behind = Behind { clock, store: store.clone(), outbound, inbound, hooks };
+    let behind = Behind { clock: clock.clone(), store: store.clone(), outbound, inbound, hooks };
     let trial = trial.map(|trial| trial.open(&config, &behind, &phones, &mut loops, &stop)).transpose()?;
-    let mut doors = open(bound, &config, behind, &stop, trial);
+    let (mut doors, hook_doors) = open(bound, &config, behind, &stop, trial);
+    let live = reload::Live {
+        file: config.file.clone(),
+        prints: config.prints.clone(),
+        accounts,
+        readers,
+        dispatch: shared.clone(),
+        fleet,
+        hook_doors,
+        started: config.clone(),
+        rules: reload::Rules {
+            current: rules,
+            declared: config.rules.clone(),
+            loaded: Arc::new(loaded),
+            gateways: config.gateway_names(),
+        },
+        clock,
+    };
     doors.spawn(control::serve(socket, Arc::new(control), stop.doors.clone()));
     let live = tokio::spawn(live.run(wishes, stop.doors.clone()));
     Ok(Running { bound: names, phones, store, reload, stop, doors, loops, tasks, shared, live, events })
@@ -286,8 +289,8 @@ struct Bound {
     /// One for each of `mail`.
     settings: Vec<mail::Settings>,
     http: Option<(TcpListener, SocketAddr, http::Settings)>,
-    /// Listeners of hooks, each with its address as configured and as bound.
-    hooks: Vec<(TcpListener, SocketAddr, SocketAddr)>,
+    /// Listeners that hooks have of their own.
+    hooks: Vec<hook_doors::Fresh>,
 }
 
 impl Bound {
@@ -295,7 +298,7 @@ impl Bound {
         let mail = self.mail.iter().zip(&config.listeners);
         let mail = mail.map(|(bound, listener)| format!("{} {}", listener.protocol.word(), bound.name()));
         let http = self.http.iter().map(|(_, addr, _)| format!("http {addr}"));
-        let hooks = self.hooks.iter().map(|(_, _, addr)| format!("hooks {addr}"));
+        let hooks = self.hooks.iter().map(|hook| format!("hooks {}", hook.bound));
         mail.chain(http).chain(hooks).collect()
     }
 }
@@ -318,12 +321,8 @@ async fn bind(config: &Config, node: &Node) -> Result<Bound, StartError> {
         let addr = listener.local_addr().map_err(failed)?;
         bound.http = Some((listener, addr, build::http_door(config, node)));
     }
-    for configured in build::hook_binds(config) {
-        let failed = |error: std::io::Error| StartError::new(71, format!("bind of a hook, {configured}: {error}"));
-        let listener = TcpListener::bind(configured).await.map_err(failed)?;
-        let addr = listener.local_addr().map_err(failed)?;
-        bound.hooks.push((listener, configured, addr));
-    }
+    let hooks = hook_doors::bind(build::hook_binds(config).into_iter()).await;
+    bound.hooks = hooks.map_err(|why| StartError::new(71, why))?;
     Ok(bound)
 }
 
@@ -347,7 +346,13 @@ struct Behind {
     hooks: Swap<http::hooks::Table>,
 }
 
-fn open(bound: Bound, config: &Config, behind: Behind, stop: &Stop, trial: Option<doors::trial::Trial>) -> JoinSet<()> {
+fn open(
+    bound: Bound,
+    config: &Config,
+    behind: Behind,
+    stop: &Stop,
+    trial: Option<doors::trial::Trial>,
+) -> (JoinSet<()>, HookDoors) {
     let mut doors = JoinSet::new();
     let Behind { clock, store, outbound, inbound, hooks } = behind;
     for ((door, declared), settings) in bound.mail.into_iter().zip(&config.listeners).zip(bound.settings) {
@@ -360,7 +365,8 @@ fn open(bound: Bound, config: &Config, behind: Behind, stop: &Stop, trial: Optio
             }
         };
     }
-    let shared = |settings: http::Settings, addr: SocketAddr| {
+    let stopping = stop.doors.clone();
+    let shared = move |settings: http::Settings, addr: SocketAddr| {
         Arc::new(http::Shared {
             outbound: outbound.clone(),
             inbound: inbound.clone(),
@@ -368,21 +374,22 @@ fn open(bound: Bound, config: &Config, behind: Behind, stop: &Stop, trial: Optio
             clock: clock.clone(),
             settings,
             loopback: http::is_loopback(&addr),
-            stopping: stop.doors.clone(),
+            stopping: stopping.clone(),
             hooks: hooks.clone(),
             bound: addr,
         })
     };
-    for (listener, configured, addr) in bound.hooks {
-        let shared = shared(build::http_door(config, &build::node(config)), addr);
-        doors.spawn(http::serve_hooks(listener, shared, configured, stop.doors.clone(), DRAIN));
-    }
     if let Some((listener, addr, settings)) = bound.http {
         let shared = shared(settings, addr);
         let pages = trial.map(doors::trial::router);
         doors.spawn(http::serve(listener, shared, pages, stop.doors.clone(), DRAIN));
     }
-    doors
+    let settings = build::http_door(config, &build::node(config));
+    let behind = Arc::new(move |addr| shared(settings.clone(), addr));
+    let mut hook_doors = HookDoors::new(behind, stop.doors.clone(), DRAIN);
+    hook_doors.take(config, bound.hooks);
+    doors.spawn(hook_doors.ended());
+    (doors, hook_doors)
 }
 
 /// Why the process was asked to stop. SIGHUP is a wish to look at the configuration anew.

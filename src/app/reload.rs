@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     build, check,
     fleet::{Fleet, Readers},
+    hook_doors::HookDoors,
 };
 use crate::{
     accounts::Accounts,
@@ -38,6 +39,7 @@ pub struct Live {
     pub readers: Readers,
     pub dispatch: Arc<dispatch::Shared>,
     pub fleet: Fleet,
+    pub hook_doors: HookDoors,
     /// As Martlet started: what is inherited from here changes with a restart.
     pub started: Config,
     pub rules: Rules,
@@ -88,7 +90,9 @@ impl Live {
         config.zone = self.started.zone.clone();
         config.queue = self.started.queue;
         let accounts = build::accounts(&config).map_err(|error| error.words)?;
+        let fresh = self.hook_doors.fresh(&config).await?;
         self.fleet.apply(&config, &self.dispatch, &self.readers).await?;
+        self.hook_doors.take(&config, fresh);
         self.accounts.replace(&accounts);
         self.readers.outbound.replace_helpers(config.helpers.clone());
         let changed = self.prints.differing(&config.prints);
