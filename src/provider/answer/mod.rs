@@ -135,7 +135,7 @@ impl Definition {
                 ids: Vec::new(),
                 code: None,
                 detail: None,
-                after: pause::usual(answer, now),
+                after: pause::usual(answer, by_status(answer.status) == Verdict::Throttled, now),
                 status: answer.status,
                 rule: None,
             },
@@ -148,7 +148,8 @@ impl Definition {
     /// There is none in it.
     pub fn token(&self, answer: &Answer, now: Timestamp) -> Result<(Secret<String>, Duration), Fault> {
         let fault = |verdict: Verdict, words: &str| {
-            verdict.with(&format!("no token: HTTP {}, {words}", answer.status), pause::usual(answer, now))
+            let after = pause::usual(answer, verdict == Verdict::Throttled, now);
+            verdict.with(&format!("no token: HTTP {}, {words}", answer.status), after)
         };
         let Some(token) = &self.token else { return Err(fault(Verdict::Account, "the definition has no [token]")) };
         match answer.status {
@@ -209,9 +210,10 @@ impl Rule {
         let known = self.codes.as_ref().zip(code.as_deref()).and_then(|(codes, code)| codes.get(code));
         let verdict = known.and_then(|word| word.verdict).unwrap_or(self.result);
         let waits = matches!(verdict, Verdict::Throttled | Verdict::Temporary | Verdict::Account);
+        let throttled = verdict == Verdict::Throttled;
         let after = match &self.retry_after {
-            Some(pause) if waits => pause.read(&view, now),
-            None if waits => pause::usual(answer, now),
+            Some(pause) if waits => pause.read(&view, answer, throttled, now),
+            None if waits => pause::usual(answer, throttled, now),
             _ => None,
         };
         let kept = |words: String, cap| Some(one_line(&words, cap)).filter(|words| !words.is_empty());

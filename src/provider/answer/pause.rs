@@ -15,10 +15,10 @@ use crate::{
 const LONGEST: Duration = Duration::from_secs(3_600);
 
 impl RetryAfter {
-    /// The pause, within its bounds.
-    pub fn read(&self, view: &View<'_>, now: Timestamp) -> Option<Duration> {
+    /// The pause, within its bounds: as the definition says where it stands, else as providers usually say it.
+    pub fn read(&self, view: &View<'_>, answer: &Answer, throttled: bool, now: Timestamp) -> Option<Duration> {
         let written = self.from.as_ref().and_then(|from| view.first(from));
-        let read = written.and_then(|written| self.unit.read(&written, now));
+        let read = written.and_then(|written| self.unit.read(&written, now)).or_else(|| said(answer, throttled, now));
         read.or(self.default).map(|pause| pause.min(self.max))
     }
 }
@@ -49,10 +49,31 @@ fn date(written: &str, now: Timestamp) -> Option<Duration> {
     Some(Timestamp(i64::try_from(since.as_millis()).ok()?).since(now))
 }
 
-/// `Retry-After`, where a definition says nothing.
-pub fn usual(answer: &Answer, now: Timestamp) -> Option<Duration> {
-    let written = answer.headers.get("retry-after")?;
-    PauseUnit::Http.read(written, now).map(|pause| pause.min(LONGEST))
+/// The usual fields, where a definition says nothing.
+pub fn usual(answer: &Answer, throttled: bool, now: Timestamp) -> Option<Duration> {
+    said(answer, throttled, now).map(|pause| pause.min(LONGEST))
+}
+
+/// `Retry-After`; and when it was too much, the end of the stretch of time that the limit is for.
+fn said(answer: &Answer, throttled: bool, now: Timestamp) -> Option<Duration> {
+    let headers = &answer.headers;
+    let after = headers.get("retry-after").and_then(|written| PauseUnit::Http.read(written, now));
+    let reset = || RESETS.iter().filter(|_| throttled).find_map(|name| reset(headers.get(name)?, now));
+    after.or_else(reset)
+}
+
+/// Names of fields that say when a limit begins anew.
+const RESETS: [&str; 3] = ["ratelimit-reset", "x-ratelimit-reset", "x-rate-limit-reset"];
+
+/// Seconds from now, or the moment: nobody has agreed on that, but no stretch of time is thirty years long.
+fn reset(written: &str, now: Timestamp) -> Option<Duration> {
+    let number: f64 = written.trim().parse().ok()?;
+    let unit = match number {
+        n if n >= 1e12 => PauseUnit::UnixMillis,
+        n if n >= 1e9 => PauseUnit::Unix,
+        _ => PauseUnit::Seconds,
+    };
+    unit.read(written, now)
 }
 
 #[cfg(test)]
@@ -77,6 +98,33 @@ mod tests {
             (PauseUnit::Seconds, "1e300", Some(1_000_000_000_000)),
         ] {
             assert_eq!(unit.read(written, now).map(|pause| pause.as_millis()), pause, "{written}");
+        }
+    }
+
+    #[test]
+    fn each_field() {
+        let now = Timestamp(1_767_323_045_000);
+        let answer = |fields: &[(&str, &str)]| Answer {
+            status: 429,
+            headers: fields.iter().copied().collect(),
+            body: Vec::new(),
+        };
+        for (fields, throttled, pause) in [
+            (&[("Retry-After", "7")][..], false, Some(7)),
+            (&[("Retry-After", "Fri, 02 Jan 2026 03:04:35 GMT")], true, Some(30)),
+            (&[("RateLimit-Reset", "12")], true, Some(12)),
+            (&[("RateLimit-Reset", "12")], false, None),
+            (&[("X-RateLimit-Reset", "1767323060")], true, Some(15)),
+            (&[("X-Rate-Limit-Reset", "1767323065000")], true, Some(20)),
+            (&[("X-RateLimit-Reset", "1767320000")], true, Some(0)),
+            (&[("RateLimit-Reset", "12"), ("Retry-After", "3")], true, Some(3)),
+            (&[("RateLimit-Reset", "12"), ("Retry-After", "soon")], true, Some(12)),
+            (&[("X-RateLimit-Reset", "tomorrow"), ("X-RateLimit-Limit", "5")], true, None),
+            (&[("RateLimit-Reset", "999999")], true, Some(3_600)),
+            (&[("RateLimit-Reset", "-5")], true, None),
+            (&[("RateLimit-Reset", "inf")], true, None),
+        ] {
+            assert_eq!(usual(&answer(fields), throttled, now).map(|pause| pause.as_secs()), pause, "{fields:?}");
         }
     }
 }
