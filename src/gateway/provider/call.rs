@@ -6,6 +6,7 @@ use reqwest::Client;
 
 use super::{
     Settings,
+    their_clock::{self, TheirClock},
     token::{Held, Tokens},
 };
 use crate::{
@@ -35,6 +36,7 @@ pub struct Shell {
     pub client: Client,
     pub settings: Settings,
     pub tokens: Tokens,
+    pub clock: TheirClock,
     hidden: Redactions,
     /// Names and addresses of hooks that name a message, and of the others.
     named: Vec<(String, String)>,
@@ -72,7 +74,8 @@ impl Shell {
         let payload_until = settings.log_payload.map(|time| settings.clock.monotonic() + time);
         let reports = |name: &str| settings.definition.hook_named(name).is_some_and(|hook| hook.reports());
         let (named, plain) = settings.addresses(&id).into_iter().partition(|(name, _)| reports(name));
-        Ok(Self { id, client, settings, tokens: Tokens::default(), hidden, named, plain, payload_until })
+        let (tokens, clock) = (Tokens::default(), TheirClock::default());
+        Ok(Self { id, client, settings, tokens, clock, hidden, named, plain, payload_until })
     }
 
     pub fn now(&self) -> Timestamp {
@@ -137,7 +140,7 @@ impl Shell {
         let (mut host, mut renewed) = (0, false);
         loop {
             let token = self.tokens.current(self).await.map_err(Outcome::Later)?;
-            let request = self.request(attempt, segment, (own, host), &hooks, token.as_ref())?;
+            let request = self.request(attempt, segment, (own, host), &hooks, token.as_ref()).await?;
             let asked = self.send(request, Some(attempt), token.as_ref()).await;
             let heard = match asked {
                 Ok(heard) => heard,
@@ -155,7 +158,8 @@ impl Shell {
                 renewed = true;
                 continue;
             }
-            let answered = self.settings.definition.outcome(&heard.answer, own, self.now());
+            let mut answered = self.settings.definition.outcome(&heard.answer, own, self.now());
+            their_clock::doubt(self, &heard.answer, &mut answered).await;
             // Half an answer proves no refusal that may be taken back further on, but a status does.
             if !heard.whole && answered.rule.is_some() && heard.answer.status < 400 {
                 let fault = Fault::new(Scope::Gateway, Enhanced::new(4, 4, 2), "the answer broke off");
@@ -165,7 +169,7 @@ impl Shell {
         }
     }
 
-    fn request(
+    async fn request(
         &self,
         attempt: &Attempt,
         segment: &Segment,
@@ -198,14 +202,15 @@ impl Shell {
             Scope::Gateway => Outcome::Later(fault.after(Some(ACCOUNT_PAUSE))),
             Scope::Message | Scope::Recipient => Outcome::Never(fault),
         })?;
-        self.sign(&mut request);
+        self.sign(&mut request).await;
         Ok(request)
     }
 
     /// Signs a request, where the definition says how.
-    pub fn sign(&self, request: &mut Request) {
+    pub async fn sign(&self, request: &mut Request) {
         if let Some(signer) = self.settings.settings.signer() {
-            signer.sign(request, self.now(), &MessageId::new().to_string());
+            let now = self.clock.now(self, signer.clock()).await;
+            signer.sign(request, now, &MessageId::new().to_string());
         }
     }
 

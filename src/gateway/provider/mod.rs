@@ -10,6 +10,7 @@ pub mod hooks;
 pub mod own;
 mod poll;
 pub mod setup;
+mod their_clock;
 mod token;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};

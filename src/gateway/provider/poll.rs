@@ -79,7 +79,7 @@ async fn page(shell: &Shell, inbox: &Inbox, poll: usize, cursor: &mut Option<Str
     let secret = token.as_ref().map(|held| held.token.as_ref());
     let request = definition.poll_request(&settings.settings, poll, cursor.as_deref(), secret, shell.now());
     let mut request = request.ok_or("there is no such poll")?.map_err(|fault| fault.to_string())?;
-    shell.sign(&mut request);
+    shell.sign(&mut request).await;
     let heard = shell.send(request, None, token.as_ref()).await.map_err(|silent| silent.fault().to_string())?;
     let status = heard.answer.status;
     if let Some(held) = token.as_ref().filter(|_| definition.refreshes(status)) {
@@ -115,7 +115,7 @@ async fn remove(shell: &Shell, poll: usize, item: &str) -> Result<(), String> {
         return Ok(());
     };
     let mut request = made.map_err(|fault| fault.to_string())?;
-    shell.sign(&mut request);
+    shell.sign(&mut request).await;
     let heard = shell.send(request, None, token.as_ref()).await.map_err(|silent| silent.fault().to_string())?;
     match heard.answer.status {
         // Gone already: somebody else took it away.

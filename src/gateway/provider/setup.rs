@@ -62,6 +62,8 @@ async fn made(shell: &Shell) -> Result<Vec<Request>, String> {
     let hooks = settings.addresses(&shell.id);
     let requests = settings.definition.setup_requests(&settings.settings, &hooks, &own, secret, shell.now());
     let mut requests = requests.map_err(|fault| fault.to_string())?;
-    requests.iter_mut().for_each(|request| shell.sign(request));
+    for request in &mut requests {
+        shell.sign(request).await;
+    }
     Ok(requests)
 }
