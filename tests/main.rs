@@ -15,6 +15,7 @@ mod discretion;
 mod dispatch;
 mod doctor;
 mod e2e;
+mod emulator;
 mod faults;
 mod folders;
 mod gateway;
@@ -51,6 +52,7 @@ fn main() -> std::process::ExitCode {
         dispatch::trials(),
         doctor::trials(),
         e2e::trials(),
+        emulator::trials(),
         faults::trials(),
         folders::trials(),
         gateway::trials(),
