@@ -22,6 +22,7 @@ use crate::support::{Needs, python, root, trial_with};
 pub fn trials() -> Vec<Trial> {
     vec![
         trial_with("proof::providers_own_libraries_sign", &[Needs::Signers], providers_own_libraries_sign),
+        trial_with("proof::amazon_signs_each_field", &[Needs::Signers], amazon_signs_each_field),
         trial_with("proof::our_token_is_one_that_we_would_take", &[Needs::Signers], our_token_is_taken),
     ]
 }
@@ -29,6 +30,8 @@ pub fn trials() -> Vec<Trial> {
 #[derive(Deserialize)]
 struct Made {
     hooks: Vec<Signed>,
+    /// Certificates that stand for nobody here, with Amazon's signatures under them or not.
+    strangers: BTreeMap<String, String>,
     private: String,
     public: String,
 }
@@ -74,22 +77,35 @@ fn providers_own_libraries_sign() {
     }
 }
 
+impl Signed {
+    fn verifier(&self) -> Verifier {
+        Verifier::read(&self.scheme, &arguments(&self.arguments)).expect("a verifier")
+    }
+
+    fn hook(&self) -> HookRequest {
+        HookRequest {
+            method: self.method.clone(),
+            url: self.url.clone(),
+            headers: self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
+            body: STANDARD.decode(&self.body).expect("base64"),
+            peer: [192, 0, 2, 1].into(),
+            certificate: None,
+        }
+    }
+
+    fn fetched(&self) -> Fetched {
+        let mut fetched = Fetched::default();
+        for (url, document) in &self.fetched {
+            fetched.keep(url.as_str(), document.as_bytes());
+        }
+        fetched
+    }
+}
+
 fn one(signed: &Signed) {
     let name = signed.name.as_str();
-    let verifier = Verifier::read(&signed.scheme, &arguments(&signed.arguments)).expect(name);
+    let (verifier, hook, fetched) = (signed.verifier(), signed.hook(), signed.fetched());
     let now = Timestamp(signed.at);
-    let mut fetched = Fetched::default();
-    for (url, document) in &signed.fetched {
-        fetched.keep(url.as_str(), document.as_bytes());
-    }
-    let hook = HookRequest {
-        method: signed.method.clone(),
-        url: signed.url.clone(),
-        headers: signed.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
-        body: STANDARD.decode(&signed.body).expect("base64"),
-        peer: [192, 0, 2, 1].into(),
-        certificate: None,
-    };
     let check = |hook: &HookRequest, now| verifier.check_with(hook, &fetched, now);
     let proven = check(&hook, now).unwrap_or_else(|why| panic!("{name}: {why}"));
     let subscribes = matches!(proven.handshake, Some(Handshake::Fetch { .. }));
@@ -128,6 +144,69 @@ fn one(signed: &Signed) {
     }
     let bare = HookRequest { headers: [("Content-Type", "application/json")].into_iter().collect(), ..hook };
     assert!(signed.headers.len() < 2 && !signed.headers.contains_key("Authorization") || check(&bare, now).is_err());
+}
+
+/// Each field that Amazon signs, changed, taken away, or put where there was none; the version; the certificate.
+fn amazon_signs_each_field() {
+    let made = made();
+    let amazons: Vec<&Signed> = made.hooks.iter().filter(|hook| hook.scheme == "sns").collect();
+    assert_eq!(amazons.len(), 7);
+    for signed in amazons {
+        let (verifier, now) = (signed.verifier(), Timestamp(signed.at));
+        let body: serde_json::Map<String, Value> = serde_json::from_slice(&signed.hook().body).expect("JSON");
+        let check = |change: &dyn Fn(&mut serde_json::Map<String, Value>), fetched: &Fetched| {
+            let mut body = body.clone();
+            change(&mut body);
+            let body = Value::Object(body).to_string().into_bytes();
+            verifier.check_with(&HookRequest { body, ..signed.hook() }, fetched, now)
+        };
+        let fetched = signed.fetched();
+        assert!(check(&|_| {}, &fetched).is_ok(), "{}", signed.name);
+        let mut fields = vec!["Message", "MessageId", "Timestamp", "TopicArn", "Type"];
+        if body["Type"] == "Notification" {
+            fields.push("Subject");
+        } else {
+            fields.extend(["SubscribeURL", "Token"]);
+        }
+        for field in fields {
+            let old = body.get(field).and_then(Value::as_str).unwrap_or("");
+            // Times and addresses stay readable: it is the signature that does not fit.
+            let new = match field {
+                "Timestamp" => old.replace(".000Z", ".001Z"),
+                "SubscribeURL" => format!("{old}&x=1"),
+                "Type" if old == "SubscriptionConfirmation" => "UnsubscribeConfirmation".to_owned(),
+                "Type" if old == "UnsubscribeConfirmation" => "SubscriptionConfirmation".to_owned(),
+                _ => format!("{old}x"),
+            };
+            let changed = check(&|body| drop(body.insert(field.to_owned(), new.clone().into())), &fetched);
+            let expected = match (field, old) {
+                ("TopicArn", _) => Unproven::Foreign,
+                ("Type", "Notification") => Unproven::Unreadable,
+                _ => Unproven::Wrong,
+            };
+            assert_eq!(changed, Err(expected), "{}: {field} changed", signed.name);
+            if !old.is_empty() {
+                let gone = check(&|body| drop(body.remove(field)), &fetched);
+                assert!(gone.is_err(), "{}: without {field}", signed.name);
+            }
+        }
+        let other = if body["SignatureVersion"] == "1" { "2" } else { "1" };
+        for version in [other, "3", ""] {
+            let changed = |body: &mut serde_json::Map<String, Value>| {
+                drop(body.insert("SignatureVersion".to_owned(), version.into()));
+            };
+            assert!(check(&changed, &fetched).is_err(), "{} as version {version}", signed.name);
+        }
+        for (which, pem) in &made.strangers {
+            let mut fetched = Fetched::default();
+            signed.fetched.keys().for_each(|url| fetched.keep(url.as_str(), pem.as_bytes()));
+            assert!(check(&|_| {}, &fetched).is_err(), "{}: by a certificate {which}", signed.name);
+        }
+        let elsewhere = |body: &mut serde_json::Map<String, Value>| {
+            drop(body.insert("SigningCertURL".to_owned(), "https://sns.evil.example/a.pem".into()));
+        };
+        assert_eq!(check(&elsewhere, &fetched), Err(Unproven::Foreign), "{}", signed.name);
+    }
 }
 
 /// The octet at `at` replaced by another letter.

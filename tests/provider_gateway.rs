@@ -1,6 +1,11 @@
 //! Gateways by definition at the real daemon, with providers of the test's own behind them: requests, receipts, texts of
 //! phones, and what goes wrong between. Twilio's hooks are signed by Twilio's own library.
 
+mod clocks;
+mod lines;
+mod opting;
+mod setup;
+
 use std::{
     io::{Read, Write},
     net::TcpStream,
@@ -25,7 +30,7 @@ use crate::support::{
 };
 
 pub fn trials() -> Vec<Trial> {
-    vec![
+    let own = vec![
         trial_with(
             "provider gateway: Twilio, from mail to receipt and from the phone to mail",
             &[Needs::Signers],
@@ -39,7 +44,8 @@ pub fn trials() -> Vec<Trial> {
         trial("provider gateway: a hook that was answered survives the end of the daemon", crash),
         trial("provider gateway: paths and listeners of hooks, and who may call", doors),
         trial("provider gateway: asked instead of calling", poll),
-    ]
+    ];
+    [own, lines::trials(), setup::trials(), opting::trials(), clocks::trials()].into_iter().flatten().collect()
 }
 
 const ALICE: &str = "alice@example.test";
@@ -97,12 +103,17 @@ impl World {
 
     /// The id of one mail of Alice's that is taken; its sender wants to hear of delivery.
     fn send(&self, text: &str) -> String {
+        self.send_to(PHONE, text)
+    }
+
+    /// To another phone, with parameters.
+    fn send_to(&self, phone: &str, text: &str) -> String {
         let mut talk = Talk::to(&Place::Tcp(self.lmtp)).expect("a session");
         talk.say("LHLO mx.example.test").expect("LHLO");
         let data = format!(
             "From: {ALICE}\r\nTo: phone\r\nSubject: x\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n{text}\r\n"
         );
-        let to = format!("{PHONE}@sms.example.test");
+        let to = format!("{phone}@sms.example.test");
         let letter =
             Letter { from: ALICE, to: vec![&to], rcpt_params: " NOTIFY=SUCCESS,FAILURE", data, ..Letter::default() };
         let reply = talk.one(&letter, true).expect("a session");
@@ -579,11 +590,35 @@ fn doors() {
     let _ = stream.read_to_string(&mut answer);
     assert!(answer.contains(" 413 "), "{answer}");
     // A reload takes the route away.
-    let text = std::fs::read_to_string(&world.martlet.config).expect("the configuration");
-    std::fs::write(&world.martlet.config, text.replace("/inbound.asp", "/other.asp")).expect("write");
-    assert!(world.martlet.command(&["reload"]).status.success());
+    let reload = |from: &str, to: &str| {
+        let text = std::fs::read_to_string(&world.martlet.config).expect("the configuration");
+        assert!(text.contains(from), "{from}");
+        std::fs::write(&world.martlet.config, text.replace(from, to)).expect("write");
+        let out = world.martlet.command(&["reload"]);
+        let said = [out.stdout, out.stderr].concat();
+        (out.status.success(), String::from_utf8(said).expect("UTF-8"))
+    };
+    let (done, said) = reload("/inbound.asp", "/other.asp");
+    assert!(done && said.contains("gateway") && !said.contains("restart"), "{said}");
     assert_eq!(call(own, "GET", "/inbound.asp?healthcheckignore=1", &[], "").0, 404);
     assert_eq!(call(own, "GET", "/other.asp?healthcheckignore=1", &[], "").0, 200);
+    // And a listener: the new one listens, the old one does not.
+    let another = free_port();
+    let (done, said) = reload(&own.to_string(), &another.to_string());
+    assert!(done && !said.contains("restart"), "{said}");
+    assert_eq!(call(another, "GET", "/other.asp?healthcheckignore=1", &[], "").0, 200);
+    until("the end of the old listener", || TcpStream::connect(("127.0.0.1", own)).is_err().then_some(()));
+    // One that somebody else has: nothing changes.
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let taken = taken.local_addr().map(|addr| (addr.port(), taken)).expect("an address");
+    let (done, said) = reload(&another.to_string(), &taken.0.to_string());
+    assert!(!done && said.contains("another program"), "{said}");
+    assert_eq!(call(another, "GET", "/other.asp?healthcheckignore=1", &[], "").0, 200);
+    // Without an address of its own it stands at the common door.
+    let (done, said) = reload(&format!(", bind = \"127.0.0.1:{}\"", taken.0), "");
+    assert!(done, "{said}");
+    assert_eq!(world.call("GET", "/other.asp?healthcheckignore=1", &[], "").0, 200);
+    until("the end of the listener", || TcpStream::connect(("127.0.0.1", another)).is_err().then_some(()));
     let _ = world.scratch.path();
 }
 

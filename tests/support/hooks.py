@@ -141,16 +141,32 @@ hook("bird", "hmac",
           mac(f"{NOW}\n{URL}\n".encode() + hashlib.sha256(body.encode()).digest())).decode()}, body, aged=301)
 
 # Amazon SNS, both versions, and a subscription
-name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sns.amazonaws.com")])
 day = datetime.timedelta(days=1)
 today = datetime.datetime.fromtimestamp(NOW, datetime.timezone.utc)
-certificate = (
-    x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(private.public_key())
-    .serial_number(1).not_valid_before(today - day).not_valid_after(today + day).sign(private, hashes.SHA256())
-).public_bytes(serialization.Encoding.PEM).decode()
+
+
+def certified(name, key, first, last):
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    return (
+        x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(key.public_key())
+        .serial_number(1).not_valid_before(first).not_valid_after(last).sign(key, hashes.SHA256())
+    ).public_bytes(serialization.Encoding.PEM).decode()
+
+
+certificate = certified("sns.amazonaws.com", private, today - day, today + day)
+another = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+strangers = {
+    "of another": certified("sns.evil.example", private, today - day, today + day),
+    "with another key": certified("sns.amazonaws.com", another, today - day, today + day),
+    "too old": certified("sns.amazonaws.com", private, today - 2 * day, today - day),
+    "too new": certified("sns.amazonaws.com", private, today + day, today + 2 * day),
+}
 address = "https://sns.eu-west-1.amazonaws.com/SimpleNotificationService-0.pem"
 topic = "arn:aws:sns:eu-west-1:123456789012:sms"
-for kind, version, subject in (("Notification", "1", None), ("Notification", "2", "s"), ("SubscriptionConfirmation", "2", None)):
+for kind, version, subject in (
+    ("Notification", "1", None), ("Notification", "1", "s"), ("Notification", "2", None), ("Notification", "2", "s"),
+    ("SubscriptionConfirmation", "1", None), ("SubscriptionConfirmation", "2", None), ("UnsubscribeConfirmation", "2", None),
+):
     message = {
         "Type": kind, "MessageId": "m", "TopicArn": topic, "Message": '{"messageBody":"hi"}',
         "Timestamp": today.strftime("%Y-%m-%dT%H:%M:%S.000Z"), "SignatureVersion": version, "SigningCertURL": address,
@@ -171,6 +187,7 @@ for kind, version, subject in (("Notification", "1", None), ("Notification", "2"
 
 print(json.dumps({
     "hooks": out,
+    "strangers": strangers,
     "private": private.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()).decode(),
     "public": private.public_key().public_bytes(

@@ -77,6 +77,7 @@ impl<T: Clone> Seen<T> {
 /// One HTTP request as it came.
 #[derive(Debug, Clone)]
 pub struct Request {
+    pub method: String,
     pub path: String,
     /// Decoded, in order.
     pub query: Vec<(String, String)>,
@@ -188,7 +189,7 @@ fn read_request(reader: &mut impl BufRead) -> Option<Request> {
     let mut line = String::new();
     reader.read_line(&mut line).ok()?;
     let mut words = line.split_whitespace();
-    let target = words.nth(1)?.to_owned();
+    let (method, target) = (words.next()?.to_owned(), words.next()?.to_owned());
     let (mut length, mut headers) = (0, Vec::new());
     loop {
         let mut line = String::new();
@@ -207,7 +208,7 @@ fn read_request(reader: &mut impl BufRead) -> Option<Request> {
     reader.read_exact(&mut body).ok()?;
     let (path, query) = target.split_once('?').unwrap_or((&target, ""));
     let body = String::from_utf8_lossy(&body).into_owned();
-    Some(Request { path: path.to_owned(), query: pairs(query), headers, body })
+    Some(Request { method, path: path.to_owned(), query: pairs(query), headers, body })
 }
 
 /// A query or a form, decoded.
