@@ -14,6 +14,7 @@ use crate::{
     provider::{
         Answered,
         web::{Answer, Headers, Request},
+        word::Verdict,
     },
 };
 
@@ -70,7 +71,9 @@ async fn ask(shell: &Shell, at: &str) -> Option<Timestamp> {
 /// Looks at the answer to a signed request, which may have been refused for its time.
 pub async fn doubt(shell: &Shell, answer: &Answer, answered: &mut Answered) {
     let Some(signer) = shell.settings.settings.signer() else { return };
-    if answered.verdict.is_success() || !matches!(answer.status, 400 | 401 | 403) {
+    // What is refused for a reason of its own says nothing of the time.
+    let doubtful = matches!(answered.verdict, Verdict::Account | Verdict::Permanent);
+    if !doubtful || !matches!(answer.status, 400 | 401 | 403) {
         return;
     }
     if signer.clock().is_some() {
