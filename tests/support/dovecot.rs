@@ -149,5 +149,7 @@ fn run(config: &Path, sockets: &[Place]) -> Running {
     for place in sockets {
         running.wait_for("its sockets", || super::talk::reachable(place));
     }
+    // Its master takes connections before anybody is there to answer: Postfix gives up on logins that take too long.
+    running.wait_for("an answer to logins", || super::talk::greets(&sockets[0]));
     running
 }

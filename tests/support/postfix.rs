@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     docs,
-    process::{Running, Scratch, free_port, run, signal},
+    process::{Running, Scratch, free_port, run, signal, until},
     talk::{Identity, Letter, Place, Reply, Talk, reachable},
 };
 
@@ -78,9 +78,11 @@ impl Postfix {
         (config, [mx, submission, helper, smtps])
     }
 
-    /// A session on the submission port, TLS and logged in.
+    /// A session on the submission port, TLS and logged in. A Postfix that does not get its answers from Dovecot within ten
+    /// seconds (a busy machine) breaks a session off, as it would for people: they try again.
     pub fn submit_as(&self, user: &str, password: &str) -> Talk {
-        let mut talk = Talk::tls(self.submission, &self.identity, None).expect("STARTTLS");
+        let mut talk =
+            until("a session at the submission port", || Talk::tls(self.submission, &self.identity, None).ok());
         let reply = talk.login(user, password).expect("AUTH");
         assert_eq!(reply.code, 235, "{reply:?}\n{}", self.log());
         talk
@@ -140,6 +142,7 @@ fn main_cf(config: &Path, queue: &Path, data: &Path, way: Way, extra: &str) -> S
          smtpd_tls_key_file = {config}/key.pem\n\
          smtpd_tls_security_level = may\n\
          smtpd_peername_lookup = no\n\
+         service_throttle_time = 1s\n\
          minimal_backoff_time = 1s\n\
          queue_run_delay = 1s\n"
     );

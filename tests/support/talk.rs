@@ -255,6 +255,13 @@ fn stuffed(data: &str) -> Vec<u8> {
     out.into_bytes()
 }
 
+/// Whether a server at a Unix socket says something by itself.
+pub fn greets(place: &Place) -> Option<()> {
+    let Place::Unix(path) = place else { return None };
+    let mut stream = unix(path).ok()?;
+    stream.read_exact(&mut [0]).ok()
+}
+
 /// Waits for a listener by connecting to it.
 pub fn reachable(place: &Place) -> Option<()> {
     let stream = match place {
