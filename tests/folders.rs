@@ -391,14 +391,23 @@ fn daemon() {
         server.ca.display()
     );
     let mut martlet = start(&scratch, &imap, MORE, RULES);
+    // A wrong password: texts are kept and tried again, and the postmaster is told once for all of them.
     text(&martlet, "order one");
     let why = cause(&martlet);
     assert!(why.contains("refuses our login") && !why.contains("hunter2"), "{why}");
     assert!(martlet.log().contains("no session with the mail server"), "{}", martlet.log());
+    let notice = |mail: &str| letter::text(mail).contains("refuses our login");
+    let told = letter::text(&server.dovecot.wait("postmaster", "the notice", notice));
+    assert!(told.contains("imap_password") && !told.contains("hunter2") && !told.contains("5550123"), "{told}");
+    text(&martlet, "order more");
+    until("both tried several times", || {
+        let tried = |item: &serde_json::Value| item["kind"] == "append" && item["attempts"].as_u64() >= Some(2);
+        (martlet.queue().iter().filter(|item| tried(item)).count() == 2).then_some(())
+    });
     martlet.stop();
     fs::write(scratch.path().join("martlet/imap.pw"), format!("{PASSWORD}\n")).expect("written");
     martlet.restart();
-    wait(&server, "alice", ".Auftr&AOQ-ge", 1, "order one");
+    wait(&server, "alice", ".Auftr&AOQ-ge", 2, "order ");
 
     text(&martlet, "vote for Bob");
     wait(&server, "alice", ".Votes", 1, "vote for Bob");
@@ -420,10 +429,10 @@ fn daemon() {
     assert!(cause(&martlet).contains("no connection"), "{}", cause(&martlet));
     server.dovecot.up();
     server.wait();
-    wait(&server, "alice", ".Auftr&AOQ-ge", 2, "order ");
+    wait(&server, "alice", ".Auftr&AOQ-ge", 3, "order ");
     martlet.settled();
-    for user in ["alice", "carol", "postmaster"] {
-        assert_eq!(server.dovecot.mails(user).len(), 0, "{user}'s inbox");
+    for (user, mails) in [("alice", 0), ("carol", 0), ("postmaster", 1)] {
+        assert_eq!(server.dovecot.mails(user).len(), mails, "{user}'s inbox");
     }
     assert_eq!(server.dovecot.mails("bob").len(), 2);
     for secret in ["hunter2", PASSWORD, "order one", "order two", "5550123"] {

@@ -1,7 +1,7 @@
 use martlet::{
     ground::Timestamp,
     mail,
-    rules::{Direction, Facts, Known, Ruleset, Source, Statement, Verdict, judge, to::To},
+    rules::{Direction, Facts, Known, Ruleset, Source, Statement, Verdict, blocks::Blocks, judge, to::To},
 };
 
 /// A rule file, and behind a NUL a mail: any file is a set or has errors with a place; any set judges any mail and ends,
@@ -19,7 +19,8 @@ pub fn rules(data: &[u8]) {
     let known = Known { statements: [("note".to_owned(), statement)].into(), list: &list, ..Known::default() };
     let name = if text.trim_start().starts_with('<') { "fuzz.xml" } else { "fuzz.toml" };
     let lines = text.lines().count().max(1);
-    let set = match Ruleset::read(&[Source { path: name.into(), text }], &known) {
+    let source = Source { path: name.into(), text };
+    let set = match Ruleset::read(std::slice::from_ref(&source), &known) {
         Ok(set) => set,
         Err(errors) => {
             assert!(!errors.is_empty());
@@ -44,6 +45,7 @@ pub fn rules(data: &[u8]) {
         assert!(judgement.facts.body.len() <= before.max(64 << 10) * 2 && judgement.then.len() <= 100);
         assert!(judgement.trace.0.len() <= set.rules().len());
     }
+    moved(&source, &set, &known);
     let xml = set.to_xml(&[]);
     let back = Ruleset::read(&[Source { path: "back.xml".into(), text: xml.clone() }], &known);
     let back = back.unwrap_or_else(|errors| panic!("{xml}\n{errors:?}"));
@@ -52,4 +54,21 @@ pub fn rules(data: &[u8]) {
         assert_eq!(one.node, other.node);
     }
     assert_eq!(back.to_xml(&[]), xml);
+}
+
+/// A rule that is moved in its file is the same rule, and so are all others.
+fn moved(source: &Source, set: &Ruleset, known: &Known<'_>) {
+    let Ok(Some(blocks)) = Blocks::of(source) else { return };
+    let rules = set.rules();
+    assert_eq!(blocks.len(), rules.len());
+    if rules.len() < 2 {
+        return;
+    }
+    let last = rules.len() - 1;
+    let text = blocks.moved(last, 0);
+    assert_eq!(text.len(), source.text.len());
+    let again = Source { text, path: source.path.clone() };
+    let again = Ruleset::read(&[again], known).unwrap_or_else(|errors| panic!("{errors:?}"));
+    let order = std::iter::once(last).chain(0..last);
+    assert!(again.rules().iter().map(|rule| &rule.node).eq(order.map(|nth| &rules[nth].node)));
 }

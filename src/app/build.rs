@@ -96,8 +96,8 @@ pub fn databases(config: &Config) -> Databases {
     Databases::new(&config.errands.databases, &config.errands.statements)
 }
 
-/// The hands that do what rules want done outside; an error names the place in the file.
-pub fn hands(config: &Config, clock: &Clock) -> Result<Hands, StartError> {
+/// What rules have done outside is done with these; an error names the place in the file.
+pub fn tools(config: &Config, clock: &Clock) -> Result<errand::Tools, StartError> {
     let given = &config.errands;
     let settings = errand::Settings {
         path: given.path.clone(),
@@ -107,7 +107,7 @@ pub fn hands(config: &Config, clock: &Clock) -> Result<Hands, StartError> {
         questions: given.questions,
         clock: clock.clone(),
     };
-    Hands::new(settings, Databases::default()).map_err(|why| {
+    errand::Tools::new(settings).map_err(|why| {
         let words = given.ca.as_ref().map_or_else(|| format!("[errands]: {why}"), |ca| ca.error(&why).to_string());
         StartError::new(78, words)
     })
@@ -160,7 +160,7 @@ pub fn inbound(config: &Config, node: &Node, rules: &Swap<Ruleset>, hands: &Arc<
         hands: hands.clone(),
         node: node.clone(),
         warn_after: config.queue.warn_after,
-        routes: config.inbound_routes.clone(),
+        routes: config.inbound_routes.clone().into(),
         each_has_a_login: config.mailbox.folders.as_ref().is_some_and(|folders| folders.user.is_each()),
     }
 }
@@ -192,7 +192,6 @@ pub fn dispatch(config: &Config, node: &Node) -> dispatch::Settings {
         keep_links: config.inbound.keep,
         call_log: config.inbound.call_log,
         mail_window: config.mailbox.window,
-        errand_window: config.errands.window,
     }
 }
 

@@ -35,6 +35,8 @@ const FINISH: Duration = Duration::from_secs(75);
 pub struct Readers {
     pub outbound: Outbound,
     pub inbound: Swap<inbound::Gateways>,
+    /// `[[inbound_route]]`.
+    pub routes: Swap<Vec<inbound::Route>>,
     pub deliverers: Swap<std::collections::HashMap<GatewayId, Deliverer>>,
     pub numbers: Swap<std::collections::HashMap<GatewayId, String>>,
     pub hooks: Swap<Table>,

@@ -30,6 +30,7 @@ use crate::{
     config::{Config, Loaded},
     dispatch,
     doors::{self, control, http, mail},
+    errand::Hands,
     gateway::{handset, inbox::Desk, provider::Key},
     ground::{Clock, Swap},
     inbound::Inbound,
@@ -115,7 +116,7 @@ pub fn check(config: &Config) -> Result<(), StartError> {
     }
     build::mailbox(config)?;
     build::folders(config)?;
-    build::hands(config, &Clock::system())?;
+    build::tools(config, &Clock::system())?;
     for listener in &config.listeners {
         build::tls(listener)?;
     }
@@ -154,8 +155,7 @@ pub async fn start_with(config: Config, clock: Clock, trial: Option<Trial>) -> R
     let accounts = build::accounts(&config)?;
     let loaded = self::rules(&config)?;
     let rules = Swap::new(loaded.set.clone());
-    let hands = Arc::new(build::hands(&config, &clock)?);
-    hands.replace(build::databases(&config));
+    let hands = Arc::new(Hands::new(build::tools(&config, &clock)?, build::databases(&config)));
     let reporter = Reporter::new(store.clone(), clock.clone(), build::report(&config), crate::mail::Words::default());
     let outbound = Outbound::new(
         store.clone(),
@@ -170,11 +170,15 @@ pub async fn start_with(config: Config, clock: Clock, trial: Option<Trial>) -> R
     let readers = Readers {
         outbound: outbound.clone(),
         inbound: settings.gateways.clone(),
+        routes: settings.routes.clone(),
         deliverers: bound.http.as_ref().map(|(.., settings)| settings.gateways.clone()).unwrap_or_default(),
         numbers: build::numbers(&config).into(),
         hooks: hooks.clone(),
     };
     let inbound = Inbound::new(store.clone(), clock.clone(), accounts.clone(), reporter.clone(), settings);
+    let rates = store.rates(clock.now()).await.map_err(|down| StartError::new(74, down.to_string()))?;
+    outbound.recall(&rates);
+    inbound.recall(&rates);
     let shared = Arc::new(dispatch::Shared {
         store: store.clone(),
         clock: clock.clone(),
@@ -185,6 +189,7 @@ pub async fn start_with(config: Config, clock: Clock, trial: Option<Trial>) -> R
         mailbox: build::mailbox(&config)?,
         folders: build::folders(&config)?,
         errands: hands,
+        errand_window: tokio::sync::watch::Sender::new(config.errands.window),
         freed: tokio::sync::Notify::new(),
         tasks: tasks.clone(),
         stop: stop.lanes.clone(),

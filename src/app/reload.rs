@@ -25,8 +25,20 @@ use crate::{
 };
 
 /// Tables of the file that are applied without a restart.
-const LIVE: [&str; 9] =
-    ["account", "address", "calendar", "database", "gateway", "group", "route", "rules", "statement"];
+const LIVE: [&str; 12] = [
+    "account",
+    "address",
+    "calendar",
+    "database",
+    "errands",
+    "gateway",
+    "group",
+    "inbound_route",
+    "pii",
+    "route",
+    "rules",
+    "statement",
+];
 /// How often lists of rules are looked at.
 const LOOK: Duration = Duration::from_secs(2);
 
@@ -90,13 +102,17 @@ impl Live {
         config.zone = self.started.zone.clone();
         config.queue = self.started.queue;
         let accounts = build::accounts(&config).map_err(|error| error.words)?;
+        let tools = build::tools(&config, &self.clock).map_err(|error| error.words)?;
         let fresh = self.hook_doors.fresh(&config).await?;
         self.fleet.apply(&config, &self.dispatch, &self.readers).await?;
         self.hook_doors.take(&config, fresh);
         self.accounts.replace(&accounts);
         self.readers.outbound.replace_helpers(config.helpers.clone());
         let changed = self.prints.differing(&config.prints);
+        self.dispatch.errands.take_up(tools);
         self.dispatch.errands.replace(build::databases(&config));
+        self.dispatch.errand_window.send_replace(config.errands.window);
+        self.readers.routes.replace(config.inbound_routes.clone());
         let other_files = self.rules.loaded.differs(&rules);
         self.rules.current.replace(rules.set.clone());
         (self.rules.declared, self.rules.loaded) = (config.rules.clone(), Arc::new(rules));

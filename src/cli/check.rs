@@ -130,7 +130,8 @@ fn last_step(config: &Config) -> &str {
     config.inbound.default.as_ref().unwrap_or(&config.mailbox.postmaster).as_str()
 }
 
-fn route_words(route: &Route) -> String {
+/// What fits a route, and where it leads, in words.
+pub(super) fn route_words(route: &Route) -> String {
     let patterns = [("from", &route.from), ("number", &route.number), ("text", &route.text)];
     let given: Vec<_> =
         patterns.iter().filter_map(|(word, pattern)| Some(format!("{word} {}", pattern.as_ref()?.as_str()))).collect();

@@ -91,6 +91,7 @@ struct Keys {
     address: Option<Vec<Spanned<address::Keys>>>,
     rules: Option<rules::Keys>,
     calendar: Option<Vec<Spanned<rules::CalendarKeys>>>,
+    pii: Option<Vec<Spanned<rules::PiiKeys>>>,
     inbound_route: Option<Vec<Spanned<inbound_route::Keys>>>,
     errands: Option<errands::Keys>,
     database: Option<Vec<Spanned<errands::DatabaseKeys>>>,
@@ -375,7 +376,7 @@ fn assemble(keys: Keys, others: Others, check: &mut Check<'_>) -> Option<Config>
     let queue = flow::queue(keys.queue.unwrap_or_default(), check);
     let brakes = brakes::brakes(keys.brakes, check);
     let errands = errands::errands(keys.errands, keys.database, keys.statement, &store.path, check);
-    let rules = rules::rules(keys.rules, keys.calendar, &zone, check);
+    let rules = rules::rules(keys.rules, keys.calendar, keys.pii, &zone, check);
     let rules = rules.with(errands.known.clone(), mailbox.as_ref().is_some_and(|way| way.folders.is_some()));
     let has_folders = mailbox.as_ref().is_some_and(|way| way.folders.is_some());
     let inbound_routes = inbound_route::routes(keys.inbound_route, has_folders, check);

@@ -1,4 +1,4 @@
-//! `[rules]` and `[[calendar]]`: where rule files stand, what they may name, and how a folder of them becomes a set.
+//! `[rules]`, `[[calendar]]` and `[[pii]]`: where rule files stand, what they may name, and how a folder of them becomes a set.
 //!
 //! All files are read and checked together; one that is wrong refuses the whole set, with file, line, column and rule.
 //! What can go wrong beyond that: a folder or a list that cannot be read, a calendar that is none.
@@ -11,6 +11,7 @@ use std::{
 };
 
 use jiff::{civil::Date, tz::TimeZone};
+use regex::Regex;
 use serde::Deserialize;
 use toml::{Spanned, Value};
 
@@ -22,7 +23,7 @@ use super::{
 use crate::{
     ground::GatewayId,
     rules::{
-        Calendar, Direction, Known, Ruleset, Source, Statement,
+        Calendar, Direction, Known, Pii, Ruleset, Source, Statement,
         calendar::{self, MOST_SPANS, Spans},
     },
 };
@@ -41,6 +42,12 @@ pub struct CalendarKeys {
     hours: Option<Vec<Setting<Span>>>,
     other_hours: Option<Vec<Setting<Span>>>,
     holidays: Option<Vec<Setting<Holiday>>>,
+}
+
+#[derive(Deserialize)]
+pub struct PiiKeys {
+    name: Option<Setting<String>>,
+    patterns: Option<Vec<Setting<Regex>>>,
 }
 
 struct Day(usize);
@@ -81,6 +88,8 @@ pub struct Rules {
     /// Of times in rules that name none.
     pub zone: TimeZone,
     pub calendars: HashMap<String, Calendar>,
+    /// Named sets of personal data.
+    pub pii: BTreeMap<String, Pii>,
     /// Named SQL statements.
     pub statements: HashMap<String, Statement>,
     /// Whether there is a server of folders.
@@ -116,6 +125,7 @@ const LARGEST: u64 = 16 << 20;
 pub fn rules(
     keys: Option<Keys>,
     calendars: Option<Vec<Spanned<CalendarKeys>>>,
+    pii: Option<Vec<Spanned<PiiKeys>>>,
     zone: &TimeZone,
     check: &mut Check<'_>,
 ) -> Rules {
@@ -144,9 +154,31 @@ pub fn rules(
         place,
         zone: own,
         calendars: all,
+        pii: sets(pii, check),
         statements: HashMap::new(),
         folders: false,
     }
+}
+
+fn sets(given: Option<Vec<Spanned<PiiKeys>>>, check: &mut Check<'_>) -> BTreeMap<String, Pii> {
+    let mut all = BTreeMap::new();
+    for keys in given.unwrap_or_default() {
+        let header = check.place(&keys.span());
+        let keys = keys.into_inner();
+        let patterns = check.list(keys.patterns);
+        if patterns.is_empty() {
+            check.missing(&header, "patterns", "what is personal data, such as ['\\bE\\d{6}\\b']");
+        }
+        let Some((name, place)) = check.placed(keys.name) else {
+            check.missing(&header, "name", "rules name the set by it");
+            continue;
+        };
+        if Pii::NAMES.contains(&name.as_str()) || all.contains_key(&name) {
+            check.wrong(&place, format!("there is a set {} already", quoted(&name)));
+        }
+        all.insert(name.clone(), Pii::of(&name, patterns));
+    }
+    all
 }
 
 fn zone(given: Option<Setting<String>>, otherwise: &TimeZone, check: &mut Check<'_>) -> TimeZone {
@@ -190,8 +222,8 @@ fn one(
 impl Rules {
     /// Rules of another folder, with nothing that a configuration would name.
     pub fn of_folder(dir: PathBuf) -> Self {
-        let (calendars, statements) = (HashMap::new(), HashMap::new());
-        Self { dir, place: None, zone: TimeZone::UTC, calendars, statements, folders: true }
+        let (calendars, pii, statements) = (HashMap::new(), BTreeMap::new(), HashMap::new());
+        Self { dir, place: None, zone: TimeZone::UTC, calendars, pii, statements, folders: true }
     }
 
     /// The same, with these statements, and with folders or without.
@@ -257,6 +289,7 @@ impl Rules {
             gateways: gateways.map(|ids| ids.iter().map(|id| id.as_str().to_owned()).collect()),
             statements: self.statements.clone(),
             calendars: self.calendars.clone(),
+            pii: self.pii.clone(),
             zone: self.zone.clone(),
             list: &list,
             missing: if self.folders { meaningless } else { unavailable },

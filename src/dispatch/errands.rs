@@ -5,7 +5,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Shared, fastrand, pull::pull, sweep::closing};
+use super::{
+    Shared, fastrand,
+    pull::{Places, pull},
+    sweep::closing,
+};
 use crate::{
     errand::Tag,
     ground::{Enhanced, Fault, Outcome, Scope, Timestamp},
@@ -21,12 +25,14 @@ use crate::{
 const GRACE: Duration = Duration::from_secs(5);
 /// The postmaster hears of the same rule's trouble once in this time.
 const TELL_AGAIN: Duration = Duration::from_secs(3_600);
+/// And of a mailbox server that lets nobody in, once in this.
+const TELL_TOMORROW: Duration = Duration::from_secs(86_400);
 
 /// Does what is due of each kind until stopped.
 pub async fn run(shared: Arc<Shared>) {
     let lane = |craft: Craft| {
-        let window = shared.settings.errand_window.of(craft);
-        pull(shared.clone(), Key::Errand(craft), window, |shared, item| async move { step(&shared, item).await })
+        let places = Places::changing(shared.errand_window.subscribe(), move |window| window.of(craft));
+        pull(shared.clone(), Key::Errand(craft), places, |shared, item| async move { step(&shared, item).await })
     };
     tokio::join!(lane(Craft::Run), lane(Craft::Call), lane(Craft::Sql), lane(Craft::Append));
 }
@@ -143,6 +149,7 @@ async fn settle(shared: &Shared, item: &Item, errand: &Errand, attempt: u32, out
             let pause = shared.settings.backoff.at_least(fault.after, attempt, fastrand());
             settlement.segments = vec![(0, SegmentState::Waiting, None)];
             settlement.next = Next::Waiting { at: now + pause, pin: None };
+            settlement.errands.extend(locked_out(shared, errand, &fault));
             settlement.fault = Some(fault);
             settlement.event = "deferred";
         }
@@ -199,6 +206,20 @@ pub(super) fn late(shared: &Shared, item: &Item, errand: &Errand) -> Option<New>
         about(item, errand, why)
     );
     notice(shared, errand, "late", &format!("rule {:?}: {} waits", errand.rule, errand.craft().word()), &text)
+}
+
+/// What only a person can mend is told at once, and once a day for all that waits for it: the mailbox server refuses our
+/// login, or its certificate does not fit.
+fn locked_out(shared: &Shared, errand: &Errand, fault: &Fault) -> Option<New> {
+    let is_ours = matches!(errand.deed, Deed::Append(_)) && fault.scope == Scope::Gateway && fault.code.subject() == 7;
+    let text = format!(
+        "Texts cannot be put into folders by IMAP:\n\n    {fault}\n\nThey are kept, and tried again until `queue.expire`; \
+         behind that a phone's text goes by mail. Look at `imap_user`, `imap_password` and `imap_ca` in [mailbox]; what they say holds \
+         after a restart.\n\n`martlet queue list` shows what waits.\n"
+    );
+    let until = shared.clock.now() + TELL_TOMORROW;
+    let key = format!("folders {}", fault.code);
+    is_ours.then(|| shared.reporter.notice(&key, "folders: no session with the mailbox server", &text, until)).flatten()
 }
 
 /// What follows from an errand that ends undone: the postmaster is told, and it is kept.

@@ -4,7 +4,10 @@
 
 use std::sync::Arc;
 
-use super::{Shared, fastrand, pull::pull};
+use super::{
+    Shared, fastrand,
+    pull::{Places, pull},
+};
 use crate::{
     ground::{Enhanced, Fault, Outcome, Scope},
     observe::{self, METRICS, metrics::Metrics},
@@ -13,8 +16,8 @@ use crate::{
 
 /// Hands over what is due until stopped.
 pub async fn run(shared: Arc<Shared>) {
-    let window = shared.settings.mail_window;
-    pull(shared, Key::Mailbox, window, |shared, item| async move { step(&shared, item).await }).await;
+    let places = Places::fixed(shared.settings.mail_window);
+    pull(shared, Key::Mailbox, places, |shared, item| async move { step(&shared, item).await }).await;
 }
 
 async fn step(shared: &Shared, item: Item) {

@@ -21,7 +21,7 @@ pub mod vitals;
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{
@@ -57,8 +57,6 @@ pub struct Settings {
     pub shift_tables: Vec<Language>,
     /// Mails handed over at once.
     pub mail_window: usize,
-    /// Errands of rules at once, by their kind.
-    pub errand_window: errands::Window,
 }
 
 /// Everything the lanes share.
@@ -73,6 +71,8 @@ pub struct Shared {
     /// Where rules, routes and accounts have folders, if anywhere.
     pub folders: Option<mailbox::imap::Folders>,
     pub errands: Arc<errand::Hands>,
+    /// Errands of rules at once, by their kind; a reload changes it.
+    pub errand_window: watch::Sender<errands::Window>,
     /// A slot became free or a lane's rest changed.
     pub freed: Notify,
     pub tasks: TaskTracker,

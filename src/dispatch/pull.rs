@@ -1,10 +1,13 @@
 //! One lane's loop: what is due under its key is begun as long as there are free places, until stopped.
+//!
+//! How many places there are may change while it runs: new ones are there at once, those that are too many go as they
+//! become free.
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-use super::Shared;
+use super::{Shared, errands::Window};
 use crate::{
     observe,
     store::{Item, Key},
@@ -13,25 +16,79 @@ use crate::{
 /// So often in a row the lane looks again for what should be there to lease.
 const MOST_TURNS: u32 = 100;
 
-/// Takes what is due under `key`, at most `window` at once, each in a task of its own.
-pub async fn pull<S, F>(shared: Arc<Shared>, key: Key, window: usize, step: S)
+/// The places of a lane.
+pub struct Places {
+    window: Arc<Semaphore>,
+    /// Those that there are, taken or free.
+    count: usize,
+    /// How many there shall be.
+    wanted: usize,
+    /// Who says so; `None`: always as many.
+    changes: Option<(watch::Receiver<Window>, Of)>,
+}
+
+type Of = Box<dyn Fn(&Window) -> usize + Send>;
+
+impl Places {
+    pub fn fixed(count: usize) -> Self {
+        Self { window: Arc::new(Semaphore::new(count)), count, wanted: count, changes: None }
+    }
+
+    /// As many as `of` says of what is sent last.
+    pub fn changing(changes: watch::Receiver<Window>, of: impl Fn(&Window) -> usize + Send + 'static) -> Self {
+        let count = of(&changes.borrow());
+        Self { changes: Some((changes, Box::new(of))), ..Self::fixed(count) }
+    }
+
+    /// Makes places, or takes away those that are too many and free.
+    fn look(&mut self) {
+        let Some((changes, of)) = &mut self.changes else { return };
+        self.wanted = of(&changes.borrow_and_update());
+        if self.wanted > self.count {
+            self.window.add_permits(self.wanted - self.count);
+            self.count = self.wanted;
+        } else {
+            self.count -= self.window.forget_permits(self.count - self.wanted);
+        }
+    }
+
+    /// A free place, as soon as there is one.
+    async fn take(&mut self) -> Option<OwnedSemaphorePermit> {
+        loop {
+            self.look();
+            let free = self.window.clone().acquire_owned();
+            let Some((changes, _)) = &mut self.changes else { return free.await.ok() };
+            let permit = tokio::select! {
+                permit = free => permit.ok()?,
+                Ok(()) = changes.changed() => continue,
+            };
+            if self.count <= self.wanted {
+                return Some(permit);
+            }
+            permit.forget();
+            self.count -= 1;
+        }
+    }
+}
+
+/// Takes what is due under `key`, as much at once as there are places, each in a task of its own.
+pub async fn pull<S, F>(shared: Arc<Shared>, key: Key, mut places: Places, step: S)
 where
     S: Fn(Arc<Shared>, Item) -> F,
     F: Future<Output = ()> + Send + 'static,
 {
     let keys = [key];
-    let window = Arc::new(Semaphore::new(window));
     let mut turns = 0;
     loop {
         let changed = shared.store.changed(&keys[0]);
         let permit = tokio::select! {
-            permit = window.clone().acquire_owned() => permit,
+            permit = places.take() => permit,
             () = shared.stop.cancelled() => return,
         };
-        let Ok(first) = permit else { return };
+        let Some(first) = permit else { return };
         // Only now: who waited for a slot looks at the queue as it is.
         let (now, began) = (shared.clock.now(), shared.clock.monotonic());
-        let limit = 1 + window.available_permits();
+        let limit = 1 + places.window.available_permits();
         let items = match shared.store.lease(&keys, limit, now).await {
             Ok(items) => items,
             Err(down) => {
@@ -45,7 +102,7 @@ where
         for item in items {
             let permit = match permit.take() {
                 Some(permit) => permit,
-                None => match window.clone().acquire_owned().await {
+                None => match places.window.clone().acquire_owned().await {
                     Ok(permit) => permit,
                     Err(_) => return,
                 },
@@ -76,5 +133,36 @@ where
             () = shared.clock.sleep_to(began + wake) => {}
             () = shared.stop.cancelled() => return,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn window(programs: usize) -> Window {
+        Window { programs, calls: 1, statements: 1, folders: 1 }
+    }
+
+    #[tokio::test]
+    async fn places_come_at_once_and_go_as_they_become_free() {
+        let sender = watch::Sender::new(window(1));
+        let mut places = Places::changing(sender.subscribe(), |window| window.programs);
+        let first = places.take().await.expect("a place");
+        let waits = tokio::spawn(async move {
+            let second = places.take().await;
+            (second, places)
+        });
+        sender.send_replace(window(2));
+        let (second, mut places) = waits.await.expect("a place comes while somebody waits for one");
+        sender.send_replace(window(1));
+        let waits = tokio::spawn(async move { (places.take().await, places) });
+        tokio::task::yield_now().await;
+        drop(second);
+        tokio::task::yield_now().await;
+        assert!(!waits.is_finished(), "one that was too many is nobody's place");
+        drop(first);
+        let (third, places) = waits.await.expect("a place");
+        assert_eq!((third.is_some(), places.count, places.window.available_permits()), (true, 1, 0));
     }
 }

@@ -52,12 +52,17 @@ pub struct Tag {
     pub trace: Trace,
 }
 
-/// The hands; one for the whole process.
-pub struct Hands {
+/// What the hands work with, made from settings.
+pub struct Tools {
     settings: Settings,
     client: call::Client,
-    databases: Swap<Databases>,
     asking: Semaphore,
+}
+
+/// The hands; one for the whole process. What is under way goes on with the tools that it began with.
+pub struct Hands {
+    tools: Swap<Tools>,
+    databases: Swap<Databases>,
 }
 
 impl std::fmt::Debug for Hands {
@@ -74,13 +79,24 @@ impl Settings {
     }
 }
 
-impl Hands {
+impl Tools {
     /// # Errors
     /// The authorities cannot be read: one line.
-    pub fn new(settings: Settings, databases: Databases) -> Result<Self, String> {
+    pub fn new(settings: Settings) -> Result<Self, String> {
         let client = call::Client::new(settings.ca.as_deref())?;
         let asking = Semaphore::new(settings.questions.max(1));
-        Ok(Self { client, databases: Swap::new(databases), asking, settings })
+        Ok(Self { client, asking, settings })
+    }
+}
+
+impl Hands {
+    pub fn new(tools: Tools, databases: Databases) -> Self {
+        Self { tools: Swap::new(tools), databases: Swap::new(databases) }
+    }
+
+    /// From now on these tools.
+    pub fn take_up(&self, tools: Tools) {
+        self.tools.replace(tools);
     }
 
     /// From now on these databases and statements.
@@ -89,11 +105,12 @@ impl Hands {
     }
 
     pub async fn run(&self, tag: &Tag, program: &deed::Program) -> Outcome {
-        done(program::run(&self.settings, tag, program).await)
+        done(program::run(&self.tools.now().settings, tag, program).await)
     }
 
     pub async fn call(&self, tag: &Tag, call: &deed::Call) -> Outcome {
-        done(self.client.call(&self.settings, tag, call).await)
+        let tools = self.tools.now();
+        done(tools.client.call(&tools.settings, tag, call).await)
     }
 
     pub async fn sql(&self, statement: &deed::Statement) -> Outcome {
@@ -108,11 +125,13 @@ impl Hands {
     /// # Errors
     /// There is none, and why.
     pub async fn ask(&self, tag: &Tag, question: &Question, within: Duration) -> Result<Verdict, Fault> {
+        let tools = self.tools.now();
+        let Tools { settings, client, asking } = &*tools;
         let said = async {
-            let _place = self.asking.acquire().await;
+            let _place = asking.acquire().await;
             match &question.deed {
-                Deed::Run(program) => program::run(&self.settings, tag, program).await,
-                Deed::Call(call) => self.client.call(&self.settings, tag, call).await,
+                Deed::Run(program) => program::run(settings, tag, program).await,
+                Deed::Call(call) => client.call(settings, tag, call).await,
                 Deed::Sql(_) => Err(Outcome::Never(fault(5, "a statement gives no verdict"))),
             }
         };

@@ -41,6 +41,11 @@ impl Enhanced {
         self.class
     }
 
+    /// 7 security and policy, and so on.
+    pub const fn subject(self) -> u16 {
+        self.subject
+    }
+
     /// The same subject and detail in another class: a temporary trouble that has become final.
     pub const fn in_class(self, class: u8) -> Self {
         Self::new(class, self.subject, self.detail)

@@ -6,7 +6,7 @@
 //! | `#email#` in a text | `tags` |
 //! | STOP, START and HELP | `opting` |
 //! | which mailbox: tag, call log, conflict, default | `ladder` |
-//! | what rules make of it, and what they ask first | `asks`, `ruled` |
+//! | what rules make of it, and what they ask first | `facts`, `asks`, `ruled` |
 //! | whose it is where nobody is known | `routes` |
 //! | several people wrote: ask the phone | `conflict` |
 //! | more than anybody writes: held | `flood` |
@@ -19,6 +19,7 @@ mod asks;
 pub mod assemble;
 mod compose;
 mod conflict;
+mod facts;
 mod flood;
 mod ladder;
 pub mod opting;
@@ -26,7 +27,10 @@ mod routes;
 mod ruled;
 pub mod tags;
 
-pub use self::routes::{Goal, Route};
+pub use self::{
+    facts::Heard,
+    routes::{Goal, Route, route},
+};
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -43,7 +47,7 @@ use crate::{
     observe,
     report::Reporter,
     routing::Costs,
-    rules::{Rates, Ruleset},
+    rules::{Direction, Mark, Rates, Ruleset},
     store::{Down, MoSegment, Store, StoredSegment, Taken},
 };
 
@@ -87,8 +91,8 @@ pub struct Settings {
     pub node: Node,
     /// `queue.warn_after`: when the postmaster hears of an errand that takes long.
     pub warn_after: Duration,
-    /// Behind the rules, before the default mailbox.
-    pub routes: Vec<Route>,
+    /// Behind the rules, before the default mailbox: those that hold now.
+    pub routes: Swap<Vec<Route>>,
     /// The server of folders takes a login for each mailbox.
     pub each_has_a_login: bool,
 }
@@ -139,9 +143,14 @@ const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 impl Inbound {
     pub fn new(store: Store, clock: Clock, accounts: Accounts, reporter: Reporter, settings: Settings) -> Self {
-        let (taken, flood, rates) = (Notify::new(), flood::Flood::default(), Rates::default());
+        let (taken, flood, rates) = (Notify::new(), flood::Flood::default(), Rates::new(Direction::In));
         let asking = asks::Asking::default();
         Self(Arc::new(Inner { store, clock, accounts, settings, reporter, taken, flood, rates, asking }))
+    }
+
+    /// What an earlier run counted of phones.
+    pub fn recall(&self, marks: &[Mark]) {
+        self.0.rates.recall(marks, self.0.clock.now());
     }
 
     /// Stores segments of one gateway. `Ok` is durable: now acknowledge.

@@ -67,6 +67,12 @@ impl Instead {
     }
 }
 
+/// The first route that fits a text: by the phone, our number, and the words.
+pub fn route<'a>(routes: &'a [Route], from: &str, number: &str, words: &str) -> Option<&'a Route> {
+    let fits = |pattern: &Option<Regex>, text: &str| pattern.as_ref().is_none_or(|pattern| pattern.is_match(text));
+    routes.iter().find(|route| fits(&route.from, from) && fits(&route.number, number) && fits(&route.text, words))
+}
+
 impl Inner {
     /// The first route that fits, where nothing else says whose the text is.
     pub(super) fn by_routes<'a>(&self, set: &Assembled, delivery: Delivery<'a>, now: Timestamp) -> Delivery<'a> {
@@ -75,13 +81,9 @@ impl Inner {
         }
         let mo = &set.first().mo;
         let words = delivery.words.as_deref().or(set.words()).unwrap_or_default();
-        let fits = |pattern: &Option<Regex>, text: &str| pattern.as_ref().is_none_or(|p| p.is_match(text));
-        let route = self.settings.routes.iter().find(|route| {
-            fits(&route.from, mo.from.as_str())
-                && fits(&route.number, mo.number.as_deref().unwrap_or_default())
-                && fits(&route.text, words)
-        });
-        let Some(route) = route else { return delivery };
+        let routes = self.settings.routes.now();
+        let number = mo.number.as_deref().unwrap_or_default();
+        let Some(route) = route(&routes, mo.from.as_str(), number, words) else { return delivery };
         let (to, place) = match &route.goal {
             Goal::Mailbox { to, folder } => {
                 (Some(to.clone()), folder.as_ref().map(|folder| Place::Folder(self.folder(to, folder))))

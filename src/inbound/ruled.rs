@@ -9,6 +9,7 @@ use super::{
     assemble::Assembled,
     compose::Delivery,
     conflict::{Asked, Own},
+    facts::Heard,
     routes::{Instead, Place},
 };
 use crate::{
@@ -16,7 +17,7 @@ use crate::{
     address::{Accept, Destination, Mailbox, Number, Numbering, uri},
     ground::Timestamp,
     observe,
-    rules::{Deed, Direction, Errand, Facts, Fate, to::To},
+    rules::{Deed, Direction, Errand, Facts, Fate},
     store::{self, DeadLetter, Down, InboundStep, New},
 };
 
@@ -36,8 +37,13 @@ impl Inner {
         }
         let mut facts = self.facts(set, &delivery, now);
         let originator = facts.originator.clone().unwrap_or_default();
-        facts.rates = self.rates.count(&originator, rules.rates(Direction::In), now);
+        let (rates, marks) = self.rates.count(&originator, rules.rates(Direction::In), now);
+        self.store.keep_rates(marks);
+        facts.rates = rates;
         let before = facts.body.clone();
+        if rules.backtracks(Direction::In) {
+            tokio::task::yield_now().await;
+        }
         let judgement = self.judged(&rules, facts, set, &mut step).await;
         for title in judgement.trace.matched() {
             step.events.push((set.id, "rule", title.to_owned()));
@@ -124,18 +130,15 @@ impl Inner {
 
     pub(super) fn facts(&self, set: &Assembled, delivery: &Delivery<'_>, now: Timestamp) -> Facts {
         let mo = &set.first().mo;
-        let number = mo.from.number();
-        let body = delivery.words.clone().or_else(|| set.words().map(str::to_owned)).unwrap_or_default();
-        Facts {
-            to: To { number: mo.number.clone().unwrap_or_default(), ..To::default() },
-            size: body.len() as u64,
-            body,
+        let heard = Heard {
+            from: &mo.from,
+            gateway: mo.gateway.as_str(),
+            number: mo.number.as_deref(),
+            words: delivery.words.as_deref().or(set.words()).unwrap_or_default(),
             binary: set.words().is_none(),
-            gateway: Some(mo.gateway.as_str().to_owned()),
-            originator: Some(mo.from.as_str().to_owned()),
-            originator_region: number.and_then(|number| Some(number.region()?.as_str().to_owned())),
-            ..Facts::empty(Direction::In, now)
-        }
+            now,
+        };
+        heard.facts()
     }
 
     /// Texts that rules write, queued with what becomes of the phone's own; how many.

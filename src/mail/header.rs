@@ -96,6 +96,24 @@ pub(super) fn fields(block: &[u8]) -> Vec<Field<'_>> {
     found
 }
 
+/// The block without the fields of which `gone` says so, by name and decoded value; what is no field goes, too.
+pub fn without(block: &[u8], gone: impl Fn(&str, &str) -> bool) -> Vec<u8> {
+    let (mut kept, mut at) = (Vec::with_capacity(block.len()), 0);
+    while at < block.len() {
+        let begin = at;
+        at += line_at(block, at).len();
+        while matches!(block.get(at), Some(b' ' | b'\t')) {
+            at += line_at(block, at).len();
+        }
+        let field = &block[begin..at];
+        let stays = |(name, value): &(String, String)| !gone(name, value);
+        if headers(field).first().is_some_and(stays) {
+            kept.extend_from_slice(field);
+        }
+    }
+    kept
+}
+
 /// Names and decoded values of every field, in order.
 pub fn headers(block: &[u8]) -> Vec<(String, String)> {
     fields(block).iter().map(|field| (String::from_utf8_lossy(field.name).into_owned(), field.decoded())).collect()

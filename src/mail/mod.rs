@@ -33,7 +33,7 @@ pub mod write;
 
 pub use addresses::{Entry, addresses};
 pub use flowed::Line;
-pub use header::{header_block, headers};
+pub use header::{header_block, headers, without};
 pub use mask::{mask, mask_named};
 pub use notice::{Notice, notice};
 pub use read::{Attachment, AutoSubmitted, Mail, Person, Unreadable, read};

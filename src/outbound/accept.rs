@@ -11,7 +11,7 @@ use super::{
     one_answer,
     one_answer::Fate,
     rcpt::{Phones, Refusal, Resolved, check, credentials, refuse, speaker},
-    ruled::Around,
+    ruled::{self, Around, Goes},
     shape::Shaped,
 };
 use crate::{
@@ -20,6 +20,7 @@ use crate::{
     ground::{AccountName, Enhanced, GatewayId, MessageId, Timestamp},
     mail::{self, AutoSubmitted, Mail},
     observe,
+    rules::Pii,
     smtp::{Envelope, LogIn, Recipient, Reply},
     store::{self, About, New, Origin, Original, OriginalId, Placed},
 };
@@ -246,8 +247,7 @@ impl Inner {
                     cut = cut.or_else(|| self.cut_notice(common, recipient, &author, &goes.words, shaped));
                 }
                 for (piece, shaped) in shaped.into_iter().enumerate() {
-                    let (to, params) = (&*goes.to, &*goes.params);
-                    let new = self.made(common, recipient, &author, &goes.allowance, to, params, shaped, piece)?;
+                    let new = self.made(common, recipient, &author, &goes, shaped, piece)?;
                     entries.push(New { priority: goes.priority, held: goes.held.clone(), ..new });
                 }
             }
@@ -301,21 +301,21 @@ impl Inner {
         Allowance { who: who.clone(), addresses, ..payer.clone() }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one text is what all of these make together, and only here")]
     fn made(
         &self,
         common: &Common<'_>,
         recipient: &Recipient,
         author: &Allowance,
-        payer: &Allowance,
-        to: &Destination,
-        params: &Params,
+        goes: &Goes<'_>,
         shaped: Shaped,
         piece: usize,
     ) -> Result<New, Refusal> {
+        let Goes { to, params, allowance, masked, .. } = goes;
         let own = self.addresses(author, common.sender.as_ref(), common.author.as_ref());
         let reply_to = params.reply.clone().or(own.reply_to);
         let hide = |written: String| hidden(&written, &common.secrets);
+        let mask = |words: String| masked.iter().fold(words, |words, set| set.masked(&words));
+        let original = kept(&common.original, masked);
         let origin = Origin {
             report_to: own.report_to,
             reply_to,
@@ -328,18 +328,18 @@ impl Inner {
             arrived: common.now,
             message_id: common.mail.message_id.clone(),
             references: references(common.mail),
-            subject: (!common.mail.subject.is_empty()).then(|| hide(common.mail.subject.clone())),
-            original: Some(common.original.id),
+            subject: (!common.mail.subject.is_empty()).then(|| mask(hide(common.mail.subject.clone()))),
+            original: Some(original.id),
         };
         let fingerprint = self.mail_fingerprint(common, to.as_str(), params.id.as_ref(), piece);
         let made = Made {
             to,
             params,
             shaped,
-            allowance: payer,
+            allowance,
             origin,
             fingerprint,
-            original: Some(common.original.clone()),
+            original: Some(original),
             trace: trace(common.mail),
             answers: self.answers_ours(common.mail),
             replaced: own.replaced,
@@ -403,6 +403,15 @@ impl Inner {
         let expires = common.now + self.settings.expire;
         New { id, fingerprint: Some(fingerprint), ..New::mail(mail, common.now, expires) }
     }
+}
+
+/// What is kept of a mail for reports: where rules masked anything, neither its body nor a field that holds such.
+fn kept(original: &Arc<Original>, masked: &[Pii]) -> Arc<Original> {
+    if masked.is_empty() {
+        return original.clone();
+    }
+    let headers = ruled::without(&original.headers, masked).into();
+    Arc::new(Original { id: OriginalId(MessageId::new()), headers, body: None })
 }
 
 /// The answer where a rule keeps a text from its phone: whoever sent it has done all he can.

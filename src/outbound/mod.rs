@@ -48,7 +48,7 @@ use crate::{
     ground::{Clock, Swap},
     report::Reporter,
     routing::Table,
-    rules::{Rates, Ruleset},
+    rules::{Direction, Mark, Rates, Ruleset},
     store::Store,
 };
 
@@ -119,7 +119,7 @@ impl Outbound {
         let routes = Swap::new(routes);
         let (references, again) = (References::default(), again::Again::new(clock.now()));
         let (told, domains) = (brakes::Told::default(), RwLock::new(Arc::new(domains)));
-        let (guesses, rates) = (Guesses::default(), Rates::default());
+        let (guesses, rates) = (Guesses::default(), Rates::new(Direction::Out));
         Self(Arc::new(Inner {
             store,
             clock,
@@ -138,6 +138,11 @@ impl Outbound {
 }
 
 impl Outbound {
+    /// What an earlier run counted of senders.
+    pub fn recall(&self, marks: &[Mark]) {
+        self.0.rates.recall(marks, self.0.clock.now());
+    }
+
     /// From now on these addresses stand for phones.
     pub fn replace_helpers(&self, helpers: HashMap<String, Helper>) {
         let mut domains = self.0.domains.write().unwrap_or_else(PoisonError::into_inner);

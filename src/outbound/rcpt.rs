@@ -1,4 +1,6 @@
 //! RCPT: refuse as early as can be. By address alone first; by the sender when he is known by then.
+//!
+//! Where rules may send a text elsewhere, nobody is refused here for the way that his address would go: DATA tells.
 
 use std::net::IpAddr;
 
@@ -9,6 +11,7 @@ use crate::{
     ground::{AccountName, Enhanced},
     observe::{self, METRICS},
     routing::{self, Ask, Ours, Placement},
+    rules::Direction,
     smtp::{Envelope, LogIn, Recipient, Reply},
     store::Month,
 };
@@ -73,12 +76,18 @@ impl Inner {
             Some(given) => Some(self.log_in(given, speaker(peer)).await?),
             None => identify(listener, peer, envelope, None, &self.accounts),
         };
-        let Some(who) = proved else { return self.anybody_opted_out(peer, &resolved).await };
+        let redirects = self.settings.rules.now().redirects(Direction::Out);
+        let Some(who) = proved else {
+            return if redirects { Ok(()) } else { self.anybody_opted_out(peer, &resolved).await };
+        };
         let payer = self.payer(&resolved, &who)?;
         let allowance = self.allowance(&payer)?;
         for target in &resolved.targets {
             for to in &target.to {
                 check(&allowance, Wish { to, params: &target.params })?;
+                if redirects {
+                    continue;
+                }
                 let placement = self.place(to, &target.params, &allowance)?;
                 self.takes_texts(to, &self.routes().candidates(&placement.target)).await?;
             }

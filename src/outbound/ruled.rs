@@ -17,7 +17,7 @@ use crate::{
     accounts::{Allowance, Wish},
     address::{Destination, Mailbox, Params, Trace},
     observe,
-    rules::{Direction, Facts, Fate, Judgement, facts::Urgency},
+    rules::{Direction, Facts, Fate, Judgement, Pii, facts::Urgency},
     store::{DeadLetter, Fingerprint, New, Priority},
 };
 
@@ -56,6 +56,13 @@ pub struct Goes<'a> {
     pub priority: Priority,
     /// Why it waits for a person.
     pub held: Option<String>,
+    /// What nothing that is kept of its mail may show.
+    pub masked: Vec<Pii>,
+}
+
+/// A header block without the fields that hold any of these.
+pub fn without(headers: &[u8], sets: &[Pii]) -> Vec<u8> {
+    crate::mail::without(headers, |_, value| sets.iter().any(|set| set.found_in(value)))
 }
 
 impl Inner {
@@ -70,11 +77,19 @@ impl Inner {
                 allowance: Cow::Borrowed(asked.payer),
                 priority: Priority::Normal,
                 held: None,
+                masked: Vec::new(),
             };
             return Ok(Ruled { goes: Some(goes), errands: Vec::new(), buried: None });
         }
         let mut before = asked.facts();
-        before.rates = self.rates.count(asked.who.as_str(), set.rates(Direction::Out), asked.now);
+        let (rates, marks) = self.rates.count(asked.who.as_str(), set.rates(Direction::Out), asked.now);
+        // Written before the text is: what was promised has counted, over restarts too.
+        self.store.keep_rates(marks);
+        before.rates = rates;
+        if set.backtracks(Direction::Out) {
+            // Milliseconds for each text: others have their turn in between.
+            tokio::task::yield_now().await;
+        }
         let judgement = Box::pin(self.judged(&set, &before, around)).await?;
         let by = judgement.by.clone().unwrap_or_default();
         let said = |fate: &str| observe::log::ruled(around.door, &by, fate);
@@ -90,7 +105,7 @@ impl Inner {
             Fate::Moved => said("moved"),
             Fate::Quarantine => {
                 said("quarantined");
-                ruled.buried = Some(self.quarantined(asked, around, &by));
+                ruled.buried = Some(self.quarantined(asked, around, &judgement));
             }
             Fate::Hold(why) => {
                 said("held");
@@ -166,16 +181,20 @@ impl Inner {
             true => Cow::Borrowed(asked.words),
             false => Cow::Owned(facts.body.clone()),
         };
-        Ok(Goes { to, params: Cow::Owned(params), words, allowance, priority, held: None })
+        let masked = judgement.masked.clone();
+        Ok(Goes { to, params: Cow::Owned(params), words, allowance, priority, held: None, masked })
     }
 
-    fn quarantined(&self, asked: &Asked<'_>, around: &Around<'_>, by: &str) -> DeadLetter {
+    fn quarantined(&self, asked: &Asked<'_>, around: &Around<'_>, judgement: &Judgement) -> DeadLetter {
+        let Judgement { facts, masked, by, .. } = judgement;
         let data = match around.mail {
-            Some((headers, body)) => [headers, b"\r\n", body].concat(),
-            None => format!("To: {}\r\n\r\n{}", asked.to.as_str(), asked.words).into_bytes(),
+            Some((headers, body)) if masked.is_empty() => [headers, b"\r\n", body].concat(),
+            Some((headers, _)) => [&without(headers, masked), &b"\r\n"[..], facts.body.as_bytes()].concat(),
+            None => format!("To: {}\r\n\r\n{}", asked.to.as_str(), facts.body).into_bytes(),
         };
         let most = data.len().min(1 << 20);
-        DeadLetter { kind: "quarantine", about: None, cause: format!("rule {by:?}"), data: data[..most].to_vec() }
+        let cause = format!("rule {:?}", by.as_deref().unwrap_or_default());
+        DeadLetter { kind: "quarantine", about: None, cause, data: data[..most].to_vec() }
     }
 
     /// Keeps a dead letter.

@@ -102,8 +102,25 @@ pub enum Where {
 }
 
 impl Action {
+    /// May a message go elsewhere, by another way, as somebody else, or nowhere after this?
+    pub(super) fn redirects(&self) -> bool {
+        match self {
+            Self::Edit { place, .. } => *place == Place::To,
+            Self::SetHeader { name, .. } => name.eq_ignore_ascii_case("To"),
+            // A verdict may set `To:`, or discard.
+            Self::Run { asks, .. } | Self::Call { asks, .. } => asks.is_some(),
+            Self::Gateway(_)
+            | Self::SetSender(_)
+            | Self::Forward { .. }
+            | Self::Move(_)
+            | Self::Discard
+            | Self::Quarantine => true,
+            _ => false,
+        }
+    }
+
     /// Every kind, by the word of rule files: for the runner that wants a case of each.
-    pub const WORDS: [&str; 25] = [
+    pub const WORDS: [&str; 26] = [
         "set_header",
         "add_header",
         "delete_header",
@@ -129,6 +146,7 @@ impl Action {
         "log",
         "set",
         "mask",
+        "stop",
     ];
 }
 

@@ -5,8 +5,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    condition::alphabet,
     facts::{Direction, Facts},
+    field::alphabet,
 };
 
 /// Octets of words and header fields in one document at most: what is beyond is left out and marked.

@@ -8,6 +8,7 @@ use super::{
     condition::Sets,
     deed::Deed,
     facts::Facts,
+    mask::Pii,
     outside,
     read::{Rule, Ruleset},
     to::To,
@@ -54,6 +55,8 @@ pub struct Judgement {
     /// The number or name to show, where a rule set it.
     pub sender: Option<String>,
     pub then: Vec<Errand>,
+    /// Sets of personal data that were found and masked: nothing that is kept of the message shows them.
+    pub masked: Vec<Pii>,
     /// The rule that decided the fate or changed `To:` last: reports name it.
     pub by: Option<String>,
     pub trace: Trace,
@@ -79,6 +82,7 @@ struct Hand<'a> {
     fate: Fate,
     sender: Option<String>,
     then: Vec<Errand>,
+    masked: Vec<Pii>,
     by: Option<String>,
     asks: Option<Question>,
     /// How many questions were answered.
@@ -100,7 +104,8 @@ pub fn judge_briefly(rules: &Ruleset, facts: Facts) -> Judgement {
 fn look(rules: &Ruleset, facts: Facts, whole: bool) -> Judgement {
     let direction = facts.direction;
     let (fate, sets) = (Fate::Pass, Sets::new(rules.sets()));
-    let mut hand = Hand { facts, fate, sender: None, then: Vec::new(), by: None, asks: None, asked: 0, sets };
+    let (then, masked) = (Vec::new(), Vec::new());
+    let mut hand = Hand { facts, fate, sender: None, then, masked, by: None, asks: None, asked: 0, sets };
     let mut trace = Trace::default();
     for rule in rules.rules().iter().filter(|rule| rule.active && rule.direction == direction) {
         let mut conditions = whole.then(Vec::new);
@@ -115,8 +120,8 @@ fn look(rules: &Ruleset, facts: Facts, whole: bool) -> Judgement {
             break;
         }
     }
-    let Hand { facts, fate, sender, then, by, asks, .. } = hand;
-    Judgement { facts, fate, sender, then, by, trace, asks }
+    let Hand { facts, fate, sender, then, masked, by, asks, .. } = hand;
+    Judgement { facts, fate, sender, then, masked, by, trace, asks }
 }
 
 impl Hand<'_> {
@@ -185,10 +190,15 @@ impl Hand<'_> {
                 (format!("truncated to {most} characters"), false)
             }
             Action::Mask(set) => {
+                let found = set.found_in(&facts.body) || facts.headers.iter().any(|(_, value)| set.found_in(value));
+                if !found {
+                    return (format!("no {} to mask", set.word()), false);
+                }
                 self.facts.body = set.masked(&facts.body);
                 for (_, value) in &mut self.facts.headers {
                     *value = set.masked(value);
                 }
+                self.masked.push(set.clone());
                 (format!("masked {}", set.word()), false)
             }
             Action::Set { name, value } => {

@@ -1,18 +1,19 @@
-//! Named sets of personal data: patterns, each with a check where digits alone say too little.
+//! Named sets of personal data: patterns, those of ours each with a check where digits alone say too little.
 //!
 //! `cards` are payment card numbers (ISO/IEC 7812: 13 to 19 digits, Luhn's check digit), `iban` account numbers
-//! (ISO 13616: check digits modulo 97), `email` mail addresses. What is masked keeps its last four characters.
+//! (ISO 13616: check digits modulo 97), `email` mail addresses; a configuration adds others. What is masked keeps its last
+//! four characters.
 
-use std::sync::LazyLock;
+use std::{fmt, sync::LazyLock};
 
 use regex::{Captures, Regex};
 
 /// A named set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Pii {
-    Cards,
-    Iban,
-    Email,
+#[derive(Clone)]
+pub struct Pii {
+    name: String,
+    patterns: Vec<Regex>,
+    is: fn(&str) -> bool,
 }
 
 static CARDS: LazyLock<Regex> = LazyLock::new(|| pattern(r"\b\d(?:[ -]?\d){12,18}\b"));
@@ -24,49 +25,55 @@ fn pattern(written: &str) -> Regex {
     Regex::new(written).expect("invariant: patterns of ours are sound")
 }
 
+impl fmt::Debug for Pii {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Pii({})", self.name)
+    }
+}
+
+/// Sets are the same by their patterns.
+impl PartialEq for Pii {
+    fn eq(&self, other: &Self) -> bool {
+        let patterns = |pii: &Self| pii.patterns.iter().map(|pattern| pattern.as_str().to_owned()).collect::<Vec<_>>();
+        self.name == other.name && patterns(self) == patterns(other)
+    }
+}
+
 impl Pii {
-    pub const ALL: [Self; 3] = [Self::Cards, Self::Iban, Self::Email];
+    /// The names of those that are always there.
+    pub const NAMES: [&str; 3] = ["cards", "iban", "email"];
+
+    /// One of those that are always there.
+    pub fn ours(name: &str) -> Option<Self> {
+        let (pattern, is): (&Regex, fn(&str) -> bool) = match name {
+            "cards" => (&CARDS, luhn),
+            "iban" => (&IBAN, modulo_97),
+            "email" => (&EMAIL, |_| true),
+            _ => return None,
+        };
+        Some(Self { name: name.to_owned(), patterns: vec![pattern.clone()], is })
+    }
+
+    /// A set of other patterns.
+    pub fn of(name: &str, patterns: Vec<Regex>) -> Self {
+        Self { name: name.to_owned(), patterns, is: |_| true }
+    }
 
     /// The word of rule files.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Cards => "cards",
-            Self::Iban => "iban",
-            Self::Email => "email",
-        }
-    }
-
-    /// Reads the word.
-    pub fn read(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|set| set.word() == word)
-    }
-
-    fn pattern(self) -> &'static Regex {
-        match self {
-            Self::Cards => &CARDS,
-            Self::Iban => &IBAN,
-            Self::Email => &EMAIL,
-        }
-    }
-
-    fn is(self, found: &str) -> bool {
-        match self {
-            Self::Cards => luhn(found),
-            Self::Iban => modulo_97(found),
-            Self::Email => true,
-        }
+    pub fn word(&self) -> &str {
+        &self.name
     }
 
     /// Is there any?
-    pub fn found_in(self, text: &str) -> bool {
-        self.pattern().find_iter(text).any(|found| self.is(found.as_str()))
+    pub fn found_in(&self, text: &str) -> bool {
+        self.patterns.iter().any(|pattern| pattern.find_iter(text).any(|found| (self.is)(found.as_str())))
     }
 
     /// The text with every one masked.
-    pub fn masked(self, text: &str) -> String {
+    pub fn masked(&self, text: &str) -> String {
         let mask = |found: &Captures<'_>| {
             let found = &found[0];
-            if !self.is(found) {
+            if !(self.is)(found) {
                 return found.to_owned();
             }
             let keep = found.chars().filter(|c| c.is_alphanumeric()).count().saturating_sub(4);
@@ -77,7 +84,7 @@ impl Pii {
             };
             found.chars().map(hide).collect()
         };
-        self.pattern().replace_all(text, mask).into_owned()
+        self.patterns.iter().fold(text.to_owned(), |text, pattern| pattern.replace_all(&text, mask).into_owned())
     }
 }
 
@@ -101,13 +108,24 @@ fn modulo_97(written: &str) -> bool {
 mod tests {
     use super::*;
 
+    fn ours(name: &str) -> Pii {
+        Pii::ours(name).expect("one of ours")
+    }
+
     #[test]
     fn cards_are_known_by_their_check_digit() {
-        assert_eq!(Pii::Cards.masked("pay 4111 1111 1111 1111 now"), "pay **** **** **** 1111 now");
-        assert_eq!(Pii::Cards.masked("order 4111 1111 1111 1112"), "order 4111 1111 1111 1112");
-        assert!(!Pii::Cards.found_in("call +1 202 555 0123"));
-        assert_eq!(Pii::Iban.masked("to DE89 3704 0044 0532 0130 00."), "to **** **** **** **** **30 00.");
-        assert!(!Pii::Iban.found_in("DE00 3704 0044 0532 0130 00"));
-        assert_eq!(Pii::Email.masked("ask a.b@example.test"), "ask *.*@*******.test");
+        assert_eq!(ours("cards").masked("pay 4111 1111 1111 1111 now"), "pay **** **** **** 1111 now");
+        assert_eq!(ours("cards").masked("order 4111 1111 1111 1112"), "order 4111 1111 1111 1112");
+        assert!(!ours("cards").found_in("call +1 202 555 0123"));
+        assert_eq!(ours("iban").masked("to DE89 3704 0044 0532 0130 00."), "to **** **** **** **** **30 00.");
+        assert!(!ours("iban").found_in("DE00 3704 0044 0532 0130 00"));
+        assert_eq!(ours("email").masked("ask a.b@example.test"), "ask *.*@*******.test");
+    }
+
+    #[test]
+    fn other_sets_are_masked_alike() {
+        let badges = Pii::of("badges", vec![pattern(r"\bE\d{6}\b"), pattern(r"\bK-\d{4}\b")]);
+        assert_eq!(badges.masked("E123456 and K-1234, E12345"), "***3456 and *-1234, E12345");
+        assert!(badges.found_in("K-1234") && !badges.found_in("K-123") && badges != ours("cards"));
     }
 }

@@ -3,7 +3,8 @@
 //! | step | file |
 //! |---|---|
 //! | TOML or XML → a tree with places | `tree`, `xml` |
-//! | tree → rules, every error with file, line, column and rule | `read`, `condition`, `action` |
+//! | tree → rules, every error with file, line, column and rule | `read`, `build`, `conditions`, `actions` |
+//! | a rule's place in its file | `blocks` |
 //! | what is known of a message, and what rules change of it | `facts`, `to` |
 //! | facts → what follows, with a trace | `judge`, `verdict` |
 //! | what is done outside | `outside`, `deed`, `document` |
@@ -13,17 +14,21 @@
 //! verdict from outside, judging stops with a question, and begins anew when its answer stands among the facts.
 
 pub mod action;
+mod actions;
+pub mod blocks;
 mod build;
 pub mod calendar;
 pub mod condition;
+mod conditions;
 pub mod deed;
 mod document;
 pub mod facts;
+pub mod field;
 pub mod judge;
 pub mod mask;
 mod outside;
 pub mod pattern;
-mod rates;
+pub mod rates;
 pub mod read;
 pub mod template;
 pub mod to;
@@ -34,12 +39,15 @@ pub mod xml;
 
 pub use action::{Action, Asks, Errand, Otherwise, Question};
 pub use calendar::Calendar;
-pub use condition::{Condition, Field, Items, NoAnswer, Op, Test};
+pub use condition::{Condition, Items, NoAnswer, Op, Test};
+pub use conditions::OPERATORS;
 pub use deed::Deed;
 pub use facts::{Direction, Facts};
+pub use field::Field;
 pub use judge::{Fate, Judgement, judge, judge_briefly};
+pub use mask::Pii;
 pub use outside::deed as deed_of;
-pub use rates::Rates;
+pub use rates::{Mark, Rates};
 pub use read::{Known, Rule, RuleError, Ruleset, Source, Statement};
 pub use trace::Trace;
 pub use verdict::Verdict;

@@ -17,8 +17,10 @@ use super::{
     action::Action,
     build::Build,
     calendar::Calendar,
-    condition::{Condition, Field, NoAnswer, Op, Test},
+    condition::{Condition, NoAnswer, Op, Test},
     facts::Direction,
+    field::Field,
+    mask::Pii,
     template::Template,
     tree::{self, Misfit, Node, Value},
     xml,
@@ -39,6 +41,8 @@ pub struct Known<'a> {
     /// Named SQL statements.
     pub statements: HashMap<String, Statement>,
     pub calendars: HashMap<String, Calendar>,
+    /// Sets of personal data beside those that are always there.
+    pub pii: BTreeMap<String, Pii>,
     /// The zone of times where a rule names none.
     pub zone: TimeZone,
     /// The lines of a list's file.
@@ -63,6 +67,7 @@ impl Default for Known<'_> {
             gateways: None,
             statements: HashMap::new(),
             calendars: HashMap::new(),
+            pii: BTreeMap::new(),
             zone: TimeZone::UTC,
             list: &|name| Err(format!("there is no list {name}")),
             missing: |_, _| None,
@@ -92,6 +97,9 @@ pub struct Ruleset {
     rules: Vec<Rule>,
     /// The linear patterns of each field, so that one look at a text answers for all of them.
     sets: HashMap<(Field, bool), RegexSet>,
+    /// Directions in which a rule may send a message elsewhere, and in which a pattern backtracks.
+    redirects: HashSet<Direction>,
+    backtracks: HashSet<Direction>,
 }
 
 /// One thing that is wrong.
@@ -137,11 +145,27 @@ impl Source {
         }
     }
 
-    fn tree(&self) -> Result<Node, Misfit> {
-        match self.path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("xml")) {
+    /// By its name.
+    pub(super) fn is_xml(&self) -> bool {
+        self.path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("xml"))
+    }
+
+    pub(super) fn tree(&self) -> Result<Node, Misfit> {
+        match self.is_xml() {
             true => xml::read(&self.text),
             false => tree::toml(&self.text),
         }
+    }
+}
+
+impl Rule {
+    /// Is a pattern of it not linear?
+    fn backtracks(&self) -> bool {
+        let mut tests = Vec::new();
+        self.when.tests(&mut tests);
+        let asks = |test: &&Test| matches!(test, Test::Field { op: Op::Regex(pattern, _), .. } if !pattern.is_linear());
+        let edits = |action: &Action| matches!(action, Action::Edit { pattern, .. } if !pattern.is_linear());
+        tests.iter().any(asks) || self.then.iter().any(edits)
     }
 }
 
@@ -187,7 +211,12 @@ impl Ruleset {
             let set = RegexSetBuilder::new(patterns).case_insensitive(!case).size_limit(64 << 20).build().ok()?;
             Some(((field, case), set))
         };
-        Self { sets: patterns.into_iter().filter_map(set).collect(), rules }
+        let of = |what: fn(&Rule) -> bool| {
+            rules.iter().filter(|rule| rule.active && what(rule)).map(|rule| rule.direction).collect()
+        };
+        let redirects = of(|rule| rule.then.iter().any(Action::redirects));
+        let backtracks = of(Rule::backtracks);
+        Self { sets: patterns.into_iter().filter_map(set).collect(), rules, redirects, backtracks }
     }
 
     pub fn rules(&self) -> &[Rule] {
@@ -201,6 +230,17 @@ impl Ruleset {
     /// Is there any active rule of this direction?
     pub fn concerns(&self, direction: Direction) -> bool {
         self.rules.iter().any(|rule| rule.active && rule.direction == direction)
+    }
+
+    /// May a rule of this direction send a message elsewhere, by another way, as somebody else, or nowhere? Then what its
+    /// address says is not yet where it goes.
+    pub fn redirects(&self, direction: Direction) -> bool {
+        self.redirects.contains(&direction)
+    }
+
+    /// Has it a pattern that is not linear? Judging may take milliseconds then.
+    pub fn backtracks(&self, direction: Direction) -> bool {
+        self.backtracks.contains(&direction)
     }
 
     fn tests(&self, direction: Direction) -> Vec<&Test> {

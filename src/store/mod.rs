@@ -37,6 +37,7 @@ use self::sqlite::{Answered, Operation};
 use crate::{
     ground::{Clock, GatewayId, MessageId, Timestamp},
     routing::Ours,
+    rules::Mark,
 };
 
 /// Where the store lives and how far it may go.
@@ -326,6 +327,19 @@ impl Store {
     }
     pub async fn bury(&self, letter: DeadLetter) -> Result<(), Down> {
         self.inner.write(Operation::Bury(letter.into())).await.map(drop)
+    }
+
+    // ---- rates that rules ask for ----
+    /// Adds to what senders are counted by. Nobody waits for it: it is on the disk before anything that is put after it.
+    pub fn keep_rates(&self, marks: Vec<Mark>) {
+        if !marks.is_empty() {
+            self.inner.tell(Operation::Rates(marks));
+        }
+    }
+    /// What counts at `now`.
+    pub async fn rates(&self, now: Timestamp) -> Result<Vec<Mark>, Down> {
+        let mut conn = self.inner.reader().await?;
+        sqlite::rates(&mut conn, now).await.map_err(|e| sqlite::down(&e))
     }
 
     // ---- the opt-out list ----

@@ -55,7 +55,7 @@ pub fn inbox(w: &World) -> Inbox {
         hands: w.shared.errands.clone(),
         node: martlet::address::Node::new("sms.example.test", 1),
         warn_after: HOUR,
-        routes: Vec::new(),
+        routes: martlet::ground::Swap::default(),
         each_has_a_login: false,
     };
     let accounts = Accounts::new(HashMap::new(), settings.region, 3);

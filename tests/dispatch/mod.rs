@@ -189,7 +189,6 @@ impl World {
                 keep_links: 72 * HOUR,
                 call_log: true,
                 mail_window: 10,
-                errand_window: dispatch::errands::Window { programs: 2, calls: 2, statements: 3, folders: 2 },
             },
             lanes: Roster::new(Lanes::new(lanes, &groups(ways))),
             talking: Arc::default(),
@@ -197,6 +196,12 @@ impl World {
             mailbox: mailbox::Client::new(nowhere).expect("sound settings"),
             folders: None,
             errands: hands(&clock),
+            errand_window: tokio::sync::watch::Sender::new(dispatch::errands::Window {
+                programs: 2,
+                calls: 2,
+                statements: 3,
+                folders: 2,
+            }),
             freed: tokio::sync::Notify::new(),
             tasks: tokio_util::task::TaskTracker::new(),
             stop: tokio_util::sync::CancellationToken::new(),
@@ -444,6 +449,6 @@ fn never(scope: Scope) -> Outcome {
 
 /// Hands that can do what needs no configuration.
 fn hands(clock: &Clock) -> Arc<martlet::errand::Hands> {
-    let settings = martlet::errand::Settings::new(clock.clone());
-    Arc::new(martlet::errand::Hands::new(settings, martlet::errand::Databases::default()).expect("hands"))
+    let tools = martlet::errand::Tools::new(martlet::errand::Settings::new(clock.clone())).expect("tools");
+    Arc::new(martlet::errand::Hands::new(tools, martlet::errand::Databases::default()))
 }

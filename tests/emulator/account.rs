@@ -1,9 +1,9 @@
 //! The accounts: what each text came to, held against what its provider did with it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::{
-    ALICE, BROUGHT, Way, World,
+    ALICE, BROUGHT, WAYS, World,
     api::{Api, SECRET, SIGNING_KEY},
     plan::Calls,
     provider::{Book, Course, phone},
@@ -13,12 +13,11 @@ use crate::support::{letter, process::until};
 /// Nothing is held but what nobody knows, and no phone got any of that twice. Then a person takes it out.
 pub fn held(world: &World) {
     let mut ids = vec!["queue".to_owned(), "cancel".to_owned()];
-    let ways = &world.ways;
-    let mut unseen = vec![0; ways.len()];
+    let mut unseen = [0; WAYS.len()];
     for row in world.queue() {
         let Some((way, n)) = world.text(&row).filter(|_| row["state"] == "held") else { continue };
-        let name = format!("{} {n}: {row}", ways[way].id);
-        assert_eq!(ways[way].on_unsure, "hold", "{name}");
+        let name = format!("{} {n}: {row}", WAYS[way].id);
+        assert_eq!(WAYS[way].on_unsure, "hold", "{name}");
         let course = world.providers[way].book().courses[n].clone();
         assert!(course.lost <= 1 && course.copies.len() <= 1, "{name}: {course:?}");
         unseen[way] += usize::from(course.lost == 0);
@@ -27,15 +26,15 @@ pub fn held(world: &World) {
     assert!(ids.len() > 2, "nothing was held");
     for (way, unseen) in unseen.iter().enumerate() {
         let resets = world.providers[way].book().resets;
-        assert!(*unseen <= resets, "{}: {unseen} are held, {resets} connections were reset unseen", ways[way].id);
+        assert!(*unseen <= resets, "{}: {unseen} are held, {resets} connections were reset unseen", WAYS[way].id);
     }
     let words: Vec<&str> = ids.iter().map(String::as_str).collect();
     let done = world.martlet.command(&words);
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
 }
 
-/// Of every text, every provider, every mail, after the daemon was killed so many times.
-pub fn check(world: &World, kills: usize) {
+/// Of every text, every provider, every mail.
+pub fn check(world: &World) {
     let mut ends: BTreeMap<(usize, usize), String> = BTreeMap::new();
     for row in world.queue() {
         if let Some(text) = world.text(&row) {
@@ -43,30 +42,29 @@ pub fn check(world: &World, kills: usize) {
         }
     }
     assert_eq!(ends.len(), world.sent.len(), "every text has its end");
-    for (way, declared) in world.ways.iter().enumerate() {
+    for (way, declared) in WAYS.iter().enumerate() {
         let state = &world.providers[way];
         let book = state.book();
         assert!(book.wrong.is_empty(), "{}: {:?}", declared.id, book.wrong);
-        // What was answered and not written down when the daemon was killed: its window at most.
-        assert!(book.again <= kills * 10, "{}: {} texts again that were answered", declared.id, book.again);
         assert!(book.resets > 0, "{}: no connection was reset", declared.id);
         for (n, course) in book.courses.iter().enumerate() {
             let end = ends[&(way, n)].as_str();
             let name = format!("{} {n} {:?} {end}: {course:?}", declared.id, state.plan.scripts[n]);
-            one(declared, course, state.plan.calls[n], end, &name);
+            one(way, course, state.plan.calls[n], end, &name);
         }
         let all: Vec<&str> = (0..declared.texts).map(|n| ends[&(way, n)].as_str()).collect();
         crate::support::say(&counted(declared.id, &book, &all));
     }
-    mails(world, &ends, kills > 0);
+    mails(world, &ends);
     let log = world.martlet.log();
     for secret in [SECRET, SIGNING_KEY, "own=", "+1201200", "to=1201200", ", text 0"] {
         assert!(!log.contains(secret), "the log shows {secret}");
     }
 }
 
-fn one(way: &Way, course: &Course, calls: Calls, end: &str, name: &str) {
+fn one(way: usize, course: &Course, calls: Calls, end: &str, name: &str) {
     let copies = course.copies.len();
+    let way = &WAYS[way];
     assert!(course.keys.len() <= 1, "one name, however often: {name}");
     match (way.api, way.on_unsure) {
         (Api::Keyed, _) => {
@@ -103,7 +101,7 @@ fn counted(id: &str, book: &Book, ends: &[&str]) -> String {
     ends.iter().for_each(|end| *results.entry(end).or_default() += 1);
     format!(
         "emulator, {id}: {texts} texts {results:?}, {requests} requests on {connections} connections ({resets} reset unseen), faults \
-         {faults:?}, {copies} taken, {lost} answers lost of which {taken} to texts taken, {again} asked again though answered, {twice} texts taken more than once; {calls} calls, \
+         {faults:?}, {copies} taken, {lost} answers lost of which {taken} to texts taken, {twice} texts taken more than once; {calls} calls, \
          {busy} of them made again",
         texts = ends.len(),
         requests = book.requests,
@@ -113,24 +111,18 @@ fn counted(id: &str, book: &Book, ends: &[&str]) -> String {
         copies = sum(|course| course.copies.len()),
         lost = sum(|course| course.lost),
         taken = sum(|course| course.lost_taken),
-        again = book.again,
         calls = book.calls,
         busy = book.busy,
     )
 }
 
 /// One report about each text, which says how it ended; each text of a phone once.
-fn mails(world: &World, ends: &BTreeMap<(usize, usize), String>, killed: bool) {
-    let wanted = ends.len() + world.ways.len() * BROUGHT;
+fn mails(world: &World, ends: &BTreeMap<(usize, usize), String>) {
+    let wanted = ends.len() + WAYS.len() * BROUGHT;
     until("all mails", || (world.mails.seen.len() >= wanted).then_some(()));
     world.martlet.settled();
-    let mut mails: Vec<String> =
+    let mails: Vec<String> =
         world.mails.seen.all().iter().map(|mail| String::from_utf8_lossy(&mail.data).into_owned()).collect();
-    if killed {
-        // One that was being handed over comes again under its name.
-        let mut known = BTreeSet::new();
-        mails.retain(|mail| known.insert(letter::header(mail, "Message-ID")));
-    }
     let (reports, texts): (Vec<_>, Vec<_>) = mails.iter().partition(|mail| mail.contains("report-type"));
     let mut told: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for report in reports {
@@ -144,7 +136,7 @@ fn mails(world: &World, ends: &BTreeMap<(usize, usize), String>, killed: bool) {
         told.entry(&recipient[start..start + 11]).or_default().push(field("Action:"));
     }
     let mut first = 0;
-    for (way, declared) in world.ways.iter().enumerate() {
+    for (way, declared) in WAYS.iter().enumerate() {
         for n in 0..declared.texts {
             let end = &ends[&(way, n)];
             let action = match end.as_str() {

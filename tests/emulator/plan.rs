@@ -112,21 +112,11 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// With `every` the first texts have each fault once; without it there is none for which the clock has to be turned, but for
-    /// texts here and there that are never answered, on which a test can wait.
-    pub fn new(seed: u64, texts: usize, every: bool) -> Self {
+    pub fn new(seed: u64, texts: usize) -> Self {
         let mut dice = Dice(seed);
-        let every = if every { every_fault() } else { Vec::new() };
+        let every = every_fault();
         assert!(texts > every.len() + CALLS.len(), "too few texts for every fault");
-        let mut scripts: Vec<_> =
-            (0..texts).map(|n| every.get(n).map_or_else(|| dice.script(), |fault| vec![*fault])).collect();
-        if every.is_empty() {
-            scripts.iter_mut().skip(20).step_by(30).zip([true, false].into_iter().cycle()).for_each(
-                |(script, taken)| {
-                    *script = vec![Fault::Lost { taken, how: Break::Slow }];
-                },
-            );
-        }
+        let scripts = (0..texts).map(|n| every.get(n).map_or_else(|| dice.script(), |fault| vec![*fault])).collect();
         let calls = (0..texts).map(|n| dice.calls(n)).collect();
         // One of the first for sure: where all goes well a provider sees few connections.
         let resets = (0..texts * 4).filter(|n| *n == 2 || dice.below(12) == 0).collect();

@@ -1,6 +1,9 @@
 //! Rules in the way of texts: what they change, refuse, hold, keep and send beside; files that are wrong; what
 //! `martlet rules` says.
 
+mod live;
+mod order;
+
 use std::fs;
 
 use libtest_mimic::Trial;
@@ -15,7 +18,7 @@ use crate::support::{
 };
 
 pub fn trials() -> Vec<Trial> {
-    vec![
+    let all = vec![
         trial("rules: a text is rewritten, routed, given a sender and a place in the queue", rewritten),
         trial("rules: a text is refused in the rule's words, by mail and by HTTP", refused),
         trial("rules: a text is discarded, held, quarantined, or goes out as a mail", kept),
@@ -24,7 +27,8 @@ pub fn trials() -> Vec<Trial> {
         trial("rules: a phone's text is answered, forwarded, copied, changed, held and dropped", phones),
         trial("rules: routes say whose a text is where nothing else does", routes),
         trial("rules: test, export and import on the command line", commands),
-    ]
+    ];
+    [all, live::trials(), order::trials()].into_iter().flatten().collect()
 }
 
 const TO: &str = "\"sms:+12015550123\"@sms.example.test";

@@ -13,8 +13,9 @@ use libtest_mimic::Trial;
 use martlet::{
     ground::Timestamp,
     rules::{
-        Action, Calendar, Deed, Direction, Errand, Facts, Fate, Field, Judgement, Known, Ruleset, Source, Statement,
-        Verdict, calendar, deed::Content, facts::Urgency, judge, judge_briefly, template::Template, to::To,
+        Action, Calendar, Condition, Deed, Direction, Errand, Facts, Fate, Field, Items, Judgement, Known, OPERATORS,
+        Op, Pii, Ruleset, Source, Statement, Test, Verdict, action::Where, calendar, deed::Content, facts::Urgency,
+        judge, judge_briefly, template::Template, to::To,
     },
 };
 use toml::{Table, Value};
@@ -63,6 +64,8 @@ fn known() -> Known<'static> {
         ]
         .into(),
         calendars: [("office".to_owned(), office)].into(),
+        pii: [("badges".to_owned(), Pii::of("badges", vec![regex::Regex::new(r"\bE\d{6}\b").expect("a pattern")]))]
+            .into(),
         zone: jiff::tz::TimeZone::UTC,
         list: &list,
         missing: |_, _| None,
@@ -163,14 +166,12 @@ fn facts(given: &Table) -> Facts {
 }
 
 fn conditions() {
-    let log: Value = "list = [{ log = \"held\" }]".parse::<Table>().expect("TOML")["list"].clone();
     for case in cases("conditions.toml") {
         let condition = &case["if"];
         for (key, wanted) in [("yes", true), ("no", false)] {
             for given in case[key].as_array().expect(key) {
                 let facts = facts(given.as_table().expect("facts"));
-                let text = written(facts.direction.word(), Some(condition), &log);
-                let rules = read(&text).unwrap_or_else(|e| panic!("{condition}: {e}"));
+                let rules = asking(condition, facts.direction.word());
                 let judgement = judge(&rules, facts);
                 assert_eq!(!judgement.then.is_empty(), wanted, "{condition} over {given}\n{:?}", judgement.trace);
             }
@@ -229,13 +230,18 @@ fn fate(fate: &Fate) -> String {
     }
 }
 
-fn judged(case: &Table) -> Judgement {
-    let facts = facts(case["given"].as_table().expect("facts"));
+/// The rules of a case of `actions.toml`.
+fn rules_of(case: &Table) -> Ruleset {
+    let direction = case["given"].get("direction").and_then(Value::as_str).unwrap_or("out");
     let text = match case.get("rules") {
         Some(rules) => rules.as_str().expect("rules").to_owned(),
-        None => written(facts.direction.word(), None, &case["do"]),
+        None => written(direction, None, &case["do"]),
     };
-    let rules = read(&text).unwrap_or_else(|e| panic!("{case}: {e}"));
+    read(&text).unwrap_or_else(|e| panic!("{case}: {e}"))
+}
+
+fn judged(case: &Table) -> Judgement {
+    let (facts, rules) = (facts(case["given"].as_table().expect("facts")), rules_of(case));
     let (brief, whole) = (judge_briefly(&rules, facts.clone()), judge(&rules, facts));
     let what = |j: &Judgement| format!("{:?}{:?}{:?}{:?}", j.fate, j.by, j.then, j.trace.matched().collect::<Vec<_>>());
     assert_eq!(what(&brief), what(&whole), "{case}: the brief way judges alike");
@@ -244,7 +250,7 @@ fn judged(case: &Table) -> Judgement {
 
 fn actions() {
     for case in cases("actions.toml") {
-        let Judgement { facts, fate: became, sender, then, by, trace, asks } = judged(&case);
+        let Judgement { facts, fate: became, sender, then, by, trace, asks, masked } = judged(&case);
         let wanted = |key: &str| case.get(key).and_then(Value::as_str).map(str::to_owned);
         let same = |key: &str, found: String| {
             if let Some(wanted) = wanted(key) {
@@ -263,6 +269,7 @@ fn actions() {
             let list = case.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
             list.iter().map(|one| one.as_str().expect(key).to_owned()).collect()
         };
+        assert_eq!(masked.iter().map(Pii::word).collect::<Vec<_>>(), strings("masked"), "{case}");
         assert_eq!(then.iter().map(shown).collect::<Vec<_>>(), strings("then"), "{case}");
         if case.contains_key("matched") {
             assert_eq!(trace.matched().collect::<Vec<_>>(), strings("matched"), "{case}");
@@ -287,36 +294,126 @@ fn errors() {
     }
 }
 
-/// Every key of every table in a value.
-fn keys(value: &Value, out: &mut BTreeSet<String>) {
-    match value {
-        Value::Table(table) => table.iter().for_each(|(key, value)| {
-            out.insert(key.clone());
-            keys(value, out);
-        }),
-        Value::Array(list) => list.iter().for_each(|value| keys(value, out)),
-        _ => {}
+fn note(word: &'static str, out: &mut BTreeSet<&'static str>) {
+    out.insert(word);
+}
+
+/// The words of a condition and of all that is in it: a kind that is added must be named here, and then wants a case.
+fn asked(condition: &Condition, out: &mut BTreeSet<&'static str>) {
+    let all = |list: &[Condition], out: &mut BTreeSet<_>| list.iter().for_each(|one| asked(one, out));
+    let test = match condition {
+        Condition::Always => return note("everything", out),
+        Condition::All(list) => {
+            out.insert("all");
+            return all(list, out);
+        }
+        Condition::Any(list) => {
+            out.insert("any");
+            return all(list, out);
+        }
+        Condition::Not(one) => {
+            out.insert("not");
+            return asked(one, out);
+        }
+        Condition::Is(test) => test,
+    };
+    let (field, items, op) = match test {
+        Test::Field { field, items, op, .. } => (field, items, op),
+        Test::Time { .. } => return note("time", out),
+        Test::Weekday { .. } => return note("weekday", out),
+        Test::Calendar { .. } => return note("calendar", out),
+        Test::Rate { .. } => return note("rate", out),
+        Test::Sql { .. } => return note("sql", out),
+    };
+    out.insert(match field {
+        Field::Header(_) => "header",
+        Field::Variable(_) => "var",
+        Field::Peer => "peer",
+        named => Field::NAMED.iter().find(|(_, field)| field == named).expect("a word for every field").0,
+    });
+    out.insert(match items {
+        Items::Any => "any item",
+        Items::All => "all items",
+        Items::Joined => "joined items",
+    });
+    out.insert(match op {
+        Op::Is(_) | Op::Equals(_) | Op::Flag(_) => "is",
+        Op::Contains(_) => "contains",
+        Op::Starts(_) => "starts",
+        Op::Ends(_) => "ends",
+        Op::Regex(..) => "regex",
+        Op::In(_) => "in",
+        Op::Within(_) => "within",
+        Op::Over(_) => "over",
+        Op::Under(_) => "under",
+        Op::Exists(_) => "exists",
+        Op::Holds(_) => "holds",
+    });
+}
+
+/// The same of actions.
+fn acts(action: &Action) -> &'static str {
+    match action {
+        Action::SetHeader { .. } => "set_header",
+        Action::AddHeader { .. } => "add_header",
+        Action::DeleteHeader(_) => "delete_header",
+        Action::Edit { .. } => "edit",
+        Action::Gateway(_) => "gateway",
+        Action::SetSender(_) => "set_sender",
+        Action::Priority(_) => "priority",
+        Action::Body(_) => "body",
+        Action::Truncate(_) => "truncate",
+        Action::Forward { .. } => "forward",
+        Action::Copy { to: Where::Address(_), .. } => "copy",
+        Action::Copy { to: Where::Folder(_), .. } => "copy into a folder",
+        Action::Move(_) => "move",
+        Action::ReplyMail { .. } => "reply_mail",
+        Action::ReplySms { .. } => "reply_sms",
+        Action::Accept => "accept",
+        Action::Reject(_) => "reject",
+        Action::Discard => "discard",
+        Action::Hold(_) => "hold",
+        Action::Quarantine => "quarantine",
+        Action::Run { .. } => "run",
+        Action::Call { .. } => "call",
+        Action::Sql { .. } => "sql",
+        Action::Log(_) => "log",
+        Action::Set { .. } => "set",
+        Action::Mask(_) => "mask",
+        Action::Stop => "stop",
     }
 }
 
+/// The rule of a case of `conditions.toml` for a message of this direction.
+fn asking(condition: &Value, direction: &str) -> Ruleset {
+    let log: Value = "list = [{ log = \"held\" }]".parse::<Table>().expect("TOML")["list"].clone();
+    read(&written(direction, Some(condition), &log)).unwrap_or_else(|e| panic!("{condition}: {e}"))
+}
+
 fn everything_has_a_case() {
-    let (mut asked, mut done, mut count) = (BTreeSet::new(), BTreeSet::new(), 0);
+    let (mut conditions, mut actions, mut count) = (BTreeSet::new(), BTreeSet::new(), 0);
     for case in cases("conditions.toml") {
-        keys(&case["if"], &mut asked);
-        count += ["yes", "no"].iter().map(|key| case[*key].as_array().map_or(0, Vec::len)).sum::<usize>();
+        for key in ["yes", "no"] {
+            for given in case[key].as_array().expect(key) {
+                let direction = given.get("direction").and_then(Value::as_str).unwrap_or("out");
+                asking(&case["if"], direction).rules().iter().for_each(|rule| asked(&rule.when, &mut conditions));
+                count += 1;
+            }
+        }
     }
     for case in cases("actions.toml") {
-        case.get("do").into_iter().for_each(|actions| keys(actions, &mut done));
+        rules_of(&case).rules().iter().flat_map(|rule| &rule.then).for_each(|action| note(acts(action), &mut actions));
         count += 1;
     }
     count += cases("errors.toml").len();
-    let special = ["header", "var", "all", "any", "not", "peer", "time", "weekday", "calendar", "rate", "sql"];
-    let operators = ["is", "contains", "starts", "ends", "regex", "in", "within", "over", "under", "exists", "holds"];
-    for word in Field::NAMED.iter().map(|(word, _)| *word).chain(special).chain(operators) {
-        assert!(asked.contains(word), "no case has the condition or operator `{word}`");
+    let special =
+        ["header", "var", "all", "any", "not", "peer", "time", "weekday", "calendar", "rate", "sql", "everything"];
+    let items = ["any item", "all items", "joined items"];
+    for word in Field::NAMED.iter().map(|(word, _)| *word).chain(special).chain(items).chain(OPERATORS) {
+        assert!(conditions.contains(word), "no case has the condition or operator `{word}`");
     }
-    for word in Action::WORDS {
-        assert!(done.contains(word), "no case has the action `{word}`");
+    for word in Action::WORDS.into_iter().chain(["copy into a folder"]) {
+        assert!(actions.contains(word), "no case has the action `{word}`");
     }
     assert!(count >= 150, "{count} cases");
 }

@@ -1,6 +1,9 @@
 //! Random rule sets: TOML → rules → XML → rules → XML. Whatever a rule says, nothing of it changes on the way.
 
-use martlet::rules::{Ruleset, Source};
+use martlet::{
+    ground::Timestamp,
+    rules::{Direction, Facts, Ruleset, Source, judge, to::To},
+};
 use proptest::{
     prelude::*,
     strategy::Strategy,
@@ -134,6 +137,29 @@ fn read(path: &str, text: &str) -> Result<Ruleset, TestCaseError> {
     Ruleset::read(&[source], &known()).map_err(|errors| TestCaseError::fail(format!("{errors:?}\n{text}")))
 }
 
+/// Judging ends with both, in the same way, and in both directions; what comes of it is bounded.
+fn judged(first: &Ruleset, back: &Ruleset) -> Result<(), TestCaseError> {
+    for direction in [Direction::Out, Direction::In] {
+        for body in
+            ["", "order 12 chairs", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 4111 1111 1111 1111 é😀\u{0}"]
+        {
+            let given = Facts {
+                headers: vec![("Subject".into(), body.into()), ("X-Team".into(), "ops".into())],
+                to: To::read("+12025550123@main&sender=Acme"),
+                body: body.repeat(40),
+                sender: Some("alice@example.test".into()),
+                originator: Some("+12025550199".into()),
+                ..Facts::empty(direction, Timestamp(1_764_000_000_000))
+            };
+            let (one, other) = (judge(first, given.clone()), judge(back, given));
+            prop_assert_eq!(format!("{one:?}"), format!("{other:?}"));
+            prop_assert!(one.facts.body.len() <= 64 << 10 && one.then.len() <= 100);
+            prop_assert_eq!((&one.facts.body, &one.facts.headers), (&other.facts.body, &other.facts.headers));
+        }
+    }
+    Ok(())
+}
+
 pub fn there_and_back() {
     let sets = proptest::collection::vec(rule(), 1..5);
     let config = Config { cases: 256, failure_persistence: None, ..Config::default() };
@@ -152,7 +178,7 @@ pub fn there_and_back() {
             prop_assert_eq!(format!("{:?} {:?}", one.when, one.then), format!("{:?} {:?}", other.when, other.then));
         }
         prop_assert_eq!(back.to_xml(&[]), xml, "written again it is the same");
-        Ok(())
+        judged(&first, &back)
     });
     match outcome {
         Ok(()) => {}

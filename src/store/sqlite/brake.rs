@@ -7,6 +7,7 @@ use sqlx::{Row as _, SqliteConnection};
 use super::{load::Need, put::hex, work::Work, write::Table};
 use crate::{
     ground::{MessageId, Timestamp},
+    rules::{Mark, rates::PREFIX},
     store::{Brake, BrakeKey, Braked, New},
 };
 
@@ -136,6 +137,27 @@ pub fn save(work: &mut Work<'_>) {
         let n = i64::try_from(n).unwrap_or(i64::MAX);
         work.writes.push(Table::Brake, &(key, until, n));
     }
+}
+
+/// Adds to what senders are counted by: counters of other names in the same table.
+pub fn keep(work: &mut Work<'_>, marks: &[Mark]) {
+    for Mark { slot, until, n } in marks {
+        work.writes.push(Table::Rate, &(slot, until, n));
+    }
+}
+
+/// What senders were counted by and still counts.
+pub async fn rates(conn: &mut SqliteConnection, now: Timestamp) -> Result<Vec<Mark>, sqlx::Error> {
+    /// A bound for damage; a counter has 256 slots.
+    const MOST: i64 = 1_000_000;
+    let sql = "SELECT k, until, n FROM brake WHERE k >= $1 AND k < $2 AND until > $3 ORDER BY k LIMIT $4";
+    let behind = PREFIX.replace(':', ";");
+    let rows = sqlx::query(sql).bind(PREFIX).bind(behind).bind(now.0).bind(MOST).fetch_all(conn).await?;
+    let mark = |row: &sqlx::sqlite::SqliteRow| {
+        let n = u64::try_from(row.try_get::<i64, _>(2)?).unwrap_or(0);
+        Ok(Mark { slot: row.try_get(0)?, until: Timestamp(row.try_get(1)?), n })
+    };
+    rows.iter().map(mark).collect()
 }
 
 /// The first of these brakes that would refuse an entry now.

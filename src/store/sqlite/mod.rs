@@ -193,6 +193,14 @@ impl Sqlite {
         answer.await.map_err(|_| closing())?
     }
 
+    /// Hands an operation to the writer; where it has too much to do already, it is left out.
+    pub fn tell(&self, op: Op) {
+        if let Some(writer) = &self.writer {
+            let (reply, _) = oneshot::channel();
+            let _ = writer.try_send(Message::Do(Job { op, reply, careful: false }));
+        }
+    }
+
     /// A connection for a short read.
     pub async fn reader(&self) -> Result<PoolConnection<Engine>, Down> {
         self.shared.readers.acquire().await.map_err(|e| down(&e))
@@ -243,7 +251,7 @@ async fn next_epoch(conn: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
 }
 
 pub use self::{files::free, schema::down};
-pub use brake::would_refuse;
+pub use brake::{rates, would_refuse};
 pub use gateways::{remembered, talks, waiting};
 pub use lease::next_due;
 pub use ops::{Answer as Answered, Op as Operation};

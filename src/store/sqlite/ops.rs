@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::{attempt, hand, inbound, load::Need, optout, put, receipt, work::Work, write::Table};
+use super::{attempt, brake, hand, inbound, load::Need, optout, put, receipt, work::Work, write::Table};
 use crate::{
     ground::{GatewayId, MessageId, Timestamp},
+    rules::Mark,
     store::{
         Begin, DeadLetter, Down, Hand, InboundStep, Item, MoSegment, New, Note, Opting, Placed, Receipt, Refused,
         Settle, Taken,
@@ -47,6 +48,8 @@ pub enum Op {
         paused: bool,
     },
     Note(Vec<Note>),
+    /// Adds to what senders are counted by.
+    Rates(Vec<Mark>),
     /// Onto the opt-out list or off it.
     Opt(Vec<Opting>),
     Take(Vec<MoSegment>),
@@ -93,7 +96,7 @@ impl Op {
             Self::Receipt(_) => 5,
             Self::Hand { .. } | Self::Cancel { .. } => 6,
             Self::Warn { .. } => 7,
-            Self::Bury(_) | Self::Pause { .. } | Self::Note(_) | Self::Opt(_) => 8,
+            Self::Bury(_) | Self::Pause { .. } | Self::Note(_) | Self::Opt(_) | Self::Rates(_) => 8,
             Self::Sweep(_) => 9,
             Self::Purge(_) => 10,
             Self::SetBack { .. } => 11,
@@ -107,6 +110,7 @@ impl Op {
             Self::Put { batch, .. } => batch.len(),
             Self::Begin { batch, .. } => batch.len(),
             Self::Take(segments) => segments.len(),
+            Self::Rates(marks) => marks.len(),
             Self::Sweep(_) | Self::Purge(_) | Self::SetBack { .. } => 500,
             _ => 1,
         }
@@ -134,6 +138,7 @@ impl Op {
             Self::Bury(_)
             | Self::Pause { .. }
             | Self::Note(_)
+            | Self::Rates(_)
             | Self::Purge(_)
             | Self::SetBack { .. }
             | Self::Probe => {}
@@ -169,6 +174,10 @@ impl Op {
                 for note in notes {
                     work.event(note.id, note.what, Some(&note.gateway), None, Some(&note.cause));
                 }
+                Answer::Done
+            }
+            Self::Rates(marks) => {
+                brake::keep(work, marks);
                 Answer::Done
             }
             Self::Opt(changes) => Answer::Each(optout::opt(work, changes)),

@@ -50,6 +50,8 @@ tables! {
     Usage => "INSERT OR REPLACE INTO usage (pool, month, used) SELECT value->>0, value->>1, value->>2 \
         FROM json_each($J)",
     Brake => "INSERT OR REPLACE INTO brake (k, until, n) SELECT value->>0, value->>1, value->>2 FROM json_each($J)",
+    Rate => "INSERT INTO brake (k, until, n) SELECT value->>0, value->>1, value->>2 FROM json_each($J) WHERE true \
+        ON CONFLICT (k) DO UPDATE SET n = n + excluded.n",
     Fingerprint => "INSERT OR REPLACE INTO fingerprint (hash, id, until) SELECT value->>0, value->>1, value->>2 \
         FROM json_each($J)",
     Fair => "INSERT OR REPLACE INTO fair (lane, priority, flow, finish) SELECT value->>0, value->>1, value->>2, \
