@@ -59,7 +59,7 @@ pub fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> ExitCode {
                     // A closed standard output is no reason to stop.
                     let _ = out.write_all(words.as_bytes()).and_then(|()| out.flush());
                 };
-                app::run_trial(ready.config, ready.trial, tell).await
+                Box::pin(app::run_trial(ready.config, ready.trial, tell)).await
             }
             Err(failure) => {
                 let _ = writeln!(err, "{}", failure.words);
