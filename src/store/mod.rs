@@ -261,8 +261,7 @@ impl Store {
     }
     /// When the next waiting item under `keys` falls due; what is over by its own expiry does not count.
     pub async fn next_due(&self, keys: &[Key]) -> Result<Option<Timestamp>, Down> {
-        let mut conn = self.inner.reader().await?;
-        sqlite::next_due(&self.inner.shared, &mut conn, keys).await.map_err(|e| sqlite::down(&e))
+        self.inner.next_due(keys).await
     }
     /// Resolves whenever something was put, released or given back, or waits anew, under this key or another of its kind
     /// (texts, mails, errands of a craft): lanes look again.

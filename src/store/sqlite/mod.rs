@@ -23,6 +23,7 @@ mod read;
 mod receipt;
 mod row;
 mod schema;
+mod scout;
 #[cfg(test)]
 mod tests;
 mod work;
@@ -48,8 +49,8 @@ use self::{
     ops::{Answer, Job, Op},
     writer::{Message, Writer},
 };
-use super::{Down, Item, Key, Settings};
-use crate::ground::{Clock, MessageId, Timestamp};
+use super::{Down, Settings};
+use crate::ground::{Clock, MessageId};
 
 /// Operations that may wait for the writer; behind them callers wait in line.
 const WAITING: usize = 1024;
@@ -106,7 +107,7 @@ pub struct Sqlite {
     room: Room,
     /// None: opened for reading only.
     writer: Option<mpsc::Sender<Message>>,
-    leasing: tokio::sync::Mutex<()>,
+    scout: scout::Scout,
 }
 
 impl Sqlite {
@@ -156,10 +157,11 @@ impl Sqlite {
 
     fn new(shared: Arc<Shared>, writer: Option<mpsc::Sender<Message>>) -> Self {
         let room = Room::new(&shared.settings.path, shared.settings.min_free);
-        Self { shared, room, writer, leasing: tokio::sync::Mutex::new(()) }
+        Self { shared, room, writer, scout: scout::Scout::default() }
     }
 
     pub async fn close(&self) {
+        self.scout.close().await;
         match &self.writer {
             Some(writer) => {
                 let (done, closed) = oneshot::channel();
@@ -206,18 +208,6 @@ impl Sqlite {
         self.shared.readers.acquire().await.map_err(|e| down(&e))
     }
 
-    pub async fn lease(&self, keys: &[(Key, usize)], limit: usize, now: Timestamp) -> Result<Vec<Item>, Down> {
-        let _one_at_a_time = self.leasing.lock().await;
-        let mut conn = self.reader().await?;
-        lease::lease(&self.shared, &mut conn, keys, limit, now).await.map_err(|e| down(&e))
-    }
-
-    pub async fn lease_mates(&self, mate: &str, of: MessageId, now: Timestamp) -> Result<Vec<Item>, Down> {
-        let _one_at_a_time = self.leasing.lock().await;
-        let mut conn = self.reader().await?;
-        lease::mates(&self.shared, &mut conn, mate, of, now).await.map_err(|e| down(&e))
-    }
-
     pub fn give_back(&self, ids: &[MessageId]) {
         self.shared.leases().end(ids);
         self.shared.bells.ring(Wakes::ALL);
@@ -253,7 +243,6 @@ async fn next_epoch(conn: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
 pub use self::{files::free, schema::down};
 pub use brake::{rates, would_refuse};
 pub use gateways::{remembered, talks, waiting};
-pub use lease::next_due;
 pub use ops::{Answer as Answered, Op as Operation};
 pub use optout::{lists as opted_lists, page as opted_page};
 pub use read::*;

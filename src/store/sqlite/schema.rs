@@ -35,16 +35,24 @@ pub async fn writer(path: &Path) -> Result<SqliteConnection, sqlx::Error> {
         .await
 }
 
+fn reading(path: &Path) -> SqliteConnectOptions {
+    options(path).read_only(true).foreign_keys(false).pragma("query_only", "ON")
+}
+
+/// One connection for reads.
+pub async fn reader(path: &Path) -> Result<SqliteConnection, sqlx::Error> {
+    reading(path).connect().await
+}
+
 /// A few connections for short reads.
 pub async fn readers(path: &Path) -> Result<SqlitePool, sqlx::Error> {
-    let options = options(path).read_only(true).foreign_keys(false).pragma("query_only", "ON");
     SqlitePoolOptions::new()
         .max_connections(4)
         .min_connections(1)
         .test_before_acquire(false)
         .idle_timeout(None)
         .max_lifetime(None)
-        .connect_with(options)
+        .connect_with(reading(path))
         .await
 }
 
