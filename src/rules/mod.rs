@@ -6,7 +6,7 @@
 //! | tree → rules, every error with file, line, column and rule | `read`, `build`, `conditions`, `actions` |
 //! | a rule's place in its file | `blocks` |
 //! | what is known of a message, and what rules change of it | `facts`, `to` |
-//! | facts → what follows, with a trace | `judge`, `verdict` |
+//! | facts → what follows, with a trace | `judge`, `judgement`, `verdict` |
 //! | what is done outside | `outside`, `deed`, `document` |
 //!
 //! Pure: no file, socket or clock. Lists, results of SQL statements and rates are gathered by the caller before
@@ -25,6 +25,7 @@ mod document;
 pub mod facts;
 pub mod field;
 pub mod judge;
+pub mod judgement;
 pub mod mask;
 mod outside;
 pub mod pattern;
@@ -44,7 +45,8 @@ pub use conditions::OPERATORS;
 pub use deed::Deed;
 pub use facts::{Direction, Facts};
 pub use field::Field;
-pub use judge::{Fate, Judgement, judge, judge_briefly};
+pub use judge::{judge, judge_briefly};
+pub use judgement::{Fate, Judgement};
 pub use mask::Pii;
 pub use outside::deed as deed_of;
 pub use rates::{Mark, Rates};

@@ -59,6 +59,14 @@ title = "abroad"
 if = { body = { contains = "abroad" } }
 do = [ { edit = { field = "To", pattern = '^.*$', to = '+442079460000' } } ]
 [[rule]]
+title = "dear"
+if = { body = { contains = "premium" } }
+do = [ { edit = { field = "To", pattern = '^.*$', to = '+19002345678' } } ]
+[[rule]]
+title = "many words"
+if = { body = { contains = "many words" } }
+do = [ { body = "%%body%% %%body%% %%body%% %%body%% %%body%% %%body%% %%body%% %%body%% %%body%% %%body%%" } ]
+[[rule]]
 title = "a sender that is not his"
 if = { body = { contains = "forged" } }
 do = [ { set_sender = "Other" } ]
@@ -69,6 +77,7 @@ do = [ { edit = { field = "To", pattern = '^(.*)$', to = '$1@nowhere' } } ]
 "#;
 
 const BACKUP: &str = r#"senders = ["Acme"]
+monthly_max = 3
 [[gateway]]
 id = "backup"
 type = "http"
@@ -88,6 +97,11 @@ fn rewritten() {
     // What rules make is held against the account: regions, senders, gateways that there are.
     let abroad = say(&world, BOB, "a3", "abroad");
     assert!(abroad.starts_with("550 5.7.1") && abroad.contains("region GB"), "{abroad}");
+    let dear = say(&world, BOB, "a7", "premium");
+    assert!(dear.starts_with("550 5.7.1") && dear.contains("premium"), "{dear}");
+    // One segment is left this month: what rules make of one is three.
+    let long = say(&world, BOB, "a8", "many words, of which there will be more");
+    assert!(long.starts_with("550 5.7.1") && long.contains("monthly limit of 3"), "{long}");
     let forged = say(&world, BOB, "a4", "forged");
     assert!(forged.starts_with("550 5.7.1") && forged.contains("originator"), "{forged}");
     let void = say(&world, BOB, "a5", "void");
