@@ -30,6 +30,7 @@ mod modem;
 mod pdus;
 mod proof;
 mod provider_gateway;
+mod relays;
 mod rules;
 mod store;
 mod support;
@@ -67,6 +68,7 @@ fn main() -> std::process::ExitCode {
         pdus::trials(),
         proof::trials(),
         provider_gateway::trials(),
+        relays::trials(),
         rules::trials(),
         store::trials(),
         trial::trials(),

@@ -58,6 +58,8 @@ pub enum Needs {
     OpenSsl,
     Smstools,
     Gammu,
+    /// An SMS gateway with a fake SMSC.
+    Kannel,
 }
 
 impl Needs {
@@ -75,6 +77,7 @@ impl Needs {
             Self::Mandoc => on_path("mandoc"),
             Self::Smstools => on_path("smsd"),
             Self::Gammu => on_path("gammu"),
+            Self::Kannel => on_path("bearerbox") && on_path("smsbox"),
             Self::Root => nix::unistd::Uid::effective().is_root(),
             Self::Tinyproxy => on_path("tinyproxy"),
             Self::Microsocks => on_path("microsocks"),

@@ -32,7 +32,7 @@ impl<T: Clone> Seen<T> {
         Self(Arc::new((Mutex::new(Vec::new()), Condvar::new())))
     }
 
-    fn add(&self, entry: T) {
+    pub fn add(&self, entry: T) {
         self.lock().push(entry);
         self.0.1.notify_all();
     }
