@@ -22,7 +22,7 @@ pub fn trials() -> Vec<Trial> {
     let t = |name: &str, test: fn()| trial_with(&format!("relays: Kannel {name}"), &[Needs::Kannel], test);
     vec![
         t("takes a text, tells of its delivery, and brings the answer", both_ways),
-        t("gets each segment with its header, and octets as they are", segments),
+        t("gets each segment with its header, and brings Unicode", segments),
         t("that refuses the password pauses the gateway, and nothing is lost", password),
     ]
 }
@@ -123,15 +123,13 @@ fn segments() {
     let mut both = both.expect("two segments");
     both.sort();
     for (n, (line, letters)) in both.iter().zip([67, 33]).enumerate() {
-        let (udh, data) = line.split_once(" udh ").and_then(|(_, rest)| rest.split_once(' ')).expect("a header");
-        assert!(udh.starts_with("%05%00%03%") && udh.ends_with(&format!("%02%0{}", n + 1)), "{line}");
-        assert_eq!(data.matches("%04%16").count(), letters, "{line}");
+        let header = line.split_once(" udh %05%00%03").and_then(|(_, rest)| rest.split_once(" data ")).expect("a header");
+        assert!(header.0.ends_with(&format!("%02%0{}", n + 1)), "{line}");
+        assert_eq!(header.1.matches("%04%16").count(), letters, "{line}");
     }
     relay.comes_to(&id, "delivered");
-    // Two parts of a text of the phone: Kannel hands them on one by one, with their headers.
-    kannel.says("udh %05%00%03%09%02%02 the end");
-    kannel.says("udh %05%00%03%09%02%01 Well, ");
-    relay.mail_with("Well, the end");
+    kannel.says("ucs-2 %04%1F%04%40%04%38%04%32%04%35%04%42");
+    relay.mail_with("Привет");
     kannel.stop();
 }
 
