@@ -111,23 +111,28 @@ async fn sweep(shared: &Shared, now: Timestamp, trusted: bool) -> Result<(), cra
     Ok(())
 }
 
-/// Closes a message when its receipts say how it ended: delivered when all segments are, failed when one is.
+/// Closes a message when its receipts say how it ended.
 pub async fn receipted(store: &Store, reporter: &Reporter, item: &Item) {
-    let failed = item.segments.iter().any(|s| s.state == SegmentState::Failed);
-    // Of a text in parts the first may be on the phone before the others are begun.
     let parts = item.payload.text().map_or(1, |text| usize::from(text.parts));
-    let whole = matches!(item.state, State::Sent | State::Closed) || item.segments.len() >= parts;
-    let all = !item.segments.is_empty() && item.segments.iter().all(|s| s.state == SegmentState::Delivered);
-    let delivered = whole && all;
-    let (kind, next, event) = match (failed, delivered) {
-        (true, _) => (Kind::Failed, Closed::Failed, "failed"),
-        (false, true) => (Kind::Delivered, Closed::Delivered, "delivered"),
-        (false, false) => return,
-    };
+    let states: Vec<SegmentState> = item.segments.iter().map(|segment| segment.state).collect();
+    let Some(end) = end(item.state, &states, parts) else { return };
+    let failed = end == Closed::Failed;
+    let (kind, event) = if failed { (Kind::Failed, "failed") } else { (Kind::Delivered, "delivered") };
     let sent = step::sent_before(item);
     let told = reporter.tell(item, kind, item.fault.as_ref(), item.gateway.as_ref(), sent).await;
     let fault = item.fault.clone().filter(|_| failed);
-    store.settle(closing(item, Next::Closed(next), fault, event, told)).await;
+    store.settle(closing(item, Next::Closed(end), fault, event, told)).await;
+}
+
+/// How a message of so many parts ended: delivered when all its segments are, failed when one is. Of a text in parts the
+/// first may be on the phone before the others are begun, and stand alone here: that ends nothing.
+fn end(state: State, segments: &[SegmentState], parts: usize) -> Option<Closed> {
+    if segments.contains(&SegmentState::Failed) {
+        return Some(Closed::Failed);
+    }
+    let whole = matches!(state, State::Sent | State::Closed) || segments.len() >= parts;
+    let all = !segments.is_empty() && segments.iter().all(|state| *state == SegmentState::Delivered);
+    (whole && all).then_some(Closed::Delivered)
 }
 
 /// A receipt that never comes is no failure.
@@ -215,6 +220,31 @@ impl StepWatch {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_in_parts_ends_with_its_last_part() {
+        use SegmentState::{Delivered, Failed, Sent, Trying, Waiting};
+        let (delivered, failed) = (Some(Closed::Delivered), Some(Closed::Failed));
+        for (state, segments, parts, expected) in [
+            // The first of two is on the phone before the second is begun: while the first is settled, and after it.
+            (State::Trying, &[Delivered][..], 2, None),
+            (State::Waiting, &[Delivered], 2, None),
+            (State::Trying, &[Delivered, Trying], 2, None),
+            (State::Waiting, &[Delivered, Waiting], 2, None),
+            (State::Sent, &[Delivered, Sent], 2, None),
+            (State::Trying, &[Delivered, Delivered], 2, delivered),
+            (State::Sent, &[Delivered, Delivered], 2, delivered),
+            // The provider cut it by itself and speaks of the whole.
+            (State::Sent, &[Delivered], 2, delivered),
+            (State::Trying, &[Delivered], 1, delivered),
+            (State::Closed, &[Delivered], 1, delivered),
+            (State::Waiting, &[Delivered, Failed], 3, failed),
+            (State::Sent, &[Sent], 1, None),
+            (State::Sent, &[], 1, None),
+        ] {
+            assert_eq!(end(state, segments, parts), expected, "{state:?} {segments:?} of {parts}");
+        }
+    }
 
     #[test]
     fn a_jump_of_the_wall_clock_rests_expiry_for_ten_minutes() {

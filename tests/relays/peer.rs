@@ -13,11 +13,14 @@ use std::{
 use libtest_mimic::Trial;
 
 use super::{ALICE, PHONE, Relay, header, text};
-use crate::support::{
-    martlet::Martlet,
-    process::{Scratch, free_port},
-    sink::{MailSink, Provider},
-    trial,
+use crate::{
+    provider_gateway::call,
+    support::{
+        martlet::Martlet,
+        process::{Scratch, free_port},
+        sink::{MailSink, Provider},
+        trial,
+    },
 };
 
 pub fn trials() -> Vec<Trial> {
@@ -33,7 +36,7 @@ const SECRET: &str = "pin-of-the-left-one";
 struct Right {
     martlet: Martlet,
     provider: Provider,
-    _mails: MailSink,
+    mails: MailSink,
     _scratch: Scratch,
 }
 
@@ -53,6 +56,7 @@ url = "smtp://127.0.0.1:{}"
 postmaster = "postmaster@right.test"
 [inbound]
 default = "inbox@right.test"
+call_log = false
 [sms]
 region = "US"
 [[gateway]]
@@ -63,14 +67,13 @@ password = "pin"
 [[account]]
 user = "peer"
 password = "peer-pw"
-reply = "peer@right.test"
 [[inbound_route]]
 url = "http://127.0.0.1:{left}/gateway/relay/hook/deliver?pass={SECRET}&number=%%originator%%&data=%%body%%"
 "#,
             mails.port, provider.port
         );
         let martlet = Martlet::start(&scratch.dir("martlet"), &config, &[]);
-        Self { martlet, provider, _mails: mails, _scratch: scratch }
+        Self { martlet, provider, mails, _scratch: scratch }
     }
 }
 
@@ -88,15 +91,22 @@ fn both_ways() {
     let id = left.send("first", "Dinner at eight? é");
     let taken = right.provider.seen.wait("the text", |_| true);
     assert_eq!((taken.value("to"), taken.value("text")), (PHONE, "Dinner at eight? é"));
-    left.comes_to(&id, "sent");
+    left.comes_to(&id, "relayed");
     let (status, body) = right.martlet.phone("GET", PHONE, "Yes, gladly & at once").expect("a call");
     assert!(status == 200 && body.starts_with("OK"), "{status} {body}");
     let answer = left.mail_with("Yes, gladly");
     assert_eq!(text(&answer).trim(), "Yes, gladly & at once");
     assert!(answer.rcpt.iter().any(|to| to.contains(ALICE)), "{:?}", answer.rcpt);
     assert_eq!(header(&answer, "In-Reply-To"), "<first@example.test>");
+    // A text that went through the left one comes back to it: its trace says so.
+    let trace = taken.header("X-Martlet-Trace");
+    let target = format!("/gateway/relay/hook/deliver?pass={SECRET}&number=%2B12015550123&data=round");
+    assert_eq!(call(a, "GET", &target, &[("X-Martlet-Trace", trace)], "").0, 400, "{trace}");
     right.martlet.settled();
-    assert_eq!(right.provider.seen.len(), 1);
+    left.martlet.settled();
+    assert_eq!((right.provider.seen.len(), left.mails.seen.len()), (1, 1));
+    assert!(right.mails.seen.all().is_empty(), "the right one has no mailbox of it");
+    assert!(!left.martlet.log().contains(SECRET), "the secret of the address is in the log");
 }
 
 /// The answer to the first call is lost: the right one knows the id when it comes again.
@@ -106,7 +116,7 @@ fn once() {
     let (left, right) = (left(a, wire), Right::start(b, a));
     let id = left.send("first", "only once");
     right.provider.seen.wait("the text", |taken| taken.value("text") == "only once");
-    left.comes_to(&id, "sent");
+    left.comes_to(&id, "relayed");
     right.martlet.settled();
     assert_eq!(lost.load(Ordering::SeqCst), 1, "an answer was lost");
     assert_eq!(right.provider.seen.len(), 1);
