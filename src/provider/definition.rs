@@ -9,6 +9,7 @@ use regex::Regex;
 use super::{
     codes::Normal,
     hook::spec::{Hook, Poll},
+    ids::Ids,
     number::Form,
     source::Source,
     template::Template,
@@ -36,6 +37,8 @@ pub struct Definition {
     pub text: Texts,
     pub validity: Option<Validity>,
     pub rate: Rate,
+    /// `None`: reports write ids as answers do.
+    pub ids: Option<Ids>,
     pub token: Option<Token>,
     pub send: Option<Sending>,
     pub hooks: Vec<Hook>,

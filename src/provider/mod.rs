@@ -13,6 +13,7 @@ pub mod codes;
 pub mod definition;
 pub mod digest;
 pub mod hook;
+pub mod ids;
 pub mod moment;
 pub mod number;
 pub mod pattern;

@@ -57,6 +57,24 @@ impl fmt::Debug for Talk {
     }
 }
 
+/// How far a provider that is asked for news was read.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Position {
+    pub gateway: GatewayId,
+    /// Which of its polls.
+    pub poll: String,
+    /// The definition whose words these are: to another one they mean nothing.
+    pub definition: String,
+    pub position: String,
+}
+
+/// Without the provider's words.
+impl fmt::Debug for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Position({}, {}, {})", self.gateway, self.poll, self.definition)
+    }
+}
+
 /// Something that a message's history should say beside its changes of state.
 #[derive(Clone)]
 pub struct Note {

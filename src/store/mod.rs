@@ -223,6 +223,15 @@ impl Store {
     pub async fn pause(&self, gateway: &GatewayId, paused: bool) -> Result<(), Down> {
         self.inner.write(Operation::Pause { gateway: gateway.clone(), paused }).await.map(drop)
     }
+    /// How far each provider that is asked was read.
+    pub async fn positions(&self) -> Result<Vec<Position>, Down> {
+        let mut conn = self.inner.reader().await?;
+        sqlite::positions(&mut conn).await.map_err(|e| sqlite::down(&e))
+    }
+    /// A provider was read up to here; durable.
+    pub async fn read_up_to(&self, position: Position) -> Result<(), Down> {
+        self.inner.write(Operation::ReadUpTo(position)).await.map(drop)
+    }
     /// Adds to the histories of messages.
     pub async fn note(&self, notes: Vec<Note>) -> Result<(), Down> {
         self.inner.write(Operation::Note(notes)).await.map(drop)

@@ -16,6 +16,10 @@ pub fn trials() -> Vec<Trial> {
         trial("store::receipts::a_delivery_is_better_than_relayed", || run_async(better_than_relayed())),
         trial("store::receipts::a_name_given_out_again", || run_async(a_name_given_out_again())),
         trial("store::receipts::parked_ones_are_bounded", || run_async(parked_ones_are_bounded())),
+        trial("store::receipts::parts_that_overtake_their_settlement", || run_async(early_parts())),
+        trial("store::receipts::counts_that_overtake_their_settlement", || run_async(early_counts())),
+        trial("store::receipts::ids_in_normal_form", || run_async(ids_in_normal_form())),
+        trial("store::receipts::positions_of_polls_survive_a_crash", || run_async(positions())),
     ]
 }
 
@@ -144,4 +148,99 @@ async fn better_than_relayed() {
         assert_eq!(changed.is_some(), after == Closed::Delivered);
         assert_eq!(w.state(id).await, (State::Closed, Some(after)));
     }
+}
+
+/// Puts and begins a text that the network cuts into so many parts by itself.
+async fn tried_in(w: &World, parts: u8) -> (MessageId, u32) {
+    let mut new = text();
+    let Payload::Text(words) = &mut new.payload else { panic!("a text") };
+    words.parts = parts;
+    let id = w.put(new).await;
+    (id, w.begin(id).await)
+}
+
+fn states(item: &Item) -> Vec<SegmentState> {
+    item.segments.iter().map(|segment| segment.state).collect()
+}
+
+/// Receipts of parts that overtake their answer are of their parts still, over a crash too.
+async fn early_parts() {
+    use SegmentState::{Delivered, Sent};
+    let w = World::new().await;
+    let (id, n) = tried_in(&w, 3).await;
+    let of = |part| Receipt { part, ..receipt("r", Delivered) };
+    for part in [Part::Number(2), Part::Number(0), Part::Number(2)] {
+        assert!(w.store.receipt(of(part)).await.expect("store").is_none());
+    }
+    assert_eq!(w.store.counts().await.expect("store").parked_receipts, 2, "a repetition is one");
+    let c = w.crash().await;
+    assert!(w.store.settle(sent(id, n, "r")).await);
+    let matched = w.store.match_parked(w.now()).await.expect("store");
+    assert_eq!(states(&matched[0]), [Delivered, Sent, Delivered]);
+    assert!(w.store.match_parked(w.now()).await.expect("store").is_empty());
+    let last = w.store.receipt(of(Part::Number(1))).await.expect("store").expect("the last one");
+    assert_eq!(states(&last), [Delivered; 3]);
+    assert_eq!(w.store.counts().await.expect("store").parked_receipts, 0);
+    // Those that a crash left parked.
+    assert_eq!(c.store.counts().await.expect("store").parked_receipts, 2);
+}
+
+/// The same, where the network counts its parts and names none.
+async fn early_counts() {
+    use SegmentState::{Delivered, Sent};
+    let w = World::new().await;
+    let (id, n) = tried_in(&w, 3).await;
+    let of = |event: &str| Receipt { part: Part::Counted(event.to_owned()), ..receipt("r", Delivered) };
+    for event in ["e-1", "e-2", "e-1"] {
+        assert!(w.store.receipt(of(event)).await.expect("store").is_none());
+    }
+    assert!(w.store.settle(sent(id, n, "r")).await);
+    let matched = w.store.match_parked(w.now()).await.expect("store");
+    assert_eq!(states(&matched[0]), [Delivered, Delivered, Sent]);
+    assert!(w.store.receipt(of("e-2")).await.expect("store").is_none(), "said once more");
+    assert_eq!(states(&w.store.receipt(of("e-3")).await.expect("store").expect("the third")), [Delivered; 3]);
+    // Where the network says of how many, nobody has to look into the text.
+    let (id, n) = w.tried().await;
+    let of_two = |part| Receipt { part: Part::Number(part), total: Some(2), ..receipt("s", Delivered) };
+    assert!(w.store.receipt(of_two(1)).await.expect("store").is_none());
+    assert!(w.store.settle(sent(id, n, "s")).await);
+    let all: Vec<_> = w.show(id).await.segments.iter().map(|segment| segment.state).collect();
+    assert_eq!(all, [Sent, Delivered]);
+}
+
+/// Ids that differ in writing alone are one, others never.
+async fn ids_in_normal_form() {
+    let w = World::new().await;
+    for (answered, told, same) in [
+        ("00AB", "ab", true),
+        ("ab", "00AB", true),
+        ("0042", "42", true),
+        ("SM1", "sm1", false),
+        ("aB1", "Ab1", false),
+        ("ab-1", "AB-1", false),
+        ("1a2b", "6699", false),
+    ] {
+        let (id, n) = w.tried().await;
+        assert!(w.store.settle(sent(id, n, answered)).await);
+        let matched = w.store.receipt(receipt(told, SegmentState::Delivered)).await.expect("store");
+        assert_eq!(matched.map(|item| item.id), same.then_some(id), "{answered} {told}");
+    }
+}
+
+async fn positions() {
+    let w = World::new().await;
+    assert!(w.store.positions().await.expect("store").is_empty());
+    let at = |poll: &str, definition: &str, position: &str| Position {
+        gateway: gateway(),
+        poll: poll.into(),
+        definition: definition.into(),
+        position: position.into(),
+    };
+    for position in [at("inbox", "acme", "7"), at("reports", "acme", "é;'"), at("inbox", "emca", "9")] {
+        w.store.read_up_to(position).await.expect("store");
+    }
+    let c = w.crash().await;
+    let mut all = c.store.positions().await.expect("store");
+    all.sort_by(|a, b| a.poll.cmp(&b.poll));
+    assert_eq!(all, [at("inbox", "emca", "9"), at("reports", "acme", "é;'")]);
 }

@@ -129,7 +129,13 @@ impl Definition {
         let rules = self.send.as_ref().map(|send| send.rules.as_slice()).unwrap_or_default();
         let found = rules.iter().enumerate().find_map(|(n, rule)| Some((n, rule.judge(answer, &parsed, own, now)?)));
         match found {
-            Some((n, answered)) => Answered { rule: Some(n), ..answered },
+            Some((n, mut answered)) => {
+                if let Some(ids) = self.ids {
+                    let kept = |id: &RemoteId| if id.as_str() == own { Some(id.clone()) } else { ids.of_answer(id) };
+                    answered.ids = answered.ids.iter().filter_map(kept).collect();
+                }
+                Answered { rule: Some(n), ..answered }
+            }
             None => Answered {
                 verdict: by_status(answer.status),
                 ids: Vec::new(),

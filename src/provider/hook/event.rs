@@ -72,6 +72,7 @@ impl ReportSpec {
         let count = |source: &Option<Source>| first(source).and_then(|n| n.parse::<u8>().ok()).filter(|n| *n > 0);
         let own_id = view.own.map(str::to_owned).or_else(|| first(&self.own_id)).and_then(|own| kept(&own, 128));
         let id = first(&self.id).and_then(|id| RemoteId::new(&id));
+        let id = id.and_then(|id| context.ids.map_or(Some(id.clone()), |ids| ids.of_report(&id)));
         if own_id.is_none() && id.is_none() {
             return None;
         }

@@ -15,9 +15,10 @@ mod taken;
 
 use std::fmt;
 
-use self::spec::{Event as EventSpec, Hook, Kind, Reading, Reply};
+use self::spec::{Event as EventSpec, Kind, Reading, Reply};
 use super::{
     definition::Definition,
+    ids::Ids,
     settings::Settings,
     view::{Fields, View},
     web::{Answer, Headers, HookRequest},
@@ -157,8 +158,14 @@ impl Definition {
             return refused(Refusal::Unreadable, hook.refuse.unreadable);
         };
         let view = parts.view(&request.headers, hook.reading.charset);
-        let home = self.home(settings);
-        let Some(events) = events(&parts, &request.headers, &hook.reading, &hook.events, hook, home) else {
+        let context = Context {
+            reading: &hook.reading,
+            dedupe: hook.dedupe.as_ref(),
+            monotone: hook.monotone,
+            home: self.home(settings),
+            ids: self.ids,
+        };
+        let Some(events) = events(&parts, &request.headers, &hook.events, &context) else {
             return refused(Refusal::Unreadable, hook.refuse.unreadable);
         };
         Hooked::Take { events, done: hook.reply.fill(&view), busy: Answering::bare(hook.refuse.busy) }
@@ -170,7 +177,7 @@ impl Definition {
         let poll = self.polls.get(poll)?;
         let parts = parse::answer_parts(&poll.reading, answer)?;
         let home = self.home(settings);
-        let context = Context { reading: &poll.reading, dedupe: None, monotone: true, home };
+        let context = Context { reading: &poll.reading, dedupe: None, monotone: true, home, ids: self.ids };
         let mut polled = Polled::default();
         parse::each_item(&parts, &answer.headers, &poll.reading, |view| {
             if let Some(cursor) = poll.cursor.as_ref().and_then(|cursor| view.first(cursor)) {
@@ -204,23 +211,16 @@ struct Context<'a> {
     dedupe: Option<&'a super::source::Source>,
     monotone: bool,
     home: Option<crate::address::Region>,
+    ids: Option<Ids>,
 }
 
 fn refused(why: Refusal, status: u16) -> Hooked {
     Hooked::Refused { why, answer: Answering::bare(status) }
 }
 
-fn events(
-    parts: &Parts,
-    headers: &Headers,
-    reading: &Reading,
-    specs: &[EventSpec],
-    hook: &Hook,
-    home: Option<crate::address::Region>,
-) -> Option<Vec<Taken>> {
-    let context = Context { reading, dedupe: hook.dedupe.as_ref(), monotone: hook.monotone, home };
+fn events(parts: &Parts, headers: &Headers, specs: &[EventSpec], context: &Context<'_>) -> Option<Vec<Taken>> {
     let mut taken = Vec::new();
-    parse::each_item(parts, headers, reading, |view| taken.extend(event::take(specs, view, &context)))?;
+    parse::each_item(parts, headers, context.reading, |view| taken.extend(event::take(specs, view, context)))?;
     Some(taken)
 }
 

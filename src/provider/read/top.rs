@@ -14,6 +14,7 @@ use crate::provider::{
     definition::{
         Binary, Definition, Filled, Numbers, Rate, Row, SenderKind, Setting, SettingKind, Split, Texts, Unit, Validity,
     },
+    ids::{Base, Ids},
     moment,
     number::Form,
     word::Word,
@@ -52,6 +53,8 @@ pub fn definition<'t>(desk: &mut Desk<'t>, mut root: Section<'t>) -> Option<Defi
     desk.has_validity = validity.is_some();
     let rate = root.get("rate").and_then(|at| desk.section(at, "in [rate]"));
     let rate = rate.map(|section| self::rate(desk, section)).unwrap_or_default();
+    let ids = root.get("ids").and_then(|at| desk.section(at, "in [ids]"));
+    let ids = ids.and_then(|section| self::ids(desk, section));
     let send = root.get("send").and_then(|at| desk.section(at, "in [send]"));
     let send = send.and_then(|section| rule::sending(desk, section));
     let send_auth = send.as_ref().map(|send| send.call.auth.clone());
@@ -78,6 +81,7 @@ pub fn definition<'t>(desk: &mut Desk<'t>, mut root: Section<'t>) -> Option<Defi
         text,
         validity,
         rate,
+        ids,
         token,
         send,
         hooks,
@@ -323,4 +327,11 @@ fn rate<'t>(desk: &mut Desk<'t>, mut section: Section<'t>) -> Rate {
         concurrency: concurrency.and_then(|n| u16::try_from(n).ok()),
         per_recipient: order.unwrap_or(false),
     }
+}
+
+fn ids<'t>(desk: &mut Desk<'t>, mut section: Section<'t>) -> Option<Ids> {
+    let mut base = |key| desk.needed(&mut section, key).and_then(|at| desk.word(at, &Base::ALL));
+    let (answer, report) = (base("answer"), base("report"));
+    desk.close(&section);
+    Some(Ids { answer: answer?, report: report? })
 }

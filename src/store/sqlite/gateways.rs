@@ -7,7 +7,7 @@ use sqlx::{Row as _, SqliteConnection};
 use super::{load::bad, row::lane_of};
 use crate::{
     ground::Timestamp,
-    store::{Day, Key, Remembered, Talk},
+    store::{Day, Key, Position, Remembered, Talk},
 };
 
 type Result<T> = std::result::Result<T, sqlx::Error>;
@@ -23,6 +23,20 @@ pub async fn remembered(conn: &mut SqliteConnection, from: Day) -> Result<Rememb
         known.spent.push((row.try_get::<&str, _>(0)?.parse().map_err(bad)?, Day(row.try_get(1)?), segments));
     }
     Ok(known)
+}
+
+/// Of all polls of all gateways.
+pub async fn positions(conn: &mut SqliteConnection) -> Result<Vec<Position>> {
+    let rows = sqlx::query("SELECT gateway, name, definition, position FROM poll").fetch_all(conn).await?;
+    let read = |row: &sqlx::sqlite::SqliteRow| {
+        Ok(Position {
+            gateway: row.try_get::<&str, _>(0)?.parse().map_err(bad)?,
+            poll: row.try_get(1)?,
+            definition: row.try_get(2)?,
+            position: row.try_get(3)?,
+        })
+    };
+    rows.iter().map(read).collect()
 }
 
 /// Of each phone the links of its newest messages only: a phone that gets thousands costs no more than any other.

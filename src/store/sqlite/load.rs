@@ -9,12 +9,13 @@ use sqlx::{AssertSqlSafe, Row as _, SqliteConnection, sqlite::SqliteRow};
 
 use super::{
     brake::Counter,
+    receipt,
     row::Row,
     work::{Place, Work},
 };
 use crate::{
     ground::{GatewayId, MessageId, RemoteId, Timestamp},
-    store::{Part, Payload, Receipt, SegmentState},
+    store::{Payload, Receipt, SegmentState},
 };
 
 /// Keys to look up, gathered over a batch.
@@ -63,7 +64,7 @@ const REFS: &str = "SELECT 6, gateway, norm, item, segment FROM ref \
     WHERE (r.gateway, r.norm) IN (SELECT value->>0, value->>1 FROM json_each($5)); \
     SELECT 2, c.row, b.payload, c.texts FROM ref r JOIN closed c ON c.id = r.item LEFT JOIN body b ON b.id = c.id \
     WHERE (r.gateway, r.norm) IN (SELECT value->>0, value->>1 FROM json_each($5))";
-const PARKED: &str = "SELECT 7, gateway, norm, state, at, fault, reused FROM parked \
+const PARKED: &str = "SELECT 7, gateway, norm, state, at, fault, reused, part, total FROM parked \
     WHERE norm IN (SELECT value FROM json_each($6))";
 const SEEN: &str = "SELECT 8, k FROM seen WHERE until > $9 AND k IN (SELECT value FROM json_each($7))";
 const BRAKES: &str = "SELECT 15, k, until, n FROM brake WHERE until > $9 AND k IN (SELECT value FROM json_each($15))";
@@ -80,7 +81,7 @@ const SWEEPING: &str = "\
     SELECT 6, r.gateway, r.norm, r.item, r.segment FROM \
     (SELECT * FROM parked WHERE norm > $10 ORDER BY norm LIMIT $11) p \
     JOIN ref r ON r.gateway = p.gateway AND r.norm = p.norm; \
-    SELECT 7, p.gateway, p.norm, p.state, p.at, p.fault, p.reused FROM \
+    SELECT 7, p.gateway, p.norm, p.state, p.at, p.fault, p.reused, p.part, p.total FROM \
     (SELECT * FROM parked WHERE norm > $10 ORDER BY norm LIMIT $11) p \
     JOIN ref r ON r.gateway = p.gateway AND r.norm = p.norm; \
     SELECT 1, q.row, b.payload FROM (SELECT * FROM parked WHERE norm > $10 ORDER BY norm LIMIT $11) p \
@@ -226,7 +227,7 @@ fn take(row: &SqliteRow, work: &mut Work<'_>) -> Result<(), sqlx::Error> {
             let (gateway, norm): (String, String) = (row.try_get(1)?, row.try_get(2)?);
             let receipt = parked(row, &gateway, &norm)?;
             let receipts = work.parked.entry((gateway, norm)).or_default();
-            if !receipts.iter().any(|known| known.state == receipt.state) {
+            if !receipts.iter().any(|known| receipt::same(known, &receipt)) {
                 receipts.push(receipt);
             }
         }
@@ -265,8 +266,8 @@ fn parked(row: &SqliteRow, gateway: &str, norm: &str) -> Result<Receipt, sqlx::E
     Ok(Receipt {
         gateway: gateway.parse::<GatewayId>().map_err(bad)?,
         reference: RemoteId::new(norm).ok_or_else(|| bad("an empty id"))?.into(),
-        part: Part::Named,
-        total: None,
+        part: receipt::part_of(row.try_get(7)?).ok_or_else(|| bad("a part of a parked receipt"))?,
+        total: row.try_get::<Option<i64>, _>(8)?.map(u8::try_from).transpose().map_err(bad)?,
         state: serde_json::from_value::<SegmentState>(state.into()).map_err(bad)?,
         fault: fault.map(|fault| serde_json::from_str(&fault)).transpose().map_err(bad)?,
         at: Timestamp(row.try_get(4)?),

@@ -242,7 +242,7 @@ async fn next_epoch(conn: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
 
 pub use self::{files::free, schema::down};
 pub use brake::{rates, would_refuse};
-pub use gateways::{remembered, talks, waiting};
+pub use gateways::{positions, remembered, talks, waiting};
 pub use ops::{Answer as Answered, Op as Operation};
 pub use optout::{lists as opted_lists, page as opted_page};
 pub use read::*;

@@ -9,8 +9,8 @@ use crate::{
     ground::{GatewayId, MessageId, Timestamp},
     rules::Mark,
     store::{
-        Begin, DeadLetter, Down, Hand, InboundStep, Item, MoSegment, New, Note, Opting, Placed, Receipt, Refused,
-        Settle, Taken,
+        Begin, DeadLetter, Down, Hand, InboundStep, Item, MoSegment, New, Note, Opting, Placed, Position, Receipt,
+        Refused, Settle, Taken,
     },
 };
 
@@ -50,6 +50,8 @@ pub enum Op {
     Note(Vec<Note>),
     /// Adds to what senders are counted by.
     Rates(Vec<Mark>),
+    /// A provider that is asked was read up to here.
+    ReadUpTo(Position),
     /// Onto the opt-out list or off it.
     Opt(Vec<Opting>),
     Take(Vec<MoSegment>),
@@ -96,7 +98,7 @@ impl Op {
             Self::Receipt(_) => 5,
             Self::Hand { .. } | Self::Cancel { .. } => 6,
             Self::Warn { .. } => 7,
-            Self::Bury(_) | Self::Pause { .. } | Self::Note(_) | Self::Opt(_) | Self::Rates(_) => 8,
+            Self::Bury(_) | Self::Pause { .. } | Self::Note(_) | Self::ReadUpTo(_) | Self::Opt(_) | Self::Rates(_) => 8,
             Self::Sweep(_) => 9,
             Self::Purge(_) => 10,
             Self::SetBack { .. } => 11,
@@ -139,6 +141,7 @@ impl Op {
             | Self::Pause { .. }
             | Self::Note(_)
             | Self::Rates(_)
+            | Self::ReadUpTo(_)
             | Self::Purge(_)
             | Self::SetBack { .. }
             | Self::Probe => {}
@@ -178,6 +181,10 @@ impl Op {
             }
             Self::Rates(marks) => {
                 brake::keep(work, marks);
+                Answer::Done
+            }
+            Self::ReadUpTo(Position { gateway, poll, definition, position }) => {
+                work.writes.push(Table::Poll, &(gateway, poll, definition, position));
                 Answer::Done
             }
             Self::Opt(changes) => Answer::Each(optout::opt(work, changes)),

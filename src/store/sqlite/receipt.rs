@@ -26,10 +26,13 @@ const SETTLE_WITHIN: Duration = Duration::from_secs(60);
 /// How long after a receipt the answer may come whose name it has, where another has that name.
 const NEXT_WITHIN: Duration = Duration::from_secs(300);
 
-/// A network's id in normal form: hexadecimal ones differ in case and in leading zeros between answer and receipt.
+/// A network's id in normal form: hexadecimal ones differ in case and in leading zeros between answer and receipt. What has
+/// letters of both cases is no number that somebody wrote, but a word: there the case tells one from the other. Decimal
+/// and hexadecimal ones are told apart by the definition of a provider (`[ids]`), never by their looks.
 pub fn norm(id: &RemoteId) -> String {
     let id = id.as_str().trim();
-    if id.len() <= 32 && id.bytes().all(|b| b.is_ascii_hexdigit()) {
+    let of_one_case = !(id.bytes().any(|b| b.is_ascii_uppercase()) && id.bytes().any(|b| b.is_ascii_lowercase()));
+    if id.len() <= 32 && of_one_case && id.bytes().all(|b| b.is_ascii_hexdigit()) {
         let short = id.trim_start_matches('0');
         return if short.is_empty() { "0".to_owned() } else { short.to_ascii_lowercase() };
     }
@@ -72,7 +75,7 @@ pub fn receipt(work: &mut Work<'_>, receipt: &Receipt) -> Option<Item> {
         // All is known of that one: it is a repetition, or of the next one under this name, whose answer is on its way.
     }
     let known = work.parked.entry(key.clone()).or_default();
-    if known.iter().any(|parked| parked.state == receipt.state) {
+    if known.iter().any(|parked| same(parked, receipt)) {
         return None;
     }
     if work.parked_count >= PARKED {
@@ -84,8 +87,35 @@ pub fn receipt(work: &mut Work<'_>, receipt: &Receipt) -> Option<Item> {
     work.parked_count += 1;
     work.count(Tally::Parked, 1);
     let fault = receipt.fault.as_ref().and_then(|fault| serde_json::to_string(fault).ok());
-    work.writes.push(Table::Parked, &(&key.1, &key.0, receipt.state, work.now, fault, receipt.reused));
+    let line = (&key.1, &key.0, receipt.state, written(&receipt.part), receipt.total, work.now, fault, receipt.reused);
+    work.writes.push(Table::Parked, &line);
     None
+}
+
+/// Whether two parked receipts under one name say the same.
+pub fn same(one: &Receipt, other: &Receipt) -> bool {
+    one.state == other.state && one.part == other.part
+}
+
+/// A part as the table of parked receipts has it.
+fn written(part: &Part) -> String {
+    match part {
+        Part::Named => String::new(),
+        Part::Number(n) => format!("n{n}"),
+        Part::Counted(event) => format!("c{event}"),
+    }
+}
+
+/// The part that [`written`] wrote.
+pub fn part_of(written: &str) -> Option<Part> {
+    if written.is_empty() {
+        return Some(Part::Named);
+    }
+    match written.split_at_checked(1)? {
+        ("n", n) => n.parse().ok().map(Part::Number),
+        ("c", event) => Some(Part::Counted(event.to_owned())),
+        _ => None,
+    }
 }
 
 /// An id of ours as a provider repeats it: its digits, of segments with `-` and the number from 1 behind them.
@@ -119,17 +149,28 @@ pub fn overtook(work: &mut Work<'_>, settle: &Settle, gateway: Option<&GatewayId
 /// Applies what is parked under `key`; whether it changed anything.
 fn unpark(work: &mut Work<'_>, key: &(String, String), id: MessageId, n: u8) -> bool {
     let mut changed = false;
+    let mut kept = Vec::new();
+    let knows_parts = work.rows.get(&id).is_some_and(|entry| entry.payload.is_some());
     for receipt in work.parked.remove(key).unwrap_or_default() {
+        // Of how many parts it is one stands in the text: the sweep reads that, a settlement does not.
+        if receipt.part != Part::Named && receipt.total.is_none() && !knows_parts {
+            kept.push(receipt);
+            continue;
+        }
         let tried = work.row(id).and_then(|row| row.tried);
         let before = receipt.reused && tried.is_some_and(|tried| receipt.at < tried);
         // Not of this one: the next one under the name shall find it, but no repetition of today that of tomorrow.
         let of_another = before || receipt.reused && is_final(work, id, n);
         if of_another && work.now < receipt.at + NEXT_WITHIN {
+            kept.push(receipt);
             continue;
         }
         changed |= !before && apply(work, id, n, &receipt, Duration::ZERO);
-        work.writes.push(Table::ParkedGone, &(&key.1, &key.0, receipt.state));
+        work.writes.push(Table::ParkedGone, &(&key.1, &key.0, receipt.state, written(&receipt.part)));
         work.count(Tally::Parked, -1);
+    }
+    if !kept.is_empty() {
+        work.parked.insert(key.clone(), kept);
     }
     changed
 }
@@ -275,10 +316,35 @@ mod tests {
 
     #[test]
     fn ids_have_a_normal_form() {
-        for (given, expected) in
-            [("00A1b2", "a1b2"), ("0", "0"), ("000", "0"), ("SM12ab", "SM12ab"), ("x-0A", "x-0A"), ("42", "42")]
-        {
+        for (given, expected) in [
+            ("00A1B2", "a1b2"),
+            ("a1b2", "a1b2"),
+            ("0", "0"),
+            ("000", "0"),
+            ("0042", "42"),
+            ("SM12ab", "SM12ab"),
+            ("x-0A", "x-0A"),
+            ("42", "42"),
+            ("0x42", "0x42"),
+            // Words of base 62 and the like: another case is another id.
+            ("aB1", "aB1"),
+            ("Ab1", "Ab1"),
+            ("00aB", "00aB"),
+            ("123456789012345678901234567890123", "123456789012345678901234567890123"),
+        ] {
             assert_eq!(norm(&RemoteId::new(given).expect("an id")), expected, "{given}");
+        }
+    }
+
+    #[test]
+    fn parts_are_written_and_read() {
+        for part in [Part::Named, Part::Number(0), Part::Number(254), Part::Counted(String::new()), {
+            Part::Counted("n7é".to_owned())
+        }] {
+            assert_eq!(part_of(&written(&part)), Some(part));
+        }
+        for strange in ["n", "n256", "x1", "é"] {
+            assert_eq!(part_of(strange), None, "{strange}");
         }
     }
 

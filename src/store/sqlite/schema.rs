@@ -69,6 +69,7 @@ fn migrator() -> Migrator {
         step(8, "errands", include_str!("migrations/0008.sql")),
         step(10, "opt-outs", include_str!("migrations/0010.sql")),
         step(11, "mates", include_str!("migrations/0011.sql")),
+        step(14, "parts of parked receipts, positions of polls", include_str!("migrations/0014.sql")),
     ])
 }
 

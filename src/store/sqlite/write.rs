@@ -60,16 +60,18 @@ tables! {
         ON CONFLICT (name) DO UPDATE SET n = n + excluded.n",
     Ref => "INSERT OR REPLACE INTO ref (gateway, norm, item, segment) SELECT value->>0, value->>1, value->>2, \
         value->>3 FROM json_each($J)",
-    Parked => "INSERT INTO parked (norm, gateway, state, at, fault, reused) SELECT value->>0, value->>1, value->>2, \
-        value->>3, value->>4, value->>5 FROM json_each($J)",
-    ParkedGone => "DELETE FROM parked WHERE (norm, gateway, state) IN \
-        (SELECT value->>0, value->>1, value->>2 FROM json_each($J))",
+    Parked => "INSERT INTO parked (norm, gateway, state, part, total, at, fault, reused) SELECT value->>0, value->>1, \
+        value->>2, value->>3, value->>4, value->>5, value->>6, value->>7 FROM json_each($J)",
+    ParkedGone => "DELETE FROM parked WHERE (norm, gateway, state, part) IN \
+        (SELECT value->>0, value->>1, value->>2, value->>3 FROM json_each($J))",
     ParkedOld => "DELETE FROM parked WHERE at < (SELECT max(value->>0) FROM json_each($J))",
     GatewayDay => "INSERT INTO gateway_day (gateway, day, segments) SELECT value->>0, value->>1, value->>2 \
         FROM json_each($J) WHERE true \
         ON CONFLICT (gateway, day) DO UPDATE SET segments = segments + excluded.segments",
     GatewayPause => "INSERT OR IGNORE INTO gateway_pause (gateway, since) SELECT value->>0, value->>1 FROM json_each($J)",
     GatewayOn => "DELETE FROM gateway_pause WHERE gateway IN (SELECT value->>0 FROM json_each($J))",
+    Poll => "INSERT OR REPLACE INTO poll (gateway, name, definition, position) SELECT value->>0, value->>1, value->>2, value->>3 \
+        FROM json_each($J)",
     Link => "INSERT OR REPLACE INTO link (phone, gateway, number, mailbox, message, renewed, expires) \
         SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6 FROM json_each($J)",
     LinkLeft => "DELETE FROM link WHERE (phone, message, gateway) IN (SELECT value->>0, value->>1, value->>2 \
