@@ -19,7 +19,7 @@ use crate::{
     gateway::{
         self, Gateway, Kind, handset,
         inbox::Desk,
-        provider::{Hooks, Key},
+        provider::{Hooks, Key, Positions},
     },
     ground::{Clock, GatewayId, Swap},
     inbound, observe,
@@ -58,6 +58,8 @@ pub struct Fleet {
     clock: Clock,
     /// It proves our ids in addresses of hooks.
     key: Option<Key>,
+    /// How far providers that are asked were read.
+    positions: Positions,
     /// Where modems remember their PIN.
     data_dir: std::path::PathBuf,
     running: BTreeMap<GatewayId, Ran>,
@@ -79,10 +81,11 @@ impl Fleet {
         desk: Desk,
         clock: Clock,
         key: Option<Key>,
+        positions: Positions,
     ) -> Result<(Self, Vec<handset::Phones>), StartError> {
         let data_dir = config.data_dir.clone();
         let (running, phones, finishing) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
-        let mut fleet = Self { desk, clock, key, data_dir, running, phones, finishing };
+        let mut fleet = Self { desk, clock, key, positions, data_dir, running, phones, finishing };
         for declared in config.gateways.iter().filter(|g| takes_part(g)) {
             let kind = fleet.kind(declared)?;
             let gateway = fleet.begin(declared, kind)?;
@@ -101,6 +104,7 @@ impl Fleet {
         }
         if let Kind::Provider(settings) = &mut kind {
             settings.key.clone_from(&self.key);
+            settings.positions = self.positions.clone();
             settings.clock = self.clock.clone();
         }
         if let Kind::Modem(settings) = &mut kind {

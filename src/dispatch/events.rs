@@ -19,7 +19,7 @@ use crate::{
     inbound::Inbound,
     observe,
     report::Reporter,
-    store::{Down, Item, MoSegment, Part, Receipt, Reference, SegmentState, Store, Taken},
+    store::{Down, Item, MoSegment, Part, Position, Receipt, Reference, SegmentState, Store, Taken},
 };
 
 /// For how long the postmaster is not told the same again.
@@ -64,6 +64,7 @@ impl Events {
             Event::Receipt(word) => self.receipt(&gateway, word).await,
             Event::OptOut(said) => self.opt(&gateway, &said).await.map(|noted| (noted, None)),
             Event::Notice(notice) => self.notice(&notice).await.map(|noted| (noted, None)),
+            Event::ReadUpTo(position) => self.read_up_to(&gateway, position).await.map(|()| (Noted::New, None)),
         };
         let (noted, answered) = match noted {
             Ok((noted, item)) => (Ok(noted), item),
@@ -102,6 +103,11 @@ impl Events {
         let phone = self.inbound.originator(&said.phone).await?;
         let changed = self.inbound.opt(gateway, &phone, said.number.as_deref(), said.out).await?;
         Ok(if changed { Noted::New } else { Noted::Again })
+    }
+
+    async fn read_up_to(&self, gateway: &GatewayId, read: gateway::inbox::Position) -> Result<(), Down> {
+        let gateway::inbox::Position { poll, definition, position } = read;
+        self.store.read_up_to(Position { gateway: gateway.clone(), poll, definition, position }).await
     }
 
     async fn notice(&self, notice: &Notice) -> Result<Noted, Down> {

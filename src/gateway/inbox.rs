@@ -20,6 +20,24 @@ pub enum Event {
     Receipt(Word),
     Notice(Notice),
     OptOut(OptOut),
+    ReadUpTo(Position),
+}
+
+/// How far a provider that is asked for news was read: handed in behind all that came before it. `Debug` shows none of the
+/// provider's words.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Position {
+    /// Which of the gateway's polls.
+    pub poll: String,
+    /// The definition whose words these are.
+    pub definition: String,
+    pub position: String,
+}
+
+impl std::fmt::Debug for Position {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Position({}, {})", self.poll, self.definition)
+    }
 }
 
 /// The network's own word that a phone wants no more texts from our number, or wants them again (a provider that answers

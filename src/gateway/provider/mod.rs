@@ -9,6 +9,7 @@ mod call;
 pub mod hooks;
 pub mod own;
 mod poll;
+mod positions;
 pub mod setup;
 mod their_clock;
 mod token;
@@ -16,7 +17,7 @@ mod token;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use self::call::Shell;
-pub use self::{hooks::Hooks, own::Key};
+pub use self::{hooks::Hooks, own::Key, positions::Positions};
 use super::{
     Gateway, Split, StartError, Traits,
     http::{Line, Unusable, line},
@@ -41,6 +42,8 @@ pub struct Settings {
     pub base: Option<String>,
     /// It proves our ids in addresses of hooks; the store keeps it.
     pub key: Option<Key>,
+    /// How far its polls have read.
+    pub positions: Positions,
     /// Our number there: the sender of texts that name none.
     pub number: Option<String>,
     /// Texts of phones are taken.
@@ -80,6 +83,7 @@ impl Settings {
             line,
             base,
             key: None,
+            positions: Positions::default(),
             number: None,
             receive: true,
             log_payload: None,

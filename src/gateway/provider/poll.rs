@@ -1,15 +1,16 @@
 //! Asking providers that do not call: each `[[poll]]` of a definition by a task of its own.
 //!
 //! An item is taken away at the provider only when it is kept here; what is not kept comes again, and repetitions are
-//! known by their id. What can go wrong is told in the log, and the next round tries again, later each time.
+//! known by their id. The cursor is kept behind the items that came before it, so that a restart goes on where reading had
+//! come to. What can go wrong is told in the log, and the next round tries again, later each time.
 
 use std::{sync::Arc, time::Duration};
 
 use tokio::task::JoinHandle;
 
-use super::{call::Shell, hooks::Reader};
+use super::{call::Shell, hooks::Reader, positions};
 use crate::{
-    gateway::inbox::Inbox,
+    gateway::inbox::{Event, Inbox, Position},
     ground::Backoff,
     observe::{self, METRICS},
 };
@@ -41,9 +42,10 @@ pub fn start(shell: &Arc<Shell>, inbox: &Inbox) -> Polls {
 async fn run(shell: Arc<Shell>, inbox: Inbox, poll: usize) {
     let Some(every) = shell.settings.definition.polls.get(poll).map(|poll| poll.every) else { return };
     let backoff = Backoff { min: every.max(Duration::from_secs(1)), max: LONGEST.max(every) };
-    let (mut cursor, mut failures): (Option<String>, u32) = (None, 0);
+    let mut asking = Asking::new(shell.clone(), inbox, poll);
+    let mut failures: u32 = 0;
     loop {
-        let pause = match round(&shell, &inbox, poll, &mut cursor).await {
+        let pause = match asking.round().await {
             Ok(()) => {
                 failures = 0;
                 every
@@ -59,52 +61,102 @@ async fn run(shell: Arc<Shell>, inbox: Inbox, poll: usize) {
     }
 }
 
-/// One look, page by page while the cursor moves.
-async fn round(shell: &Shell, inbox: &Inbox, poll: usize, cursor: &mut Option<String>) -> Result<(), String> {
-    for _ in 0..PAGES {
-        let before = cursor.clone();
-        let items = page(shell, inbox, poll, cursor).await?;
-        if items == 0 || *cursor == before {
-            break;
-        }
-    }
-    Ok(())
+/// A poll and how far it has read.
+struct Asking {
+    shell: Arc<Shell>,
+    inbox: Inbox,
+    poll: usize,
+    cursor: Option<String>,
+    /// The cursor is of an earlier run, and the provider has not taken it yet.
+    old: bool,
 }
 
-/// One request; how many items it brought.
-async fn page(shell: &Shell, inbox: &Inbox, poll: usize, cursor: &mut Option<String>) -> Result<usize, String> {
-    let settings = &shell.settings;
-    let definition = &settings.definition;
-    let token = shell.tokens.current(shell).await.map_err(|fault| fault.to_string())?;
-    let secret = token.as_ref().map(|held| held.token.as_ref());
-    let request = definition.poll_request(&settings.settings, poll, cursor.as_deref(), secret, shell.now());
-    let mut request = request.ok_or("there is no such poll")?.map_err(|fault| fault.to_string())?;
-    shell.sign(&mut request).await;
-    let heard = shell.send(request, None, token.as_ref()).await.map_err(|silent| silent.fault().to_string())?;
-    let status = heard.answer.status;
-    if let Some(held) = token.as_ref().filter(|_| definition.refreshes(status)) {
-        shell.tokens.outdated(held).await;
+impl Asking {
+    fn new(shell: Arc<Shell>, inbox: Inbox, poll: usize) -> Self {
+        let definition = &shell.settings.definition;
+        let name = definition.polls.get(poll).map_or("", |poll| poll.name.as_str());
+        let cursor = shell.settings.positions.of(&shell.id, name, &definition.name);
+        Self { old: cursor.is_some(), shell, inbox, poll, cursor }
     }
-    if !(200..300).contains(&status) || !heard.whole {
-        return Err(format!("HTTP {status}"));
-    }
-    let polled = definition.polled(&settings.settings, poll, &heard.answer).ok_or("the answer cannot be read")?;
-    let reader = Reader { gateway: &shell.id, definition, key: settings.key.as_ref(), receive: settings.receive };
-    let count = polled.items.len();
-    for (taken, item) in polled.items {
-        if let Some(event) = taken.and_then(|taken| reader.event(taken, false)) {
-            inbox.hand(event).await.map_err(|busy| busy.to_string())?;
-            METRICS.door("poll", "taken");
+
+    /// One look, page by page while the cursor moves.
+    async fn round(&mut self) -> Result<(), String> {
+        for _ in 0..PAGES {
+            let before = self.cursor.clone();
+            let items = self.page().await?;
+            if items == 0 || self.cursor == before {
+                break;
+            }
         }
-        if let Some(item) = item {
-            remove(shell, poll, &item).await?;
+        Ok(())
+    }
+
+    /// One request; how many items it brought.
+    async fn page(&mut self) -> Result<usize, String> {
+        let shell = Arc::clone(&self.shell);
+        let settings = &shell.settings;
+        let definition = &settings.definition;
+        let token = shell.tokens.current(&shell).await.map_err(|fault| fault.to_string())?;
+        let secret = token.as_ref().map(|held| held.token.as_ref());
+        let request =
+            definition.poll_request(&settings.settings, self.poll, self.cursor.as_deref(), secret, shell.now());
+        let mut request = request.ok_or("there is no such poll")?.map_err(|fault| fault.to_string())?;
+        shell.sign(&mut request).await;
+        let heard = shell.send(request, None, token.as_ref()).await.map_err(|silent| silent.fault().to_string())?;
+        let status = heard.answer.status;
+        if let Some(held) = token.as_ref().filter(|_| definition.refreshes(status)) {
+            shell.tokens.outdated(held).await;
         }
+        if !(200..300).contains(&status) || !heard.whole {
+            return Err(self.refused(status));
+        }
+        self.old = false;
+        let polled =
+            definition.polled(&settings.settings, self.poll, &heard.answer).ok_or("the answer cannot be read")?;
+        let reader = Reader { gateway: &shell.id, definition, key: settings.key.as_ref(), receive: settings.receive };
+        let count = polled.items.len();
+        for (taken, item) in polled.items {
+            if let Some(event) = taken.and_then(|taken| reader.event(taken, false)) {
+                self.inbox.hand(event).await.map_err(|busy| busy.to_string())?;
+                METRICS.door("poll", "taken");
+            }
+            if let Some(item) = item {
+                remove(&shell, self.poll, &item).await?;
+            }
+        }
+        // Behind the commits: what was not kept is asked for again.
+        if polled.cursor.is_some() && polled.cursor != self.cursor {
+            self.advance(polled.cursor.unwrap_or_default()).await?;
+        }
+        Ok(count)
     }
-    // Behind the commits: what was not kept is asked for again.
-    if polled.cursor.is_some() {
-        *cursor = polled.cursor;
+
+    /// What an answer of this status means for the cursor.
+    fn refused(&mut self, status: u16) -> String {
+        // One that the provider has forgotten would be asked with for ever: reading begins anew, and what comes again is
+        // known by its id.
+        let forgotten = matches!(status, 400 | 404 | 410 | 416 | 422);
+        if forgotten && std::mem::take(&mut self.old) {
+            self.cursor = None;
+            return format!("HTTP {status}: reading begins anew, without the position of the last run");
+        }
+        format!("HTTP {status}")
     }
-    Ok(count)
+
+    /// The next request goes on behind this, also after a restart.
+    async fn advance(&mut self, cursor: String) -> Result<(), String> {
+        if cursor.len() > positions::LONGEST {
+            return Err("its cursor is too long".to_owned());
+        }
+        let definition = &self.shell.settings.definition;
+        let Some(poll) = definition.polls.get(self.poll) else { return Ok(()) };
+        let (poll, definition) = (poll.name.clone(), definition.name.clone());
+        let position = Position { poll, definition, position: cursor.clone() };
+        self.inbox.hand(Event::ReadUpTo(position.clone())).await.map_err(|busy| busy.to_string())?;
+        self.shell.settings.positions.keep(&self.shell.id, position);
+        self.cursor = Some(cursor);
+        Ok(())
+    }
 }
 
 async fn remove(shell: &Shell, poll: usize, item: &str) -> Result<(), String> {
