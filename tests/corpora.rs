@@ -24,6 +24,7 @@ checks! {
     control = "../fuzz/checks/control.rs",
     data = "../fuzz/checks/data.rs",
     dialogue = "../fuzz/checks/dialogue.rs",
+    forwarded = "../fuzz/checks/forwarded.rs",
     header_addresses = "../fuzz/checks/header_addresses.rs",
     html = "../fuzz/checks/html.rs",
     imap_client = "../fuzz/checks/imap_client.rs",

@@ -384,6 +384,8 @@ account = "alice@example.test"
 
 /// Types that derive `Debug` and hold words: what these are, since they are no number, text or password of a person.
 const MAY: &[(&str, &str)] = &[
+    ("provider/proof/secrets.rs Mtls", "names that certificates show to everybody"),
+    ("provider/web.rs Certificate", "whoever shows it shows it to everybody"),
     ("provider/arguments.rs Given", "secrets are secrets; names of arguments"),
     ("provider/arguments.rs Misfit", "names of arguments; quotes no value"),
     ("provider/cases/mod.rs Told", "of cases, in which nothing is real"),
@@ -465,7 +467,7 @@ const MAY: &[(&str, &str)] = &[
     ("config/gateway.rs Gateway", "description"),
     ("config/gateway/http.rs Http", "names of headers"),
     ("config/gateway.rs PhoneFrom", "an address pattern"),
-    ("config/listener.rs Http", "hosts"),
+    ("config/http.rs Http", "hosts"),
     ("config/listener.rs Listener", "hosts"),
     ("config/mod.rs Config", "domains"),
     ("config/sms.rs Sms", "prefixes, and a template"),

@@ -20,6 +20,7 @@ mod faults;
 mod folders;
 mod gateway;
 mod handset;
+mod hooks;
 mod hostile;
 mod journeys;
 mod layers;
@@ -58,6 +59,7 @@ fn main() -> std::process::ExitCode {
         folders::trials(),
         gateway::trials(),
         handset::trials(),
+        hooks::trials(),
         hostile::trials(),
         journeys::trials(),
         layers::trials(),

@@ -49,12 +49,12 @@ pub fn trials() -> Vec<Trial> {
 }
 
 const ALICE: &str = "alice@example.test";
-const PHONE: &str = "+12015550123";
+pub const PHONE: &str = "+12015550123";
 const SID: &str = "AC0123456789abcdef0123456789abcdef";
 
-struct World {
-    martlet: Martlet,
-    mails: MailSink,
+pub struct World {
+    pub martlet: Martlet,
+    pub mails: MailSink,
     lmtp: u16,
     scratch: Scratch,
 }
@@ -80,7 +80,12 @@ impl World {
         Self::of(&text, more)
     }
 
-    fn of(definition: &str, more: &str) -> Self {
+    pub fn of(definition: &str, more: &str) -> Self {
+        Self::behind("", definition, more)
+    }
+
+    /// `http`: more keys of `[http]`.
+    pub fn behind(http: &str, definition: &str, more: &str) -> Self {
         let scratch = Scratch::new();
         let dir = scratch.dir("martlet");
         std::fs::write(dir.join("provider.toml"), definition).expect("write");
@@ -88,13 +93,13 @@ impl World {
         let config = format!(
             "data_dir = \"data\"\ndomains = [\"sms.example.test\"]\n\
              [[listener]]\nprotocol = \"lmtp\"\nbind = \"127.0.0.1:{lmtp}\"\ntrust = [\"127.0.0.1/32\"]\nidentity = [\"envelope\"]\n\
-             [http]\nbind = \"127.0.0.1:{http}\"\npublic_url = \"https://sms.example.com\"\n\
+             [http]\nbind = \"127.0.0.1:{port}\"\npublic_url = \"https://sms.example.com\"\n{http}\n\
              [mailbox]\nurl = \"smtp://127.0.0.1:{mails}\"\npostmaster = \"postmaster@example.test\"\n\
              [inbound]\ndefault = \"inbox@example.test\"\ndomains = [\"example.test\"]\n\
              [queue]\nretry_min = \"1s\"\nretry_max = \"2s\"\n\
              [[account]]\nuser = \"{ALICE}\"\n\
              [[gateway]]\nid = \"main\"\ntype = \"http\"\nprovider = \"./provider.toml\"\nrate = 1000\n{more}\n",
-            http = free_port(),
+            port = free_port(),
             mails = mails.port,
         );
         let martlet = Martlet::start(&dir, &config, &[("PROVIDER_SECRET", "s3cret-t0ken")]);
@@ -102,7 +107,7 @@ impl World {
     }
 
     /// The id of one mail of Alice's that is taken; its sender wants to hear of delivery.
-    fn send(&self, text: &str) -> String {
+    pub fn send(&self, text: &str) -> String {
         self.send_to(PHONE, text)
     }
 
@@ -121,15 +126,15 @@ impl World {
         reply.text().rsplit(' ').next().expect("an id").to_owned()
     }
 
-    fn show(&self, id: &str) -> Value {
+    pub fn show(&self, id: &str) -> Value {
         self.martlet.json(&["queue", "show", id])
     }
 
-    fn until_shown(&self, id: &str, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
+    pub fn until_shown(&self, id: &str, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
         until(what, || Some(self.show(id)).filter(|shown| fits(shown)))
     }
 
-    fn end(&self, id: &str) -> String {
+    pub fn end(&self, id: &str) -> String {
         until("the end of a message", || self.show(id)["result"].as_str().map(str::to_owned))
     }
 
@@ -141,16 +146,16 @@ impl World {
     }
 
     /// A call of the provider; status, content type and body.
-    fn call(&self, method: &str, target: &str, headers: &[(&str, &str)], body: &str) -> (u16, String, String) {
+    pub fn call(&self, method: &str, target: &str, headers: &[(&str, &str)], body: &str) -> (u16, String, String) {
         call(self.martlet.http, method, target, headers, body)
     }
 
-    fn form(&self, target: &str, form: &str) -> (u16, String, String) {
+    pub fn form(&self, target: &str, form: &str) -> (u16, String, String) {
         self.call("POST", target, &[("Content-Type", "application/x-www-form-urlencoded")], form)
     }
 
     /// Nothing of the secret in the log.
-    fn is_discreet(&self) {
+    pub fn is_discreet(&self) {
         let log = self.martlet.log();
         for secret in ["s3cret-t0ken", "5550123", "own="] {
             assert!(!log.contains(secret), "the log shows {secret}");
@@ -158,7 +163,7 @@ impl World {
     }
 }
 
-fn call(port: u16, method: &str, target: &str, headers: &[(&str, &str)], body: &str) -> (u16, String, String) {
+pub fn call(port: u16, method: &str, target: &str, headers: &[(&str, &str)], body: &str) -> (u16, String, String) {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("a connection");
     // The Host field says something else: nothing may be made of it.
     let mut head = format!("{method} {target} HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n");

@@ -1,6 +1,9 @@
 //! From the configuration to the settings of each room.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use super::StartError;
 use crate::{
@@ -8,7 +11,7 @@ use crate::{
     address::{Destination, Node},
     config::{self, Config},
     dispatch::{self, lane, policy::OnUnsure, vitals::Bounds},
-    doors::{http, mail as mail_door},
+    doors::{TlsFiles, http, mail as mail_door},
     errand::{self, Databases, Hands},
     gateway::{self, Traits, handset},
     ground::{AccountName, Clock, GatewayId, Swap},
@@ -364,17 +367,27 @@ fn mail_door(config: &Config) -> mail_door::Settings {
     }
 }
 
-/// Listeners that hooks have of their own, each once.
-pub fn hook_binds(config: &Config) -> std::collections::BTreeSet<std::net::SocketAddr> {
+/// Listeners that hooks have of their own, each once, with its TLS.
+pub fn hook_binds(config: &Config) -> BTreeMap<std::net::SocketAddr, Option<&config::HttpTls>> {
     let main = config.http.as_ref().map(|http| http.bind);
     let providers = config.gateways.iter().filter(|g| g.active).filter_map(|g| match &g.kind {
         config::Kind::Provider(provider) => Some(provider),
         _ => None,
     });
-    let binds = providers.flat_map(|provider| provider.hooks.values().filter_map(|at| at.bind));
-    binds.filter(|addr| Some(*addr) != main).collect()
+    let hooks = providers.flat_map(|provider| provider.hooks.values());
+    hooks.filter_map(|at| Some((at.bind?, at.tls.as_ref()))).filter(|(bind, _)| Some(*bind) != main).collect()
 }
 
+/// Reads the certificates of an HTTP door; an error says where in the file they are named.
+pub fn http_tls(declared: Option<&config::HttpTls>) -> Result<Option<Arc<TlsFiles>>, StartError> {
+    let load = |tls: &config::HttpTls| {
+        let files = TlsFiles::load(&tls.cert, &tls.key, tls.client_ca.as_deref(), &["http/1.1"]);
+        files.map(Arc::new).map_err(|why| StartError::new(78, tls.error(why).to_string()))
+    };
+    declared.map(load).transpose()
+}
+
+/// The settings of an HTTP door, in clear.
 pub fn http_door(config: &Config, node: &Node) -> http::Settings {
     let declared = config.http.as_ref();
     http::Settings {
@@ -384,6 +397,8 @@ pub fn http_door(config: &Config, node: &Node) -> http::Settings {
         max_connections: declared.map_or(256, |h| h.connections),
         timeout: declared.map_or(std::time::Duration::from_secs(60), |h| h.timeout),
         hosts: declared.map(|h| h.hosts.clone()).unwrap_or_default(),
+        proxies: declared.map(|h| h.trusted_proxies.clone()).unwrap_or_default().into(),
+        tls: None,
         gateways: deliverers(config).into(),
     }
 }

@@ -31,7 +31,11 @@ use crate::{
     dispatch,
     doors::{self, control, http, mail},
     errand::Hands,
-    gateway::{handset, inbox::Desk, provider::Key},
+    gateway::{
+        handset,
+        inbox::Desk,
+        provider::{Key, Positions},
+    },
     ground::{Clock, Swap},
     inbound::Inbound,
     observe,
@@ -120,6 +124,10 @@ pub fn check(config: &Config) -> Result<(), StartError> {
     for listener in &config.listeners {
         build::tls(listener)?;
     }
+    build::http_tls(config.http.as_ref().and_then(|http| http.tls.as_ref()))?;
+    for tls in build::hook_binds(config).into_values() {
+        build::http_tls(tls)?;
+    }
     rules(config)?;
     build::accounts(config).map(drop)
 }
@@ -150,7 +158,8 @@ pub async fn start_with(config: Config, clock: Clock, trial: Option<Trial>) -> R
     let (desk, handed) = Desk::open();
     // The desk goes with the gateways: the end of both is the end of events.
     let key = store.hooks_key().await.map_err(|down| StartError::new(74, down.to_string()))?;
-    let (fleet, phones) = Fleet::start(&config, desk, clock.clone(), Key::new(key))?;
+    let positions = positions(&store).await?;
+    let (fleet, phones) = Fleet::start(&config, desk, clock.clone(), Key::new(key), positions)?;
     let hooks = Swap::new(fleet.hooks(&config)?);
     let accounts = build::accounts(&config)?;
     let loaded = self::rules(&config)?;
@@ -280,6 +289,16 @@ impl Running {
     }
 }
 
+/// How far providers that are asked were read by earlier runs.
+async fn positions(store: &Store) -> Result<Positions, StartError> {
+    let known = store.positions().await.map_err(|down| StartError::new(74, down.to_string()))?;
+    let positions = Positions::default();
+    for crate::store::Position { gateway, poll, definition, position } in known {
+        positions.keep(&gateway, crate::gateway::inbox::Position { poll, definition, position });
+    }
+    Ok(positions)
+}
+
 async fn joined(set: &mut JoinSet<()>, limit: Duration, what: &str) {
     let all = async { while set.join_next().await.is_some() {} };
     if tokio::time::timeout(limit, all).await.is_err() {
@@ -302,7 +321,8 @@ impl Bound {
     fn names(&self, config: &Config) -> Vec<String> {
         let mail = self.mail.iter().zip(&config.listeners);
         let mail = mail.map(|(bound, listener)| format!("{} {}", listener.protocol.word(), bound.name()));
-        let http = self.http.iter().map(|(_, addr, _)| format!("http {addr}"));
+        let scheme = |settings: &http::Settings| if settings.tls.is_some() { "https" } else { "http" };
+        let http = self.http.iter().map(|(_, addr, settings)| format!("{} {addr}", scheme(settings)));
         let hooks = self.hooks.iter().map(|hook| format!("hooks {}", hook.bound));
         mail.chain(http).chain(hooks).collect()
     }
@@ -324,7 +344,8 @@ async fn bind(config: &Config, node: &Node) -> Result<Bound, StartError> {
         };
         let listener = TcpListener::bind(http.bind).await.map_err(failed)?;
         let addr = listener.local_addr().map_err(failed)?;
-        bound.http = Some((listener, addr, build::http_door(config, node)));
+        let settings = http::Settings { tls: build::http_tls(http.tls.as_ref())?, ..build::http_door(config, node) };
+        bound.http = Some((listener, addr, settings));
     }
     let hooks = hook_doors::bind(build::hook_binds(config).into_iter()).await;
     bound.hooks = hooks.map_err(|why| StartError::new(71, why))?;
@@ -390,7 +411,7 @@ fn open(
         doors.spawn(http::serve(listener, shared, pages, stop.doors.clone(), DRAIN));
     }
     let settings = build::http_door(config, &build::node(config));
-    let behind = Arc::new(move |addr| shared(settings.clone(), addr));
+    let behind = Arc::new(move |addr, tls| shared(http::Settings { tls, ..settings.clone() }, addr));
     let mut hook_doors = HookDoors::new(behind, stop.doors.clone(), DRAIN);
     hook_doors.take(config, bound.hooks);
     doors.spawn(hook_doors.ended());

@@ -3,6 +3,7 @@
 //! What can go wrong beyond bad values: two gateways with one id, keys of one type at a gateway of another.
 
 mod bounds;
+mod doors;
 mod http;
 mod modem;
 mod provider;
@@ -14,11 +15,12 @@ use toml::{Spanned, Value};
 
 pub use bounds::Breaker;
 use bounds::{BreakerKeys, Cost, Rate, Sender};
+pub use doors::clashes;
 pub use http::{Answer, Http, Method, Wire};
 use http::{AnswerKeys, SplitWord, http, only_http};
 pub use modem::Modem;
 use modem::{BalanceKeys, Memory, Smsc, modem, only_modem};
-pub use provider::{Base, HookAt, Provider, clashes};
+pub use provider::{Base, HookAt, Provider};
 use provider::{Given, HookKeys, Named, only_provider, provider};
 
 use super::{

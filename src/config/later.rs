@@ -2,8 +2,6 @@
 
 /// Keys by their path.
 const KEYS: &[&str] = &[
-    "http.tls",
-    "http.trusted_proxies",
     "inbound.prefer",
     "sms.reference",
     "queue.quiet_hours",

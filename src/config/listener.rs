@@ -1,10 +1,10 @@
-//! `[[listener]]`, `[limits]` and `[http]`: the doors.
+//! `[[listener]]`, `[limits]` and `[control]`: the doors.
 //!
 //! What can go wrong beyond bad values: evidence that nobody would ever be believed for, `envelope` where strangers
 //! can connect, two doors at one place.
 
 use std::{
-    net::{IpAddr, SocketAddr},
+    net::IpAddr,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -15,9 +15,9 @@ use toml::{Spanned, Value};
 use super::{
     check::{Check, absolute, hours, seconds},
     error::{Error, Place},
-    gateway::Base,
+    http::Http,
     later::not_available,
-    net::{Mode, Network, SOCKET_PATH, Tcp, Written},
+    net::{Mode, Network, SOCKET_PATH, Written},
     value::{Domain, Read, Setting, Size, Within, Wrong, domain, one_of, text},
 };
 use crate::{doors::mail::Bind, outbound::Evidence};
@@ -179,18 +179,28 @@ pub fn listener(keys: Spanned<Keys>, check: &mut Check<'_>) -> Option<(Listener,
     Some((Listener { protocol: protocol?, bind, trust, identity, mta_names, login_domain, tls, proxies }, place))
 }
 
+/// A certificate's file and its key's.
+pub fn pair(
+    cert: Option<Setting<PathBuf>>,
+    key: Option<Setting<PathBuf>>,
+    place: &Place,
+    check: &mut Check<'_>,
+) -> (Option<PathBuf>, Option<PathBuf>) {
+    if cert.is_none() {
+        check.missing(place, "cert", "a file with the certificate chain in PEM");
+    }
+    if key.is_none() {
+        check.missing(place, "key", "a file with the private key in PEM");
+    }
+    (check.path(cert), check.path(key))
+}
+
 fn tls(keys: Option<Spanned<TlsKeys>>, check: &mut Check<'_>) -> Option<Tls> {
     let keys = keys?;
     let place = check.place(&keys.span());
-    let keys = keys.into_inner();
-    if keys.cert.is_none() {
-        check.missing(&place, "cert", "a file with the certificate chain in PEM");
-    }
-    if keys.key.is_none() {
-        check.missing(&place, "key", "a file with the private key in PEM");
-    }
-    let (cert, key) = (check.path(keys.cert), check.path(keys.key));
-    let implicit = check.take(keys.implicit).unwrap_or(false);
+    let TlsKeys { cert, key, implicit } = keys.into_inner();
+    let (cert, key) = pair(cert, key, &place, check);
+    let implicit = check.take(implicit).unwrap_or(false);
     Some(Tls { cert: cert?, key: key?, implicit, place })
 }
 
@@ -330,49 +340,6 @@ pub fn control(keys: ControlKeys, top: &Place, data_dir: &Path, check: &mut Chec
     let group = group.map(|(name, _)| name);
     let usual = if group.is_some() { 0o660 } else { 0o600 };
     Control { path, mode: check.take(keys.mode).map_or(usual, |Mode(bits)| bits), group }
-}
-
-#[derive(Deserialize)]
-pub struct HttpKeys {
-    bind: Option<Setting<Tcp>>,
-    hosts: Option<Vec<Setting<Domain>>>,
-    max_body: Option<Setting<Size>>,
-    connections: Option<Setting<Within<1, 100_000>>>,
-    timeout: Option<Setting<Duration>>,
-    public_url: Option<Setting<Base>>,
-}
-
-/// The HTTP door.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Http {
-    pub bind: SocketAddr,
-    /// Names beside `localhost` and the address itself that a loopback bind accepts in `Host`.
-    pub hosts: Vec<String>,
-    /// Largest request body, octets.
-    pub max_body: u64,
-    /// Connections at once.
-    pub connections: usize,
-    /// For reading one request.
-    pub timeout: Duration,
-    /// The address under which providers reach us, without `/` at its end.
-    pub public_url: Option<String>,
-}
-
-pub fn http(keys: Option<Spanned<HttpKeys>>, check: &mut Check<'_>) -> Option<(Http, Place)> {
-    let keys = keys?;
-    let header = check.place(&keys.span());
-    let keys = keys.into_inner();
-    if keys.bind.is_none() {
-        check.missing(&header, "bind", "such as \"127.0.0.1:8025\"");
-    }
-    let bind = check.placed(keys.bind);
-    let hosts = check.list(keys.hosts).into_iter().map(|Domain(name)| name).collect();
-    let max_body = check.take(keys.max_body).map_or(1 << 20, |size| size.0);
-    let connections = check.take(keys.connections).map_or(256, |n| usize::try_from(n.0).unwrap_or(usize::MAX));
-    let timeout = check.time(keys.timeout, seconds(60));
-    let public_url = check.take(keys.public_url).map(|Base(base)| base);
-    let (Tcp(bind), place) = bind?;
-    Some((Http { bind, hosts, max_body, connections, timeout, public_url }, place))
 }
 
 /// Two doors cannot stand at one place.

@@ -15,6 +15,7 @@ mod error;
 mod flow;
 mod folders;
 mod gateway;
+mod http;
 mod inbound_route;
 mod later;
 mod listener;
@@ -45,7 +46,8 @@ pub use error::{Error, Errors, Place, Source};
 pub use flow::{Format, Inbound, Level, Log, Queue};
 pub use folders::Folders;
 pub use gateway::{Answer, Gateway, HookAt, Http as HttpGateway, Kind, Method, Modem, PhoneFrom, Provider, Wire};
-pub use listener::{Control, Http, Limits, Listener, Protocol, Tls};
+pub use http::{Http, HttpTls};
+pub use listener::{Control, Limits, Listener, Protocol, Tls};
 pub use mailbox::WayBack;
 pub use prints::Prints;
 pub use rules::{Loaded, Rules};
@@ -77,7 +79,7 @@ struct Keys {
     store: Option<flow::StoreKeys>,
     listener: Option<Vec<Spanned<listener::Keys>>>,
     limits: Option<listener::LimitKeys>,
-    http: Option<Spanned<listener::HttpKeys>>,
+    http: Option<Spanned<http::HttpKeys>>,
     control: Option<listener::ControlKeys>,
     mailbox: Option<Spanned<mailbox::Keys>>,
     inbound: Option<flow::InboundKeys>,
@@ -325,7 +327,7 @@ fn assemble(keys: Keys, others: Others, check: &mut Check<'_>) -> Option<Config>
 
     let listeners: Vec<_> =
         keys.listener.unwrap_or_default().into_iter().filter_map(|keys| listener::listener(keys, check)).collect();
-    let http = listener::http(keys.http, check);
+    let http = http::http(keys.http, check);
     listener::no_clash(&listeners, http.as_ref(), check);
     if listeners.is_empty() && http.is_none() && check.errors.is_empty() {
         check.wrong(&top, "nothing to listen on: add a [[listener]] or [http]");

@@ -4,4 +4,7 @@ mod bind;
 pub mod control;
 pub mod http;
 pub mod mail;
+mod tls;
 pub mod trial;
+
+pub use tls::Files as TlsFiles;

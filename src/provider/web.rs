@@ -2,7 +2,10 @@
 //!
 //! None of them has a `Debug` that shows more than method and sizes: they hold texts, numbers and secrets.
 
-use std::{fmt, net::IpAddr};
+use std::{fmt, net::IpAddr, sync::Arc};
+
+use sha2::{Digest, Sha256};
+use x509_parser::{extensions::GeneralName, prelude::X509Certificate};
 
 /// Header fields in their order; names compare without regard to case (RFC 9110 clause 5.1).
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -87,8 +90,50 @@ pub struct HookRequest {
     pub body: Vec<u8>,
     /// Who calls, behind the trusted proxies.
     pub peer: IpAddr,
-    /// SHA-256 of the client's certificate (DER), where TLS ended here and it gave one that our authorities know.
-    pub certificate: Option<[u8; 32]>,
+    /// The client's, where TLS ended here and it gave one that our authorities know.
+    pub certificate: Option<Arc<Certificate>>,
+}
+
+/// What a client's certificate says, which TLS has checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Certificate {
+    /// SHA-256 of it (DER).
+    pub fingerprint: [u8; 32],
+    /// The common names of its subject and its alternative names (hosts, mail addresses, URIs, IP addresses), in lower
+    /// case.
+    pub names: Vec<String>,
+}
+
+impl Certificate {
+    /// Names that are looked at.
+    const NAMES: usize = 100;
+
+    /// Reads one in DER; what cannot be read has no names.
+    pub fn read(der: &[u8]) -> Self {
+        let mut names = match x509_parser::parse_x509_certificate(der) {
+            Ok((_, certificate)) => names(&certificate),
+            Err(_) => Vec::new(),
+        };
+        names.truncate(Self::NAMES);
+        Self { fingerprint: Sha256::digest(der).into(), names }
+    }
+}
+
+fn names(certificate: &X509Certificate<'_>) -> Vec<String> {
+    let subject = certificate.subject().iter_common_name().filter_map(|name| name.as_str().ok().map(str::to_owned));
+    let alternative = certificate.subject_alternative_name().ok().flatten();
+    let alternative = alternative.into_iter().flat_map(|extension| &extension.value.general_names);
+    let alternative = alternative.filter_map(|name| match name {
+        GeneralName::DNSName(name) | GeneralName::RFC822Name(name) | GeneralName::URI(name) => Some((*name).to_owned()),
+        GeneralName::IPAddress(octets) => address(octets).map(|address| address.to_string()),
+        _ => None,
+    });
+    subject.chain(alternative).map(|name| name.to_lowercase()).collect()
+}
+
+fn address(octets: &[u8]) -> Option<IpAddr> {
+    let four = <[u8; 4]>::try_from(octets).map(IpAddr::from);
+    four.or_else(|_| <[u8; 16]>::try_from(octets).map(IpAddr::from)).ok()
 }
 
 impl HookRequest {

@@ -1,22 +1,22 @@
 //! `type = "http"` with `provider = "…"`: a gateway by definition.
 //!
 //! What can go wrong beyond bad values: a definition that does not exist or cannot be read, settings that it does not ask
-//! for, that are missing or do not fit, hooks that it does not have, two hooks at one place.
+//! for, that are missing or do not fit, hooks that it does not have.
 
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use serde::Deserialize;
-use toml::Value;
+use toml::{Spanned, Value};
 
 use super::{
-    Gateway, Keys, Kind,
+    Keys,
     http::{Wire, wire},
 };
 use crate::{
     config::{
         check::{Check, absolute},
         error::{Error, Place},
-        listener::Http as Door,
+        http::{HttpTls, HttpTlsKeys, http_tls},
         net::Tcp,
         schema::article,
         secret::Origin,
@@ -85,6 +85,7 @@ fn url_of(given: &str) -> Option<String> {
 pub struct HookKeys {
     path: Option<Setting<HookPath>>,
     bind: Option<Setting<Tcp>>,
+    tls: Option<Spanned<HttpTlsKeys>>,
 }
 
 /// A path of a hook.
@@ -108,15 +109,16 @@ impl Read for HookPath {
 #[derive(Debug, Clone)]
 pub struct HookAt {
     pub path: Option<String>,
-    /// A listener of its own.
+    /// A listener of its own, and its TLS.
     pub bind: Option<SocketAddr>,
-    place: Place,
+    pub tls: Option<HttpTls>,
+    pub(super) place: Place,
 }
 
 /// The same place is the same, wherever it is written.
 impl PartialEq for HookAt {
     fn eq(&self, other: &Self) -> bool {
-        self.path == other.path && self.bind == other.bind
+        self.path == other.path && self.bind == other.bind && self.tls == other.tls
     }
 }
 
@@ -304,6 +306,11 @@ fn hooks(
         let at = path.as_ref().map(|(_, p)| p).or(bind.as_ref().map(|(_, p)| p)).unwrap_or(place).clone();
         let path = path.map(|(HookPath(path), _)| path);
         let bind = bind.map(|(Tcp(addr), _)| addr);
+        let tls_at = keys.tls.as_ref().map(|tls| check.place(&tls.span()));
+        let tls = http_tls(keys.tls, check);
+        if let (Some(place), None) = (&tls_at, bind) {
+            check.wrong(place, "`tls` of a hook is that of its own listener: add `bind`, or set tls in [http]");
+        }
         let known: Vec<String> = definition.hooks.iter().map(|hook| hook.name.clone()).collect();
         match definition.hooks.iter_mut().find(|hook| hook.name == name) {
             Some(hook) => hook.path = path.clone().or(hook.path.take()),
@@ -313,44 +320,7 @@ fn hooks(
                 check.wrong(&at, format!("{} has no hook {}{hint} ({which})", definition.name, quoted(&name)));
             }
         }
-        out.insert(name, HookAt { path, bind, place: at });
+        out.insert(name, HookAt { path, bind, tls, place: at });
     }
     out
-}
-
-/// Paths that mean something else at the listener of `[http]`.
-const TAKEN: [&str; 8] = ["/", "/sms", "/sms/deliver.html", "/healthz", "/readyz", "/metrics", "/api", "/gateway"];
-
-/// No two hooks at one place, none where something else stands, and each with a door.
-pub fn clashes(gateways: &[(Gateway, Place)], http: Option<&Door>, taken: &[SocketAddr], check: &mut Check<'_>) {
-    let mut seen: BTreeMap<(Option<SocketAddr>, String), Place> = BTreeMap::new();
-    for (gateway, header) in gateways.iter().filter(|(gateway, _)| gateway.active) {
-        let Kind::Provider(provider) = &gateway.kind else { continue };
-        for (name, path, bind) in provider.doors(&gateway.id) {
-            let place = provider.hooks.get(&name).map_or(header, |at| &at.place).clone();
-            if let Some(addr) = bind
-                && taken.contains(&addr)
-                && addr.port() != 0
-            {
-                check.wrong(&place, format!("hook {}: {addr} is the address of another door", quoted(&name)));
-            }
-            let bind = bind.filter(|addr| http.is_none_or(|http| http.bind != *addr));
-            if bind.is_none() && http.is_none() {
-                check.wrong(&place, format!("hook {} has no door: add [http], or `bind` to the hook", quoted(&name)));
-            }
-            let reserved = |taken: &&str| path == **taken || taken.len() > 1 && path.starts_with(&format!("{taken}/"));
-            let usual = path == format!("/gateway/{}/hook/{name}", gateway.id);
-            if bind.is_none() && !usual && TAKEN.iter().any(reserved) {
-                check.wrong(
-                    &place,
-                    format!("hook {}: the path {} means something else here", quoted(&name), quoted(&path)),
-                );
-            }
-            if let Some(first) = seen.insert((bind, path.clone()), place.clone()) {
-                let cause =
-                    format!("hook {}: the path {} is taken already, in {}", quoted(&name), quoted(&path), first.line());
-                check.wrong(&place, cause);
-            }
-        }
-    }
 }

@@ -103,7 +103,7 @@ fn key(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// The Martlets that the text went through before, as the one before us says.
-fn trace(headers: &HeaderMap) -> Trace {
+pub(super) fn trace(headers: &HeaderMap) -> Trace {
     Trace::read(headers.get_all(crate::mail::TRACE).iter().filter_map(|value| value.to_str().ok()))
 }
 

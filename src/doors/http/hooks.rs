@@ -3,7 +3,8 @@
 //!
 //! They come from servers, so that no browser's guard stands before them; what proves them is the definition's verifier.
 //! Bodies are bounded, and so is what one address may ask at once. `?healthcheckignore=1` is answered and leaves no trace.
-//! The address that the provider called is made of the configured public one, never of the Host field.
+//! The address that the provider called is made of the configured public one, never of the Host field. Who calls is said by
+//! the connection, or by a trusted proxy.
 
 use std::{
     collections::HashMap,
@@ -17,10 +18,12 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{Client, guard::Room};
+use super::{Client, Shown, classic, guard::Room};
 use crate::{
+    address::Node,
     gateway::provider::Hooks,
     ground::{GatewayId, Swap},
+    observe::{self, METRICS},
     provider::{
         hook::Answering,
         web::{Headers, HookRequest},
@@ -55,6 +58,10 @@ pub struct Door {
     pub listener: Option<SocketAddr>,
     /// What providers call where nothing is configured: for signatures over the address alone.
     pub bound: SocketAddr,
+    /// It speaks TLS.
+    pub encrypted: bool,
+    /// By which loops between Martlets are seen.
+    pub node: Node,
     pub room: Room,
     pub peers: Peers,
 }
@@ -97,6 +104,7 @@ fn bare(status: StatusCode) -> Response {
 /// Any call that is none of the others.
 pub async fn call(State(door): State<Door>, request: Request) -> Response {
     let peer = request.extensions().get::<Client>().map(|client| client.0);
+    let certificate = request.extensions().get::<Shown>().and_then(|shown| shown.0.clone());
     let table = door.table.now();
     let Some((hooks, name)) = table.find(door.listener, request.uri().path()) else {
         return bare(StatusCode::NOT_FOUND);
@@ -105,11 +113,18 @@ pub async fn call(State(door): State<Door>, request: Request) -> Response {
     if query.split('&').any(|pair| pair == "healthcheckignore=1") {
         return bare(StatusCode::OK);
     }
+    // Another Martlet that calls a hook says which ones the text went through.
+    if classic::trace(request.headers()).loops_here(&door.node) {
+        observe::log::hook_refused(&hooks.gateway, name, format_args!("loop: it was here before"));
+        METRICS.door("hook", "loop");
+        return bare(StatusCode::BAD_REQUEST);
+    }
     let Some(peer) = peer else { return bare(StatusCode::SERVICE_UNAVAILABLE) };
     let Some(_place) = door.peers.enter(peer) else { return bare(StatusCode::SERVICE_UNAVAILABLE) };
     let (parts, body) = request.into_parts();
     let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
-    let base = hooks.base().map_or_else(|| format!("http://{}", door.bound), str::to_owned);
+    let scheme = if door.encrypted { "https" } else { "http" };
+    let base = hooks.base().map_or_else(|| format!("{scheme}://{}", door.bound), str::to_owned);
     let url = format!("{base}{target}");
     let body = match door.room.read(&parts.headers, body).await {
         Ok(body) => body,
@@ -120,7 +135,7 @@ pub async fn call(State(door): State<Door>, request: Request) -> Response {
     };
     let headers: Headers = parts.headers.iter().filter_map(field).collect();
     let method = parts.method.as_str().to_ascii_uppercase();
-    let call = HookRequest { method, url, headers, body: body.to_vec(), peer, certificate: None };
+    let call = HookRequest { method, url, headers, body: body.to_vec(), peer, certificate };
     answer(hooks.call(name, &call).await)
 }
 

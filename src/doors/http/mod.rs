@@ -4,28 +4,46 @@
 //! answered in the words of the classic call (`ERR <code> <text>`) with a fitting status.
 
 mod classic;
+pub mod forwarded;
 mod guard;
 pub mod hooks;
 mod monitor;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
-use axum::{Router, routing::get};
+use axum::{
+    Router,
+    extract::{Request, State},
+    middleware::{Next, from_fn_with_state},
+    response::Response,
+    routing::get,
+};
 use hyper::server::conn::http1::Builder;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
     service::TowerToHyperService,
 };
-use tokio::{net::TcpListener, sync::Semaphore};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+};
+use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     address::{Node, Numbering},
+    doors::TlsFiles,
     ground::{Clock, GatewayId, Secret, Swap},
     inbound::Inbound,
+    mail::received::within,
     observe,
     outbound::Outbound,
+    provider::web::Certificate,
     store::Store,
 };
 
@@ -42,6 +60,10 @@ pub struct Settings {
     pub timeout: Duration,
     /// Names under which it is called, beside its address and `localhost`; others are refused on a loopback bind.
     pub hosts: Vec<String>,
+    /// Proxies, which say whom a call comes from.
+    pub proxies: Arc<[(IpAddr, u8)]>,
+    /// TLS at once; `None`: in clear.
+    pub tls: Option<Arc<TlsFiles>>,
     /// Gateways that deliver by `/sms/deliver.html`: id → password, region, our number.
     pub gateways: Swap<std::collections::HashMap<GatewayId, Deliverer>>,
 }
@@ -63,9 +85,13 @@ impl std::fmt::Debug for Deliverer {
     }
 }
 
-/// Who calls.
+/// Who calls, behind trusted proxies.
 #[derive(Debug, Clone, Copy)]
-pub struct Client(pub std::net::IpAddr);
+pub struct Client(pub IpAddr);
+
+/// The certificate that the caller has shown, if he did.
+#[derive(Debug, Clone)]
+pub struct Shown(pub Option<Arc<Certificate>>);
 
 /// What handlers reach.
 pub struct Shared {
@@ -111,7 +137,8 @@ pub async fn serve_hooks(
 /// Providers' calls, for whatever path nothing else has.
 fn calls(shared: &Shared, listener: Option<SocketAddr>, room: guard::Room) -> Router {
     let (table, bound) = (shared.hooks.clone(), shared.bound);
-    let door = hooks::Door { table, listener, bound, room, peers: hooks::Peers::default() };
+    let (encrypted, node) = (shared.settings.tls.is_some(), shared.settings.node.clone());
+    let door = hooks::Door { table, listener, bound, encrypted, node, room, peers: hooks::Peers::default() };
     Router::new().fallback(hooks::call).with_state(door)
 }
 
@@ -136,19 +163,89 @@ async fn run(listener: TcpListener, app: Router, shared: Arc<Shared>, stop: Canc
             continue;
         };
         let _ = stream.set_nodelay(true);
-        let app = app.clone().layer(axum::Extension(Client(addr.ip())));
-        let service = TowerToHyperService::new(app);
-        let connection = builder.serve_connection(TokioIo::new(stream), service);
-        let connection = graceful.watch(connection);
+        let (app, shared, builder) = (app.clone(), shared.clone(), builder.clone());
+        let (watcher, stop) = (graceful.watcher(), stop.clone());
         tokio::spawn(async move {
             // A broken connection is the client's affair; what was committed is in the store.
-            let _ = connection.await;
+            match &shared.settings.tls {
+                None => {
+                    let service = TowerToHyperService::new(called_by(app, &shared, addr.ip(), None));
+                    let _ = watcher.watch(builder.serve_connection(TokioIo::new(stream), service)).await;
+                }
+                Some(tls) => {
+                    if let Some(stream) = encrypted(tls.clone(), stream, &shared, &stop).await {
+                        let shown = shown(&stream);
+                        let service = TowerToHyperService::new(called_by(app, &shared, addr.ip(), shown));
+                        let _ = watcher.watch(builder.serve_connection(TokioIo::new(stream), service)).await;
+                    }
+                }
+            }
             drop(permit);
         });
     }
     drop(listener);
     if tokio::time::timeout(drain, graceful.shutdown()).await.is_err() {
         observe::log::oddity("http", "requests were still under way when the time for stopping was over");
+    }
+}
+
+/// Shakes hands, for as long as a request may take.
+async fn encrypted(
+    tls: Arc<TlsFiles>,
+    stream: TcpStream,
+    shared: &Shared,
+    stop: &CancellationToken,
+) -> Option<TlsStream<TcpStream>> {
+    // Changed files are read where waiting for a disk holds nobody up.
+    let (acceptor, failed) = tokio::task::spawn_blocking(move || tls.acceptor()).await.ok()?;
+    if let Some(why) = failed {
+        observe::log::oddity("http", format_args!("the certificate read before is used on: {why}"));
+    }
+    tokio::select! {
+        biased;
+        () = stop.cancelled() => None,
+        shaken = acceptor.accept(stream) => shaken.ok(),
+        () = shared.clock.sleep(shared.settings.timeout) => None,
+    }
+}
+
+/// The client's certificate, which the handshake has checked.
+fn shown(stream: &TlsStream<TcpStream>) -> Option<Arc<Certificate>> {
+    let chain = stream.get_ref().1.peer_certificates()?;
+    Some(Arc::new(Certificate::read(chain.first()?)))
+}
+
+/// The service of one connection.
+fn called_by(app: Router, shared: &Shared, peer: IpAddr, shown: Option<Arc<Certificate>>) -> Router {
+    let proxies = &shared.settings.proxies;
+    if within(proxies, peer) {
+        return app.layer(from_fn_with_state(Proxied(peer, proxies.clone()), behind));
+    }
+    app.layer(axum::Extension(Shown(shown))).layer(axum::Extension(Client(peer.to_canonical())))
+}
+
+/// A proxy's address, and the networks of all of them.
+#[derive(Debug, Clone)]
+struct Proxied(IpAddr, Arc<[(IpAddr, u8)]>);
+
+/// Behind a proxy: it says who calls. Its own certificate, if it shows one, speaks for nobody else.
+async fn behind(State(proxied): State<Proxied>, request: Request, next: Next) -> Response {
+    let client = proxied.client(request.headers());
+    let mut request = request;
+    request.extensions_mut().insert(Client(client));
+    next.run(request).await
+}
+
+impl Proxied {
+    fn client(&self, headers: &axum::http::HeaderMap) -> IpAddr {
+        let values = |name: &str| -> Vec<String> {
+            let all = headers.get_all(name).iter();
+            all.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect()
+        };
+        let (standard, usual) = (values("forwarded"), values("x-forwarded-for"));
+        let standard: Vec<&str> = standard.iter().map(String::as_str).collect();
+        let usual: Vec<&str> = usual.iter().map(String::as_str).collect();
+        forwarded::client(self.0, &self.1, &standard, &usual)
     }
 }
 

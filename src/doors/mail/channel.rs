@@ -1,49 +1,23 @@
-//! TLS at a mail door: a certificate from files, read anew when they change, and a stream that can be encrypted on the
-//! way.
-//!
-//! What can go wrong: a certificate that does not fit its key while the two files are being replaced (the old pair goes
-//! on until both fit); a peer that never ends its handshake (the door has a limit).
+//! A mail door's stream, which can be encrypted on the way (STARTTLS), and its certificate.
 
 use std::{
-    fmt, fs, io,
-    os::unix::fs::MetadataExt,
-    path::{Path, PathBuf},
+    io,
+    path::Path,
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
 };
 
-use rustls::{
-    ServerConfig,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
-};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
-use crate::gateway::tls::install;
+use crate::doors::tls::Files;
 
 /// The certificate of a mail door.
+#[derive(Debug)]
 pub struct Tls {
-    cert: PathBuf,
-    key: PathBuf,
+    files: Files,
     /// TLS from the first octet on instead of STARTTLS.
     pub implicit: bool,
-    pair: Mutex<Pair>,
-}
-
-struct Pair {
-    config: Arc<ServerConfig>,
-    /// The files that were looked at last, good or not.
-    stamps: [Stamp; 2],
-}
-
-/// What changes when a file is replaced or written: device, inode, size, and time in seconds and nanoseconds.
-type Stamp = Option<(u64, u64, u64, i64, i64)>;
-
-impl fmt::Debug for Tls {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tls").field("cert", &self.cert).field("implicit", &self.implicit).finish_non_exhaustive()
-    }
 }
 
 impl Tls {
@@ -52,49 +26,13 @@ impl Tls {
     /// # Errors
     /// In words, with the file's name.
     pub fn load(cert: &Path, key: &Path, implicit: bool) -> Result<Self, String> {
-        let stamps = [stamp(cert), stamp(key)];
-        let pair = Pair { config: read(cert, key)?, stamps };
-        Ok(Self { cert: cert.to_owned(), key: key.to_owned(), implicit, pair: Mutex::new(pair) })
+        Ok(Self { files: Files::load(cert, key, None, &[])?, implicit })
     }
 
-    /// For the next handshake, with the files as they are now. An error says why changed files cannot be used; then
-    /// what was read before still counts. It is said once per change.
+    /// For the next handshake; see [`Files::acceptor`].
     pub(super) fn acceptor(&self) -> (TlsAcceptor, Option<String>) {
-        let mut pair = self.pair.lock().unwrap_or_else(PoisonError::into_inner);
-        let stamps = [stamp(&self.cert), stamp(&self.key)];
-        let mut failed = None;
-        if stamps != pair.stamps {
-            pair.stamps = stamps;
-            match read(&self.cert, &self.key) {
-                Ok(config) => pair.config = config,
-                Err(why) => failed = Some(why),
-            }
-        }
-        (TlsAcceptor::from(Arc::clone(&pair.config)), failed)
+        self.files.acceptor()
     }
-}
-
-fn stamp(path: &Path) -> Stamp {
-    let meta = fs::metadata(path).ok()?;
-    Some((meta.dev(), meta.ino(), meta.len(), meta.mtime(), meta.mtime_nsec()))
-}
-
-fn read(cert: &Path, key: &Path) -> Result<Arc<ServerConfig>, String> {
-    install();
-    let named = |path: &Path, why: &dyn fmt::Display| format!("{}: {why}", path.display());
-    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(cert)
-        .and_then(Iterator::collect)
-        .map_err(|error| named(cert, &format_args!("no certificate in PEM ({error})")))?;
-    if chain.is_empty() {
-        return Err(named(cert, &"no certificate in PEM"));
-    }
-    let secret = PrivateKeyDer::from_pem_file(key)
-        .map_err(|error| named(key, &format_args!("no private key in PEM ({error})")))?;
-    let config = ServerConfig::builder()
-        .with_no_client_auth()
-        .with_single_cert(chain, secret)
-        .map_err(|error| named(cert, &format_args!("not a pair with {} ({error})", key.display())))?;
-    Ok(Arc::new(config))
 }
 
 /// A connection before and after its handshake.

@@ -8,16 +8,16 @@
 //! file that is open to all for a moment (it gets its mode and group under another name first); running out of file
 //! descriptors (accepting pauses, nothing is lost).
 
+mod channel;
 mod limits;
 mod serve;
 mod talk;
-mod tls;
 
 use std::{io, net::IpAddr, sync::Arc, time::Duration};
 
+pub use channel::Tls;
 pub use limits::Limits;
 pub use serve::serve;
-pub use tls::Tls;
 
 pub use super::bind::{Bind, BindError, Bound};
 

@@ -12,9 +12,9 @@ use crate::{
 
 use super::{
     End, Voice,
+    channel::{Channel, Tls},
     limits::Place,
     serve::Shared,
-    tls::{Channel, Tls},
 };
 
 /// Octets of one read.

@@ -28,7 +28,7 @@ pub const SCHEMES: &[(&str, &[&str])] = &[
     ("field-secret", &["key", "header", "query", "field", "prefix"]),
     ("basic", &["user", "password"]),
     ("source", &["networks"]),
-    ("mtls", &["fingerprints"]),
+    ("mtls", &["fingerprints", "names"]),
     (
         "hmac",
         &[
@@ -191,7 +191,8 @@ fn mtls(desk: &Desk<'_>) -> Result<secrets::Mtls, Misfit> {
         Encoding::Hex.read(&digits).and_then(|octets| octets.try_into().ok()).ok_or_else(bad)
     };
     let fingerprints = desk.texts("fingerprints")?.into_iter().map(read).collect::<Result<_, _>>()?;
-    Ok(secrets::Mtls { fingerprints })
+    let names = desk.texts("names")?.into_iter().map(str::to_lowercase).collect();
+    Ok(secrets::Mtls { fingerprints, names })
 }
 
 fn shape(desk: &Desk<'_>, usual: Encoding) -> Result<Shape, Misfit> {

@@ -154,17 +154,20 @@ impl Source {
     }
 }
 
-/// `mtls`: TLS has checked the certificate against our authorities; here it may be held against fingerprints.
+/// `mtls`: TLS has checked the certificate against our authorities; here it may be held against fingerprints and names.
 #[derive(Debug, Clone)]
 pub(super) struct Mtls {
     /// SHA-256 of certificates; empty: any that our authorities know.
     pub fingerprints: Vec<[u8; 32]>,
+    /// In lower case, one of which it must have; empty: any.
+    pub names: Vec<String>,
 }
 
 impl Mtls {
     pub fn check(&self, hook: &HookRequest) -> Result<(), Unproven> {
-        let given = hook.certificate.ok_or(Unproven::Missing)?;
-        let known = self.fingerprints.is_empty() || self.fingerprints.contains(&given);
-        if known { Ok(()) } else { Err(Unproven::Foreign) }
+        let given = hook.certificate.as_ref().ok_or(Unproven::Missing)?;
+        let known = self.fingerprints.is_empty() || self.fingerprints.contains(&given.fingerprint);
+        let named = self.names.is_empty() || given.names.iter().any(|name| self.names.contains(name));
+        if known && named { Ok(()) } else { Err(Unproven::Foreign) }
     }
 }

@@ -4,6 +4,7 @@ use super::*;
 use crate::provider::{
     arguments::{Arguments, Given},
     digest::{Encoding, Hash},
+    web::Certificate,
 };
 
 const NOW: Timestamp = Timestamp(1_700_000_000_000);
@@ -280,13 +281,30 @@ fn networks_and_certificates() {
     assert!(Verifier::read("source", &given([("networks", ["home"].into())])).is_err());
     let print = "ab".repeat(32);
     let mtls = verifier("mtls", [("fingerprints", [print.as_str()].into())]);
+    let shown = |octet: u8, names: &[&str]| {
+        let names = names.iter().map(|name| (*name).to_owned()).collect();
+        Some(std::sync::Arc::new(Certificate { fingerprint: [octet; 32], names }))
+    };
     let with = |certificate| HookRequest { certificate, ..from("192.0.2.9") };
     assert_eq!(mtls.check(&with(None), NOW), Err(Unproven::Missing));
-    assert_eq!(mtls.check(&with(Some([0; 32])), NOW), Err(Unproven::Foreign));
-    assert!(mtls.check(&with(Some([0xab; 32])), NOW).is_ok());
+    assert_eq!(mtls.check(&with(shown(0, &[])), NOW), Err(Unproven::Foreign));
+    assert!(mtls.check(&with(shown(0xab, &[])), NOW).is_ok());
+    let named = verifier("mtls", [("names", ["Hooks.Provider.example", "other"].into())]);
+    assert_eq!(named.check(&with(None), NOW), Err(Unproven::Missing));
+    assert!(named.check(&with(shown(1, &["x", "hooks.provider.example"])), NOW).is_ok());
+    for strangers in
+        [&[][..], &["provider.example"], &["evil-hooks.provider.example"], &["hooks.provider.example.evil"]]
+    {
+        assert_eq!(named.check(&with(shown(1, strangers)), NOW), Err(Unproven::Foreign), "{strangers:?}");
+    }
+    let strict = [("names", "other".into()), ("fingerprints", print.as_str().into())];
+    let strict = verifier("mtls", strict);
+    assert_eq!(strict.check(&with(shown(0xab, &["x"])), NOW), Err(Unproven::Foreign));
+    assert_eq!(strict.check(&with(shown(1, &["other"])), NOW), Err(Unproven::Foreign));
+    assert!(strict.check(&with(shown(0xab, &["other"])), NOW).is_ok());
     let both = Verifier::all(vec![source, mtls]);
     assert_eq!(both.check(&with(None), NOW), Err(Unproven::Missing));
-    assert!(both.check(&with(Some([0xab; 32])), NOW).is_ok());
+    assert!(both.check(&with(shown(0xab, &[])), NOW).is_ok());
     assert_eq!(Verifier::all(Vec::new()).check(&with(None), NOW), Err(Unproven::Missing));
 }
 
