@@ -25,7 +25,7 @@ use crate::{
 pub const SCHEMES: &[(&str, &[&str])] = &[
     ("none", &[]),
     ("path-secret", &["key"]),
-    ("field-secret", &["key", "header", "query", "field", "prefix"]),
+    ("field-secret", &["key", "header", "query", "field", "param", "prefix"]),
     ("basic", &["user", "password"]),
     ("source", &["networks"]),
     ("mtls", &["fingerprints", "names"]),
@@ -121,7 +121,14 @@ impl Verifier {
             }
             "field-secret" => {
                 let prefix = desk.text("prefix")?.unwrap_or_default().to_owned();
-                Scheme::Secret(Carried { place: place(&desk)?, prefix, keys: desk.keys("key", Encoding::Text)? })
+                let place = match desk.text("param")? {
+                    None => place(&desk)?,
+                    Some(_) if ["header", "query", "field"].iter().any(|key| desk.0.contains_key(*key)) => {
+                        return Err(Misfit::new("param", "it is the query or a form: say nothing else"));
+                    }
+                    Some(name) => Place::Param(name.to_owned()),
+                };
+                Scheme::Secret(Carried { place, prefix, keys: desk.keys("key", Encoding::Text)? })
             }
             "basic" => Scheme::Basic(basic(&desk)?),
             "source" => Scheme::Source(source(&desk)?),
@@ -216,7 +223,7 @@ fn shape(desk: &Desk<'_>, usual: Encoding) -> Result<Shape, Misfit> {
         }
         Place::Query(_) => message.iter().any(|piece| matches!(piece, Piece::Query | Piece::Url)),
         Place::Field(_) => message.iter().any(|piece| matches!(piece, Piece::Body | Piece::Digest(..))),
-        Place::Path => false,
+        Place::Path | Place::Param(_) => false,
     };
     if timestamp.as_ref().is_some_and(|place| !covered(place)) {
         return Err(Misfit::new("timestamp", "it is not among what is signed: whoever repeats a call could change it"));

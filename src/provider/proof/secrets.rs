@@ -19,6 +19,8 @@ pub enum Place {
     Query(String),
     /// A parameter of a form.
     Field(String),
+    /// A parameter of the query or of a form, wherever the caller puts it.
+    Param(String),
 }
 
 impl Place {
@@ -46,6 +48,10 @@ impl Place {
             Self::Header(name) => Ok(lone(hook.headers.all(name).map(str::to_owned).collect())),
             Self::Query(name) => named(hook.query().as_bytes(), name),
             Self::Field(name) => named(&hook.body, name),
+            Self::Param(name) => {
+                let all = [parameters(hook.query().as_bytes())?, parameters(&hook.body)?].concat();
+                Ok(lone(all.into_iter().filter(|(given, _)| given == name).map(|(_, value)| value).collect()))
+            }
         }
     }
 
@@ -71,6 +77,8 @@ impl Place {
                 }
                 hook.body.extend_from_slice(pair(name).as_bytes());
             }
+            Self::Param(name) if hook.method == "GET" => Self::Query(name.clone()).put(hook, value),
+            Self::Param(name) => Self::Field(name.clone()).put(hook, value),
         }
     }
 }

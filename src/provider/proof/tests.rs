@@ -309,6 +309,21 @@ fn networks_and_certificates() {
 }
 
 #[test]
+fn a_secret_parameter_stands_in_the_query_or_in_a_form_and_once() {
+    let verifier = verifier("field-secret", [("key", "s3cret".into()), ("param", "pass".into())]);
+    let at = |query: &str, body: &str| {
+        verifier.check(&hook("POST", &format!("https://m.example/h{query}"), &[], body), NOW).map(drop)
+    };
+    assert_eq!(at("?a=1&pass=s3cret", ""), Ok(()));
+    assert_eq!(at("", "a=1&pass=s3cret"), Ok(()));
+    assert_eq!(at("?pass=s3cret", "pass=s3cret"), Err(Unproven::Missing), "twice");
+    assert_eq!(at("?pass=wrong", ""), Err(Unproven::Wrong));
+    assert_eq!(at("", ""), Err(Unproven::Missing));
+    let both = [("key", "s3cret".into()), ("param", "pass".into()), ("query", "pass".into())];
+    assert!(Verifier::read("field-secret", &given(both)).is_err());
+}
+
+#[test]
 fn path_secrets_are_whole_parts() {
     let verifier = verifier("path-secret", [("key", "s3cret".into())]);
     let at = |url: &str| verifier.check(&hook("GET", url, &[], ""), NOW).is_ok();
