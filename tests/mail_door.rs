@@ -43,6 +43,7 @@ pub fn trials() -> Vec<Trial> {
         too_many_connections,
         too_many_from_one_peer,
         silence_ends_a_session,
+        silence_is_short_where_places_are_narrow,
         a_session_has_an_end,
         errors_are_answered_slowly,
         too_many_errors_reach_the_peer,
@@ -367,6 +368,31 @@ async fn silence_ends_a_session() {
     assert_eq!(client.line().await, None);
     assert_eq!(door.next_end().await, (End::Idle, 0));
     assert!(door.clock.now().since(Timestamp(0)) >= idle);
+    door.close().await;
+}
+
+/// Six strangers of ten; eight is what they may be at most.
+async fn silence_is_short_where_places_are_narrow() {
+    let settings = Settings { max_connections: 10, ..patient() };
+    let mut door = open(Bind::Tcp("127.0.0.1:0".parse().expect("address")), "192.0.2.1", settings).await;
+    let mut busy = Vec::new();
+    for _ in 0..5 {
+        let mut client = door.client().await;
+        client.hello().await;
+        // Whoever is in the middle of a mail is not hurried.
+        client.send("MAIL FROM:<a@b.test>\r\n").await;
+        assert!(client.reply().await.starts_with("250 "));
+        busy.push(client);
+    }
+    let mut silent = door.client().await;
+    silent.hello().await;
+    assert_eq!(door.turning(silent.reply()).await, "421 4.4.2 Silent for too long");
+    assert_eq!(door.next_end().await, (End::Idle, 0));
+    for client in &mut busy {
+        client.send("RSET\r\n").await;
+        assert!(client.reply().await.starts_with("250 "));
+    }
+    drop((busy, silent));
     door.close().await;
 }
 

@@ -32,6 +32,11 @@ pub fn ready(bound: &[String]) {
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
 }
 
+/// The daemon is stopping.
+pub fn stopping() {
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+}
+
 /// A new look at the configuration, told to systemd from its beginning to its end.
 pub async fn reloading(wishes: &tokio::sync::mpsc::Sender<Reload>) {
     // Without systemd there is nobody to tell; without a monotonic clock it only misses when this began.

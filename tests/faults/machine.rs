@@ -104,13 +104,15 @@ fn descriptors() {
     crate::support::process::run(Command::new("prlimit").args(["--pid", &pid.to_string(), &limit]));
     let crowd: Vec<_> = (0..30).map(|_| TcpStream::connect(("127.0.0.1", world.lmtp)).expect("in the queue")).collect();
     world.must_say(&["WARN", "accept", "Too many open files"]);
+    let caller = TcpStream::connect(("127.0.0.1", world.martlet.http)).expect("in the queue");
+    world.must_say(&["WARN", "accept", &format!("127.0.0.1:{}", world.martlet.http), "Too many open files"]);
     // Who is in already is served, and what is taken waits for its gateway.
     let data = format!("From: {ALICE}\r\nSubject: x\r\n\r\nin a crowd\r\n");
     let reply = talk.one(&Letter { from: ALICE, to: vec![TO], data, ..Letter::default() }, true).expect("an answer");
     assert_eq!(reply.code, 250, "{reply:?}");
     let id = reply.text().rsplit(' ').next().expect("an id").to_owned();
     world.must_say(&["attempt=", &id, "later", "4.4.1"]);
-    drop(crowd);
+    drop((crowd, caller));
     assert_eq!(world.end(&id), "relayed");
     world.must_be_ready();
     assert_eq!(world.end(&world.send(TO, "alone again")), "relayed");

@@ -4,6 +4,7 @@
 mod bombs;
 mod bytes;
 mod crowds;
+mod floods;
 mod injection;
 mod web;
 
@@ -25,7 +26,7 @@ use crate::support::{
 };
 
 pub fn trials() -> Vec<Trial> {
-    [bytes::trials(), crowds::trials(), bombs::trials(), injection::trials(), web::trials()]
+    [bytes::trials(), crowds::trials(), floods::trials(), bombs::trials(), injection::trials(), web::trials()]
         .into_iter()
         .flatten()
         .collect()
@@ -47,13 +48,18 @@ struct World {
 
 impl World {
     fn new(more: &str) -> Self {
+        Self::with("timeout = \"3s\"", more)
+    }
+
+    /// `http` are further keys of that table.
+    fn with(http_keys: &str, more: &str) -> Self {
         let provider = Provider::start(|_| Answer::Say(200, "OK 1".into()));
         let mails = MailSink::smtp();
         let scratch = Scratch::new();
         let dir = scratch.dir("martlet");
         certificate(&dir);
         let [lmtp, smtp, http] = [free_port(), free_port(), free_port()];
-        let config = config(&dir, [lmtp, smtp, http, provider.port, mails.port], more);
+        let config = config(&dir, [lmtp, smtp, http, provider.port, mails.port], http_keys, more);
         let world =
             Self { martlet: Martlet::start(&dir, &config, &[]), provider, mails, lmtp, smtp, _scratch: scratch };
         // What every daemon has in memory that has worked: numbers of a country, buffers, statements.
@@ -146,7 +152,7 @@ fn certificate(dir: &Path) {
     std::fs::write(dir.join("key.pem"), &identity.key_pem).expect("written");
 }
 
-fn config(dir: &Path, [lmtp, smtp, http, provider, mailbox]: [u16; 5], more: &str) -> String {
+fn config(dir: &Path, [lmtp, smtp, http, provider, mailbox]: [u16; 5], http_keys: &str, more: &str) -> String {
     let dir = dir.display();
     format!(
         r#"
@@ -164,7 +170,7 @@ bind = "127.0.0.1:{smtp}"
 tls = {{ cert = "{dir}/cert.pem", key = "{dir}/key.pem" }}
 [http]
 bind = "127.0.0.1:{http}"
-timeout = "3s"
+{http_keys}
 [mailbox]
 url = "smtp://127.0.0.1:{mailbox}"
 postmaster = "postmaster@example.test"

@@ -10,6 +10,7 @@ use crate::support::{http::call, trial};
 pub fn trials() -> Vec<Trial> {
     vec![
         trial("hostile: hooks of ten mebibytes, and without an end", large),
+        trial("hostile: hooks of a definition: too large, without an end, no text, too slow", by_definition),
         trial("hostile: what is no UTF-8", no_text),
     ]
 }
@@ -85,6 +86,50 @@ fn large() {
     let said = rest(&mut peer);
     assert!(said.matches("HTTP/1.1 ").count() <= 2 && !said.contains("200 OK"), "{said}");
     assert_eq!(world.sent(), ["after the floods"]);
+    world.log_is_sound();
+}
+
+/// They have a door of their own in front of the definition's verifier.
+fn by_definition() {
+    let key = "h00kKeyOfThisTest0123456789";
+    let world = World::with(
+        "timeout = \"2s\"",
+        &format!(
+            "[[gateway]]\nid = \"vonage\"\ntype = \"http\"\nprovider = \"vonage-sms\"\npriority = 9\nnumber = \"+12025550100\"\n\
+             settings = {{ api_key = \"abcd1234\", api_secret = \"s3cret\", hook_key = \"{key}\" }}\n"
+        ),
+    );
+    let memory = world.memory();
+    const TEN: usize = 10 << 20;
+    let piece = vec![b'x'; 64 << 10];
+    let chunk = [b"10000\r\n", piece.as_slice(), b"\r\n"].concat();
+    let post = |more: &str| {
+        format!("POST /gateway/vonage/hook/status/{key} HTTP/1.1\r\nHost: localhost\r\n{more}\r\n")
+    };
+    let status = |said: &str| said.split(' ').nth(1).unwrap_or_default().to_owned();
+    for (what, head, piece, octets) in [
+        ("a body", post(&format!("Content-Length: {TEN}\r\n")), &piece, TEN),
+        ("chunks", post("Transfer-Encoding: chunked\r\n"), &chunk, 4 * TEN),
+    ] {
+        let said = pour(&world, &head, piece, octets);
+        // Who pours on may find the line broken before the answer.
+        assert!(said.is_empty() || status(&said) == "413", "{what}: {said}");
+        memory.is_small(what);
+    }
+    for body in [&b"\xff\xfe\xfd"[..], b"msisdn=%ff&messageId=%c0%af&status=delivered", b"{\"msisdn\": \"\xff\"}", b"\0"] {
+        let mut peer = from(1, world.martlet.http);
+        push(&mut peer, post(&format!("Connection: close\r\nContent-Length: {}\r\n", body.len())).as_bytes());
+        push(&mut peer, body);
+        let said = rest(&mut peer);
+        assert!(matches!(status(&said).as_str(), "200" | "400" | "403" | "404" | "422"), "{body:?}: {said}");
+    }
+    let mut peer = from(1, world.martlet.http);
+    push(&mut peer, post("Content-Length: 100\r\n").as_bytes());
+    push(&mut peer, b"msisdn=");
+    assert_eq!(status(&rest(&mut peer)), "408", "a body that never comes");
+    world.serves("behind the hooks");
+    memory.is_small("hooks of a definition");
+    assert!(!world.martlet.log().contains(key), "the key in the log");
     world.log_is_sound();
 }
 

@@ -12,7 +12,7 @@ use axum::{
 
 use tokio::sync::Semaphore;
 
-use super::{Shared, classic::refusal};
+use super::{Shared, classic::refusal, crowd::Ticket};
 
 /// KiB of bodies that are in memory at once, over all requests. Small ones do not count.
 const BODIES: u32 = 8 * 1024;
@@ -86,6 +86,7 @@ pub async fn guard(State(Guard { shared, room }): State<Guard>, request: Request
         Ok((Err(_), _)) => return too_large(),
         Err(_) => return refusal(StatusCode::REQUEST_TIMEOUT, "4.4.2", "the request took too long"),
     };
+    let _answering = parts.extensions.get::<Ticket>().map(Ticket::answering);
     next.run(Request::from_parts(parts, Body::from(body))).await.into_response()
 }
 

@@ -18,7 +18,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{Client, Shown, classic, guard::Room};
+use super::{Client, Shown, classic, crowd::Ticket, guard::Room};
 use crate::{
     address::Node,
     gateway::provider::Hooks,
@@ -130,6 +130,7 @@ pub async fn call(State(door): State<Door>, request: Request) -> Response {
         Ok(body) => body,
         Err(status) => return bare(status),
     };
+    let _answering = parts.extensions.get::<Ticket>().map(Ticket::answering);
     let field = |(name, value): (&header::HeaderName, &header::HeaderValue)| {
         Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
     };

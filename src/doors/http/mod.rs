@@ -1,9 +1,10 @@
 //! The HTTP door: the classic calls `/sms/` and `/sms/deliver.html`, and what monitors ask.
 //!
-//! Own accept loop: a permit before each connection, header and body time-outs, graceful drain. What can go wrong is
+//! Own accept loop: a place for each connection (`crowd`), header and body time-outs, graceful drain. What can go wrong is
 //! answered in the words of the classic call (`ERR <code> <text>`) with a fitting status.
 
 mod classic;
+mod crowd;
 pub mod forwarded;
 mod guard;
 pub mod hooks;
@@ -28,10 +29,7 @@ use hyper_util::{
     server::graceful::GracefulShutdown,
     service::TowerToHyperService,
 };
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::Semaphore,
-};
+use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 
@@ -143,44 +141,52 @@ fn calls(shared: &Shared, listener: Option<SocketAddr>, room: guard::Room) -> Ro
 }
 
 async fn run(listener: TcpListener, app: Router, shared: Arc<Shared>, stop: CancellationToken, drain: Duration) {
-    let permits = Arc::new(Semaphore::new(shared.settings.max_connections));
+    let crowd = crowd::Crowd::new(shared.settings.max_connections);
     let graceful = GracefulShutdown::new();
     let mut builder = Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(shared.settings.timeout);
     loop {
-        let permit = tokio::select! {
-            permit = permits.clone().acquire_owned() => permit,
-            () = stop.cancelled() => break,
-        };
-        let Ok(permit) = permit else { break };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = stop.cancelled() => break,
         };
-        let Ok((stream, addr)) = accepted else {
-            // Out of descriptors: give those who finish a moment.
-            shared.clock.sleep(Duration::from_millis(100)).await;
-            continue;
+        let (stream, addr) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                observe::log::oddity("accept", format_args!("{}: {error}", shared.bound));
+                // Out of descriptors, mostly: give those who finish a moment.
+                shared.clock.sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+        };
+        let seat = tokio::select! {
+            seat = crowd.seat(addr.ip()) => seat,
+            () = stop.cancelled() => break,
         };
         let _ = stream.set_nodelay(true);
-        let (app, shared, builder) = (app.clone(), shared.clone(), builder.clone());
-        let (watcher, stop) = (graceful.watcher(), stop.clone());
+        let app = app.clone().layer(axum::Extension(seat.ticket()));
+        let (shared, builder, watcher, stop) = (shared.clone(), builder.clone(), graceful.watcher(), stop.clone());
         tokio::spawn(async move {
             // A broken connection is the client's affair; what was committed is in the store.
-            match &shared.settings.tls {
-                None => {
-                    let service = TowerToHyperService::new(called_by(app, &shared, addr.ip(), None));
-                    let _ = watcher.watch(builder.serve_connection(TokioIo::new(stream), service)).await;
-                }
-                Some(tls) => {
-                    if let Some(stream) = encrypted(tls.clone(), stream, &shared, &stop).await {
-                        let shown = shown(&stream);
-                        let service = TowerToHyperService::new(called_by(app, &shared, addr.ip(), shown));
+            let serving = async {
+                match &shared.settings.tls {
+                    None => {
+                        let service = TowerToHyperService::new(called_by(app, &shared, addr.ip(), None));
                         let _ = watcher.watch(builder.serve_connection(TokioIo::new(stream), service)).await;
                     }
+                    Some(tls) => {
+                        if let Some(stream) = encrypted(tls.clone(), stream, &shared, &stop).await {
+                            let shown = shown(&stream);
+                            let service = TowerToHyperService::new(called_by(app, &shared, addr.ip(), shown));
+                            let _ = watcher.watch(builder.serve_connection(TokioIo::new(stream), service)).await;
+                        }
+                    }
                 }
+            };
+            tokio::select! {
+                () = serving => {}
+                () = seat.lost() => {}
             }
-            drop(permit);
         });
     }
     drop(listener);

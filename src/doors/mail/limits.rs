@@ -1,5 +1,8 @@
 //! Counts of connections, and of the octets of mails that they are in the middle of: all of a door, or of all doors that
 //! share them, and those of each peer.
+//!
+//! What can go wrong: strangers take every place, from as many addresses as they like, and the mail server finds none. So a fifth of
+//! the places is kept for trusted peers, and where it becomes narrow nobody may be silent for long.
 
 use std::{
     collections::HashMap,
@@ -11,6 +14,8 @@ use super::End;
 
 /// What every connection may keep of a mail without asking for room.
 const FREE: usize = 16 * 1024;
+/// Of the places one in so many is kept for trusted peers.
+const KEPT: usize = 5;
 
 #[derive(Debug, Default, Clone, Copy)]
 struct Count {
@@ -40,7 +45,7 @@ pub(super) struct Place {
 }
 
 impl Limits {
-    /// At most `all` connections at once, and `per_peer` from one address. Of mails up to `size` that are on their way two
+    /// At most `all` connections at once, of which strangers take four fifths, and `per_peer` from one address. Of mails up to `size` that are on their way two
     /// fit at once, and one from one address; small ones always do.
     pub fn new(all: usize, per_peer: usize, size: u64) -> Self {
         let size = usize::try_from(size).unwrap_or(usize::MAX);
@@ -53,10 +58,11 @@ impl Limits {
     }
 
     /// A place for a connection, or which limit forbids it. `None` is a peer on a Unix socket.
-    pub(super) fn take(&self, peer: Option<IpAddr>) -> Result<Place, End> {
+    pub(super) fn take(&self, peer: Option<IpAddr>, trusted: bool) -> Result<Place, End> {
         let peer = peer.map(network);
+        let kept = if trusted { 0 } else { self.all.connections / KEPT };
         let mut counts = self.lock();
-        if counts.all.connections >= self.all.connections {
+        if counts.all.connections >= self.all.connections - kept {
             return Err(End::TooMany);
         }
         if let Some(peer) = peer {
@@ -68,6 +74,12 @@ impl Limits {
         }
         counts.all.connections += 1;
         Ok(Place { limits: self.clone(), peer, octets: 0 })
+    }
+
+    /// Most of the places that strangers may take are taken.
+    pub(super) fn is_narrow(&self) -> bool {
+        let kept = self.all.connections / KEPT;
+        kept > 0 && self.lock().all.connections >= self.all.connections - 2 * kept
     }
 
     fn lock(&self) -> MutexGuard<'_, Counts> {
@@ -119,7 +131,7 @@ impl Drop for Place {
 }
 
 /// What counts as one peer: an IPv4 address, or the /64 of an IPv6 address, which one host has to itself.
-fn network(addr: IpAddr) -> IpAddr {
+pub(in crate::doors) fn network(addr: IpAddr) -> IpAddr {
     match addr.to_canonical() {
         IpAddr::V6(v6) if !v6.is_loopback() => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
         other => other,
@@ -134,15 +146,32 @@ mod tests {
     fn places_are_given_back() {
         let limits = Limits::new(3, 2, 0);
         let addr = |text: &str| Some(text.parse::<IpAddr>().expect(text));
-        let first = limits.take(addr("192.0.2.1")).expect("first");
-        let _second = limits.take(addr("::ffff:192.0.2.1")).expect("second");
-        assert_eq!(limits.take(addr("192.0.2.1")).err(), Some(End::TooManyFromPeer));
-        let third = limits.take(None).expect("third");
-        assert_eq!(limits.take(addr("192.0.2.2")).err(), Some(End::TooMany));
+        let first = limits.take(addr("192.0.2.1"), true).expect("first");
+        let _second = limits.take(addr("::ffff:192.0.2.1"), true).expect("second");
+        assert_eq!(limits.take(addr("192.0.2.1"), true).err(), Some(End::TooManyFromPeer));
+        let third = limits.take(None, true).expect("third");
+        assert_eq!(limits.take(addr("192.0.2.2"), true).err(), Some(End::TooMany));
         drop(third);
         drop(first);
-        assert!(limits.take(addr("192.0.2.1")).is_ok());
+        assert!(limits.take(addr("192.0.2.1"), true).is_ok());
         assert_eq!(limits.lock().all.connections, 1);
+    }
+
+    #[test]
+    fn some_places_are_kept_for_trusted_peers() {
+        let limits = Limits::new(10, 9, 0);
+        let addr = |last: u8| Some(IpAddr::from([192, 0, 2, last]));
+        let mut strangers = Vec::new();
+        for n in 0..8 {
+            assert_eq!(limits.is_narrow(), n >= 6, "{n}");
+            strangers.push(limits.take(addr(n), false).expect("a place"));
+        }
+        assert_eq!(limits.take(addr(8), false).err(), Some(End::TooMany));
+        let trusted = [limits.take(addr(8), true).expect("a kept one"), limits.take(None, true).expect("a kept one")];
+        assert_eq!(limits.take(None, true).err(), Some(End::TooMany));
+        drop(trusted);
+        strangers.clear();
+        assert!(!limits.is_narrow() && limits.take(addr(8), false).is_ok());
     }
 
     #[test]
@@ -150,9 +179,9 @@ mod tests {
         const MIB: usize = 1 << 20;
         let limits = Limits::new(9, 9, 10 * MIB as u64);
         let addr = |text: &str| Some(text.parse::<IpAddr>().expect(text));
-        let mut greedy: Vec<_> = (0..2).map(|_| limits.take(addr("192.0.2.1")).expect("a place")).collect();
+        let mut greedy: Vec<_> = (0..2).map(|_| limits.take(addr("192.0.2.1"), true).expect("a place")).collect();
         let (mut other, mut third) =
-            (limits.take(addr("192.0.2.2")).expect("a place"), limits.take(None).expect("a place"));
+            (limits.take(addr("192.0.2.2"), true).expect("a place"), limits.take(None, true).expect("a place"));
         assert!(greedy[0].keeps(10 * MIB) && !greedy[1].keeps(4 * MIB), "one large mail for each peer");
         assert!(greedy[1].keeps(FREE) && greedy[1].keeps(2 * MIB));
         assert!(other.keeps(7 * MIB) && !third.keeps(2 * MIB), "two for all");
@@ -169,9 +198,9 @@ mod tests {
     #[test]
     fn one_host_of_ipv6_is_one_peer() {
         let limits = Limits::new(9, 1, 0);
-        let _place = limits.take("2001:db8::1".parse().ok()).expect("first");
-        assert!(limits.take("2001:db8::2".parse().ok()).is_err());
-        assert!(limits.take("2001:db8:0:1::2".parse().ok()).is_ok());
+        let _place = limits.take("2001:db8::1".parse().ok(), true).expect("first");
+        assert!(limits.take("2001:db8::2".parse().ok(), true).is_err());
+        assert!(limits.take("2001:db8:0:1::2".parse().ok(), true).is_ok());
         drop(_place);
         assert!(limits.lock().peers.is_empty());
     }

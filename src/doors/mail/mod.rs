@@ -17,6 +17,7 @@ use std::{io, net::IpAddr, sync::Arc, time::Duration};
 
 pub use channel::Tls;
 pub use limits::Limits;
+pub(super) use limits::network;
 pub use serve::serve;
 
 pub use super::bind::{Bind, BindError, Bound};

@@ -36,7 +36,7 @@ pub(super) struct Shared<A, V> {
     pub stop: CancellationToken,
     /// The time for mails in progress is over.
     pub hard: CancellationToken,
-    limits: Limits,
+    pub limits: Limits,
 }
 
 /// Serves a socket until `stop`, then lets mails in progress end within `settings.drain` and returns when the last
@@ -195,7 +195,7 @@ async fn admit<A: Accept, V: Voice, S>(shared: &Shared<A, V>, peer: &Peer, link:
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    match shared.limits.take(peer.addr) {
+    match shared.limits.take(peer.addr, peer.trusted) {
         Ok(place) => talk::talk(shared, peer, link, stream, place).await,
         Err(end) => {
             let words = match end {

@@ -19,6 +19,8 @@ use super::{
 
 /// Octets of one read.
 const READ: usize = 16 * 1024;
+/// Silence that is too long where most places are taken.
+const HURRY: Duration = Duration::from_secs(10);
 
 /// Speaks with one peer to the end. Returns why it ended and how many mails were taken.
 pub(super) async fn talk<A, V, S>(shared: &Shared<A, V>, peer: &Peer, link: Link, stream: S, place: Place) -> (End, u64)
@@ -56,10 +58,26 @@ where
                 Err(error) => break failed(&error, talk.session.in_transaction()),
             },
             () = &mut whole => break talk.hang_up(End::Overlong).await,
-            () = shared.clock.sleep(shared.settings.idle) => break talk.hang_up(End::Idle).await,
+            () = silence(shared, draining || peer.trusted) => break talk.hang_up(End::Idle).await,
         }
     };
     (end, talk.session.mails())
+}
+
+/// Ends when a peer was silent for too long. Where places are narrow that is soon, unless he is in the middle of a mail or
+/// trusted (`patient`).
+async fn silence<A, V>(shared: &Shared<A, V>, patient: bool) {
+    let until = shared.clock.monotonic().saturating_add(shared.settings.idle);
+    loop {
+        let now = shared.clock.monotonic();
+        if now >= until {
+            return;
+        }
+        shared.clock.sleep_to(until.min(now + HURRY)).await;
+        if !patient && shared.limits.is_narrow() {
+            return;
+        }
+    }
 }
 
 struct Talk<'a, A, V, S> {
