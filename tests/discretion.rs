@@ -529,6 +529,7 @@ const MAY: &[(&str, &str)] = &[
     ("routing/class.rs Class", "a name of the administrator's"),
     ("sms/keyword/mod.rs Words", "the administrator's own words"),
     ("observe/metrics.rs Changes", "words of ours"),
+    ("observe/metrics.rs OfGateway", "words of ours, the network's name"),
     ("observe/metrics.rs Errands", "words of ours"),
     ("rules/action.rs Question", "the title of a rule; what it asks shows no values"),
     ("observe/metrics.rs Attempts", "words of ours"),

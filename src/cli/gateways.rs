@@ -178,5 +178,8 @@ fn line(status: &Status, out: &mut dyn Write) -> Done {
     if let Some(cause) = &status.cause {
         write!(out, "  {cause}")?;
     }
+    if let Some(trouble) = &status.trouble {
+        write!(out, "  trouble {trouble}")?;
+    }
     Ok(writeln!(out)?)
 }

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     address::SenderId,
-    gateway::{Gateway, Job, Traits},
+    gateway::{Gateway, Job, Traits, Trouble},
     ground::{Clock, Enhanced, Fault, GatewayId, MessageId, Outcome, Scope},
     observe::{self, METRICS},
     routing::{
@@ -54,6 +54,7 @@ pub struct Lane {
     pub id: GatewayId,
     pub settings: Settings,
     traits: watch::Receiver<Traits>,
+    trouble: watch::Receiver<Option<Trouble>>,
     jobs: mpsc::Sender<Job>,
     vitals: Arc<Vitals>,
     clock: Clock,
@@ -66,6 +67,7 @@ impl Lane {
             id: gateway.id.clone(),
             settings,
             traits: gateway.traits.clone(),
+            trouble: gateway.trouble.clone(),
             jobs: gateway.jobs.clone(),
             vitals: vitals.unwrap_or_default(),
             clock,
@@ -78,6 +80,7 @@ impl Lane {
             id: self.id.clone(),
             settings,
             traits: self.traits.clone(),
+            trouble: self.trouble.clone(),
             jobs: self.jobs.clone(),
             vitals: self.vitals.clone(),
             clock: self.clock.clone(),
@@ -86,6 +89,11 @@ impl Lane {
 
     pub fn traits(&self) -> Traits {
         self.traits.borrow().clone()
+    }
+
+    /// What it says is wrong with it.
+    pub fn trouble(&self) -> Option<Trouble> {
+        *self.trouble.borrow()
     }
 
     pub fn window(&self) -> usize {

@@ -33,6 +33,9 @@ pub struct Status {
     /// Why it is down or paused: a word, and those of the trouble.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
+    /// What it says is wrong with it until a person mends it, whatever its state: a word, and words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
     /// Since when it is in this state, if that has changed since the start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Timestamp>,
@@ -108,6 +111,7 @@ fn of(lane: &Lane, lanes: &Lanes, depth: &[(&Key, u64)], at: Moment) -> Status {
         id: lane.id.clone(),
         state,
         cause,
+        trouble: lane.trouble().map(|trouble| format!("{}: {}", trouble.word, trouble.words)),
         since: seen.paused.or(seen.since),
         next,
         priority: lane.settings.priority,
@@ -127,6 +131,7 @@ fn off(id: &GatewayId, depth: &[(&Key, u64)]) -> Status {
         id: id.clone(),
         state: Standing::Off,
         cause: None,
+        trouble: None,
         since: None,
         next: None,
         priority: 0,

@@ -114,11 +114,20 @@ pub struct Job {
     pub reply: oneshot::Sender<Vec<(u8, Outcome)>>,
 }
 
+/// What is wrong with a gateway until a person mends it, as far as it says so itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Trouble {
+    /// For metrics.
+    pub word: &'static str,
+    pub words: &'static str,
+}
+
 /// A running gateway.
 #[derive(Debug)]
 pub struct Gateway {
     pub id: GatewayId,
     pub traits: watch::Receiver<Traits>,
+    pub trouble: watch::Receiver<Option<Trouble>>,
     pub jobs: mpsc::Sender<Job>,
     /// Ends when every `jobs` sender is gone and the attempts in flight are over.
     pub task: JoinHandle<()>,
@@ -216,5 +225,5 @@ where
         while running.join_next().await.is_some() {}
         drop(declared);
     });
-    Gateway { id, traits, jobs, task }
+    Gateway { id, traits, trouble: watch::channel(None).1, jobs, task }
 }

@@ -33,6 +33,13 @@ pub struct Changes {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfGateway {
+    gateway: String,
+    /// `pin-refused`, `barred`, … or the network's name.
+    is: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct Kind {
     pub kind: String,
 }
@@ -65,6 +72,8 @@ pub struct Metrics {
     pub modem_stored: Family<Kind, Gauge<i64, AtomicI64>>,
     pub modem_room: Family<Kind, Gauge<i64, AtomicI64>>,
     balance: Family<Kind, Gauge<f64, AtomicU64>>,
+    modem_trouble: Family<OfGateway, Gauge<i64, AtomicI64>>,
+    modem_operator: Family<OfGateway, Gauge<i64, AtomicI64>>,
     errands: Family<Errands, Counter<u64, AtomicU64>>,
     questions: Family<Errands, Counter<u64, AtomicU64>>,
 }
@@ -122,6 +131,13 @@ impl Metrics {
         registry.register("modem_room", "Texts that the memory of the modem can hold", modem_room.clone());
         let balance = Family::default();
         registry.register("modem_balance", "What the SIM has left, in the network's currency", balance.clone());
+        let [modem_trouble, modem_operator] = std::array::from_fn(|_| Family::default());
+        registry.register(
+            "modem_trouble",
+            "1 for what is wrong with the modem or its SIM until a person mends it",
+            modem_trouble.clone(),
+        );
+        registry.register("modem_operator", "1 for the network that the modem is registered with", modem_operator.clone());
         let errands = Family::default();
         registry.register("errands", "Attempts at errands of rules, by kind and outcome", errands.clone());
         let questions = Family::default();
@@ -149,6 +165,8 @@ impl Metrics {
             modem_stored,
             modem_room,
             balance,
+            modem_trouble,
+            modem_operator,
             errands,
             questions,
         }
@@ -193,6 +211,26 @@ impl Metrics {
     /// What a SIM has left.
     pub fn modem_balance(&self, gateway: &str, amount: f64) {
         self.balance.get_or_create(&Kind { kind: gateway.to_owned() }).set(amount);
+    }
+
+    /// What is wrong with a modem, and was before.
+    pub fn modem_trouble(&self, gateway: &str, before: Option<&str>, now: Option<&str>) {
+        Self::state(&self.modem_trouble, gateway, before, now);
+    }
+
+    /// The network of a modem, and that of before.
+    pub fn modem_operator(&self, gateway: &str, before: Option<&str>, now: Option<&str>) {
+        Self::state(&self.modem_operator, gateway, before, now);
+    }
+
+    fn state(family: &Family<OfGateway, Gauge<i64, AtomicI64>>, gateway: &str, before: Option<&str>, now: Option<&str>) {
+        let labels = |is: &str| OfGateway { gateway: gateway.to_owned(), is: is.to_owned() };
+        if let Some(before) = before {
+            family.remove(&labels(before));
+        }
+        if let Some(now) = now {
+            family.get_or_create(&labels(now)).set(1);
+        }
     }
 
     /// Counts in a family with one label.

@@ -130,7 +130,7 @@ fn gateway(way: &Way) -> (Gateway, mpsc::Receiver<Job>, watch::Sender<Traits>) {
     let (say, traits) = watch::channel(way.traits.clone());
     let (jobs, receive) = mpsc::channel(way.traits.window.max(1));
     let task = tokio::spawn(async {});
-    (Gateway { id: way.id.parse().expect("an id"), traits, jobs, task }, receive, say)
+    (Gateway { id: way.id.parse().expect("an id"), traits, trouble: watch::channel(None).1, jobs, task }, receive, say)
 }
 
 fn groups(ways: &[Way]) -> BTreeMap<GatewayId, Vec<GatewayId>> {

@@ -63,6 +63,7 @@ async fn error_to_everything() {
     let world = World::on_tcp(scripted("AT every error"), |_| {}).await;
     let notice = world.until("a notice", |core, _| core.notices.first().cloned()).await;
     assert!(notice.about.ends_with("no-pdu-mode"));
+    assert_eq!(world.trouble(), Some("no-pdu-mode"));
     for _ in 0..3 {
         let outcome = world.send("hello").await.remove(0);
         assert!(matches!(&outcome, Outcome::Later(fault) if fault.scope == Scope::Gateway), "{outcome:?}");
@@ -70,6 +71,7 @@ async fn error_to_everything() {
     world.sim.with(|sim| sim.options.script.clear());
     while !matches!(world.send("hello").await[..], [Outcome::Sent(_)]) {}
     assert_eq!(world.core.lock().expect("the core").notices.len(), 1, "told once");
+    assert_eq!(world.trouble(), None);
 }
 
 async fn silence() {

@@ -100,6 +100,7 @@ async fn moved(device: Device) {
     assert!(matches!(world.send("one").await[..], [Outcome::Sent(_)]));
     here.abort();
     world.until("the name to be gone", |_, _| (!folder.join("ttyUSB1").is_symlink()).then_some(())).await;
+    world.until("that it is away", |_, _| (world.trouble() == Some("away")).then_some(())).await;
     let (sim, link) = (world.sim.clone(), folder.join("ttyUSB7"));
     world.tasks.spawn(async move { sim.on_pty(link, |_| {}).await.expect("a terminal") });
     loop {
@@ -109,7 +110,7 @@ async fn moved(device: Device) {
             other => panic!("{other:?}"),
         }
     }
-    assert_eq!(world.taken(), ["one", "two"]);
+    assert_eq!((world.taken(), world.trouble()), (vec!["one".to_owned(), "two".to_owned()], None));
 }
 
 async fn busy_core() {

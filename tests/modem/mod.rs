@@ -189,6 +189,11 @@ impl World {
         tokio::time::timeout(LIMIT, looking).await.unwrap_or_else(|_| panic!("waited in vain for {what}"))
     }
 
+    /// The word for what the gateway says is wrong with it.
+    fn trouble(&self) -> Option<&'static str> {
+        self.gateway.as_ref().and_then(|gateway| gateway.trouble.borrow().map(|trouble| trouble.word))
+    }
+
     /// The words that the network has taken.
     fn taken(&self) -> Vec<String> {
         let words = |segment: &Segment| match &segment.body {

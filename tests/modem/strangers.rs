@@ -21,6 +21,7 @@ pub fn trials() -> Vec<Trial> {
     vec![
         trial("strangers: probe and at", probe_and_at),
         trial("strangers: probe and a text over TCP", over_tcp),
+        trial("strangers: a modem whose troubles stand in a script", by_script),
         trial_with("strangers: smstools sends and receives through the simulator", &[Needs::Smstools], smstools),
         trial_with("strangers: gammu sends and receives through the simulator", &[Needs::Gammu], gammu),
     ]
@@ -50,6 +51,17 @@ impl Simulator {
         let mut simulator = Self::run(Command::new(env!("CARGO_BIN_EXE_martlet")).args(args));
         let line = simulator.line();
         simulator.link = line.strip_prefix("ready ").expect("where it waits").into();
+        simulator
+    }
+
+    /// One that things go wrong with.
+    fn start_scripted(folder: &Path, script: &str) -> Self {
+        let (link, file) = (folder.join("modem"), folder.join("script"));
+        std::fs::write(&file, script).expect("a script");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_martlet"));
+        let mut simulator = Self::run(command.args(["modem", "sim", "--script"]).arg(&file).arg("--link").arg(&link));
+        assert!(simulator.line().starts_with("ready "));
+        simulator.link = link;
         simulator
     }
 
@@ -124,6 +136,26 @@ fn probe_and_at() {
 
     let nothing = Command::new(env!("CARGO_BIN_EXE_martlet")).args(["modem", "probe", "/dev/no-such"]).output();
     assert_eq!(nothing.expect("the program runs").status.code(), Some(66));
+}
+
+fn by_script() {
+    let scratch = Scratch::new();
+    let probe = |simulator: &Simulator| {
+        let args = ["modem", "probe", simulator.device(), "--json"];
+        let probe = Command::new(env!("CARGO_BIN_EXE_martlet")).args(args).output().expect("the program runs");
+        let said: Value = serde_json::from_slice(&probe.stdout).expect("one JSON value");
+        (said["trouble"].clone(), probe.status.success())
+    };
+    // The first look finds no SIM, the second one does.
+    let simulator = Simulator::start_scripted(scratch.path(), "# a bad contact\nAT+CPIN? 1 cme 10\n");
+    assert_eq!(probe(&simulator), ("no-sim".into(), false));
+    assert_eq!(probe(&simulator), (Value::Null, true));
+    let wrong = scratch.path().join("wrong");
+    std::fs::write(&wrong, "AT+CPIN? 1 dance\n").expect("a script");
+    let args = ["modem", "sim", "--script"];
+    let refused = Command::new(env!("CARGO_BIN_EXE_martlet")).args(args).arg(&wrong).output().expect("it runs");
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && said.contains("line 1"), "{said}");
 }
 
 fn over_tcp() {

@@ -28,14 +28,20 @@ pub fn trials() -> Vec<Trial> {
         trial("modem: whole: the rate of a modem holds, and the other takes the rest", rate),
         trial("modem: whole: a locked modem gives its texts to the other and is told once", locked),
         trial("modem: whole: a SIM that wants its PUK gives its texts to the other and is told once", || {
-            wrong("AT+CPIN? every say +CPIN: SIM PUK", "wants its PUK", 0)
+            wrong("AT+CPIN? every say +CPIN: SIM PUK", "puk", "wants its PUK", (0, 0))
         }),
         trial("modem: whole: no SIM gives its texts to the other and is told once", || {
-            wrong("AT+CPIN? every cme 10", "there is no SIM", 0)
+            wrong("AT+CPIN? every cme 10", "no-sim", "there is no SIM", (0, 0))
         }),
         trial("modem: whole: a barred SIM gives its texts to the other and is told once", || {
-            wrong("submit every cms 8", "refuses what this SIM", 1)
+            wrong("submit every cms 8", "barred", "refuses what this SIM", (1, 1))
         }),
+        trial("modem: whole: a SIM that the network does not register gives its texts to the other and is told once", || {
+            wrong("AT+CREG? every say +CREG: 0,3\nAT+CEREG? every error", "denied", "not let this SIM in", (0, 1))
+        }),
+        trial("modem: whole: a text that the modem refuses for good leaves the queue with a report", refused_for_good),
+        trial("modem: whole: a report before the answer is parked", early_report),
+        trial("modem: whole: a text that was committed and not deleted comes again after a kill, and is one mail", again),
         trial("modem: whole: a reload of a modem, which cannot stand beside itself, keeps its queue", reload),
         trial("modem: whole: a report behind a restart is of the text that it names", restart),
     ]
@@ -201,8 +207,8 @@ fn locked() {
     assert_eq!(world.sims[0].with(|sim| (sim.pins_entered, sim.pin_tries)), (1, 2));
 }
 
-/// Something is wrong with the SIM of the first modem; `tried`: it shows when a text is sent.
-fn wrong(script: &str, words: &str, tried: usize) {
+/// Something is wrong with the SIM of the first modem; `tried`: it shows when a text is sent; `ready`: the modem itself works.
+fn wrong(script: &str, word: &str, words: &str, (tried, ready): (usize, u8)) {
     let script = script::read(script).expect("a script");
     let first = "priority = 1\nbreaker.faults = 1";
     let broken = Options { script, ..Options::default() };
@@ -216,6 +222,16 @@ fn wrong(script: &str, words: &str, tried: usize) {
     }
     let told = world.mail_with(words);
     assert!(told.rcpt.iter().all(|to| to.contains("postmaster@example.test")), "{:?}", told.rcpt);
+    // It shows, also where nobody has sent anything yet.
+    let of = |n: usize| world.martlet.json(&["gateways"])[n]["trouble"].as_str().map(str::to_owned);
+    assert!(of(0).is_some_and(|trouble| trouble.starts_with(word) && trouble.contains(words)), "{:?}", of(0));
+    assert_eq!(of(1), None);
+    let shown = world.martlet.command(&["gateways"]);
+    let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+    assert_eq!(shown.matches(&format!("trouble {word}: ")).count(), 1, "{shown}");
+    let metrics = || call(world.martlet.http, "GET", "/metrics", "").expect("metrics").1;
+    let metric = format!("martlet_modem_trouble{{gateway=\"broken\",is=\"{word}\"}} 1\n");
+    assert!(metrics().contains(&metric), "{}", metrics());
     for n in sent..5 {
         world.delivered(&world.send(PHONE, &format!("text {n}")));
     }
@@ -224,10 +240,63 @@ fn wrong(script: &str, words: &str, tried: usize) {
     assert_eq!((&all[0]["id"], &all[0]["state"]), (&"broken".into(), &"down".into()), "{all}");
     assert!(all[0]["cause"].as_str().is_some_and(|cause| !cause.is_empty()), "{all}");
     assert_eq!(world.mails.seen.len(), 1, "one mail to the postmaster, none to anybody else");
-    let (_, metrics) = call(world.martlet.http, "GET", "/metrics", "").expect("metrics");
     let is = |l: &str| l.starts_with("martlet_modem_ready") && l.contains("\"broken\"");
-    let ready = metrics.lines().find(|l| is(l)).expect("its metric");
-    assert!(ready.ends_with(if tried > 0 { " 1" } else { " 0" }), "{ready}");
+    let text = metrics();
+    let works = text.lines().find(|l| is(l)).expect("its metric");
+    assert!(works.ends_with(&format!(" {ready}")), "{works}");
+    if tried > 0 {
+        // The credit is there again: the next text that goes out says so.
+        world.sims[0].with(|sim| sim.options.script.clear());
+        world.delivered(&world.send(&format!("{PHONE}?id=broken"), "text 5"));
+        until("the end of the trouble", || of(0).is_none().then_some(()));
+        assert!(!metrics().contains("martlet_modem_trouble{"), "{}", metrics());
+    }
+}
+
+fn scripted(text: &str) -> Options {
+    Options { script: script::read(text).expect("a script"), ..Options::default() }
+}
+
+/// An invalid PDU, by its modem's own word.
+fn refused_for_good() {
+    let world = World::new(vec![("stick", "", scripted("submit 1 cms 304"))]);
+    world.ready("stick");
+    let id = world.send(PHONE, "too odd for a modem");
+    let report = world.mail_with("+CMS ERROR: 304");
+    assert!(report.rcpt.iter().all(|to| to.contains(ALICE)), "{:?}", report.rcpt);
+    let text = String::from_utf8_lossy(&report.data).into_owned();
+    assert!(text.contains("Action: failed") && text.contains("Status: 5.6.0"), "{text}");
+    assert_eq!(world.result(&id), "failed");
+    world.delivered(&world.send(PHONE, "quite usual"));
+    assert_eq!((world.taken(0), world.mails.seen.len()), (vec!["quite usual".to_owned()], 1));
+}
+
+fn early_report() {
+    let world = World::new(vec![("stick", "", Options { report_first: true, ..Options::default() })]);
+    world.ready("stick");
+    for words in ["first", "second", "third"] {
+        world.delivered(&world.send(PHONE, words));
+    }
+    assert_eq!(world.taken(0), ["first", "second", "third"]);
+}
+
+/// The kill comes between the commit and the deletion.
+fn again() {
+    let mut world = World::new(vec![("stick", "", scripted("AT+CMGD every silence"))]);
+    world.ready("stick");
+    world.sims[0].with(|sim| sim.deliver(PHONE, Segment { body: Body::Text("only once".to_owned()), udh: Vec::new() }));
+    world.mail_with("only once");
+    // Its mail is settled, so that no second one comes from there.
+    world.martlet.settled();
+    world.martlet.kill();
+    world.sims[0].with(|sim| {
+        assert_eq!(sim.stored(), 1, "what was not deleted is there");
+        sim.options.script.clear();
+    });
+    world.martlet.restart();
+    until("an empty SIM", || world.sims[0].with(|sim| sim.stored() == 0).then_some(()));
+    world.martlet.settled();
+    assert_eq!(world.mails.seen.len(), 1, "it came twice and is one mail");
 }
 
 fn restart() {

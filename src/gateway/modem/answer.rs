@@ -32,6 +32,13 @@ impl std::fmt::Display for AtError {
     }
 }
 
+impl AtError {
+    /// The SIM or the modem is not ready yet, and will be: 515 says so on Wavecoms and their like.
+    pub fn is_busy(self) -> bool {
+        matches!(self, Self::Cme(14 | 515) | Self::Cms(314 | 515))
+    }
+}
+
 /// Verbose errors of `AT+CMEE=2` that matter, lower case, with their numbers.
 const CME_WORDS: &[(&str, u16)] = &[
     ("phone failure", 0),

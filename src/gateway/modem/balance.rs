@@ -7,7 +7,11 @@ use std::time::Duration;
 use regex::Regex;
 
 use super::answer::hex;
-use crate::sms::{Alphabet, Dcs, national::Tables, pack::unpack};
+use crate::sms::{
+    Alphabet, Dcs,
+    national::Tables,
+    pack::{pack, unpack},
+};
 
 /// When to ask, and what to make of the answer.
 #[derive(Debug, Clone)]
@@ -35,6 +39,14 @@ impl Balance {
         let digits = found.get(1).or(found.get(0))?.as_str().replace(',', ".");
         digits.parse().ok().filter(|amount: &f64| amount.is_finite())
     }
+}
+
+/// A code in digits of packed GSM-7.
+pub fn packed(code: &str) -> String {
+    let mut octets = Vec::new();
+    // A code has digits, `*` and `#`, which are themselves there.
+    pack(code.as_bytes(), 0, &mut octets);
+    octets.iter().map(|octet| format!("{octet:02X}")).collect()
 }
 
 /// The words of an answer.
@@ -69,9 +81,7 @@ mod tests {
         ] {
             assert_eq!(balance.find(&words(text, dcs)), amount, "{text}");
         }
-        let mut packed = Vec::new();
-        crate::sms::pack::pack(b"12.00 EUR", 0, &mut packed);
-        let digits: String = packed.iter().map(|octet| format!("{octet:02X}")).collect();
-        assert_eq!(balance.find(&words(&digits, 15)), Some(12.0));
+        assert_eq!(balance.find(&words(&packed("12.00 EUR"), 15)), Some(12.0));
+        assert_eq!(packed("*100#"), "AA180C3602");
     }
 }

@@ -29,6 +29,7 @@ mod session;
 pub mod sim;
 mod suspects;
 pub mod talk;
+mod told;
 
 use std::path::PathBuf;
 
@@ -112,10 +113,12 @@ pub(super) fn start(id: GatewayId, settings: Settings, inbox: Inbox) -> Gateway 
     let traits = settings.traits();
     let (jobs, queue) = mpsc::channel(traits.window);
     let (declared, traits) = watch::channel(traits);
-    let name = id.clone();
+    let (shown, trouble) = watch::channel(None);
+    let told = told::Told::new(id.clone(), shown);
+    let session = session::Session::new(settings, inbox, id.clone(), told);
     let task = tokio::spawn(async move {
-        session::Session::new(name, settings, inbox).run(queue).await;
+        session.run(queue).await;
         drop(declared);
     });
-    Gateway { id, traits, jobs, task }
+    Gateway { id, traits, trouble, jobs, task }
 }

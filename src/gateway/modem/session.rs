@@ -14,11 +14,12 @@ use tokio::{
 
 use super::{
     Settings, balance,
-    dialogue::{Dialogue, Event, Ticket},
+    dialogue::{Dialogue, Event, SendEnd, Ticket},
     fault::{Class, Trouble},
     job::{NOT_THERE, Next, Under, refuse},
     pin, port, reference,
     suspects::Suspects,
+    told::Told,
 };
 use crate::{
     gateway::{
@@ -26,7 +27,7 @@ use crate::{
         inbox::{self, About, Fate, Inbox, Incoming, Notice, Part, Word},
     },
     ground::{Enhanced, Fault, GatewayId, Scope},
-    observe::{self, METRICS, metrics::Metrics},
+    observe::{self, METRICS},
     sms::{
         Body, Segment,
         tpdu::{Stage, StatusReport, Toward, Tpdu, read_pdu},
@@ -57,8 +58,7 @@ pub struct Session {
     under: HashMap<u64, Under>,
     serial: u64,
     suspects: Suspects,
-    /// What the postmaster was told of.
-    told: Option<Trouble>,
+    told: Told,
     pin: Option<pin::Memory>,
     commits: JoinSet<Option<(Ticket, bool)>>,
     /// When the balance is asked for.
@@ -68,7 +68,7 @@ pub struct Session {
 }
 
 impl Session {
-    pub fn new(id: GatewayId, settings: Settings, inbox: Inbox) -> Self {
+    pub fn new(settings: Settings, inbox: Inbox, id: GatewayId, told: Told) -> Self {
         let pin = settings.pin.as_ref().map(|pin| pin::Memory::new(&settings.state, id.as_str(), pin.expose()));
         Self {
             id,
@@ -77,7 +77,7 @@ impl Session {
             under: HashMap::new(),
             serial: 0,
             suspects: Suspects::default(),
-            told: None,
+            told,
             pin,
             commits: JoinSet::new(),
             ask_balance: Duration::ZERO,
@@ -110,7 +110,7 @@ impl Session {
 
     /// The line is closed: texts wait a little, then they are given back. `false`: nothing more will be sent.
     async fn closed(&mut self, jobs: &mut mpsc::Receiver<Job>) -> bool {
-        Metrics::set(&METRICS.modem_ready, self.id.as_str(), 0);
+        self.told.away();
         let now = self.settings.clock.monotonic();
         let since = *self.away_since.get_or_insert(now);
         let until = now + PAUSE;
@@ -212,7 +212,10 @@ impl Session {
         }
         match next {
             Next::Submit(submission) => dialogue.submit(submission, self.settings.clock.monotonic()),
-            Next::Over(Some(trouble)) => self.tell(trouble),
+            Next::Over(Some(trouble)) => {
+                let notice = self.told.trouble(trouble);
+                self.notice(notice);
+            }
             Next::Over(None) => {}
         }
     }
@@ -247,11 +250,17 @@ impl Session {
                 Event::Ready => self.ready(dialogue),
                 Event::Unfit(trouble) => {
                     self.unfit = Some(trouble);
-                    Metrics::set(&METRICS.modem_ready, self.id.as_str(), 0);
-                    self.tell(trouble);
+                    let notice = self.told.unfit(trouble);
+                    self.notice(notice);
                 }
-                Event::Changed => self.gauges(dialogue),
+                Event::Changed => {
+                    let notice = self.told.facts(dialogue.facts());
+                    self.notice(notice);
+                }
                 Event::Ended(id, end) => {
+                    if matches!(end, SendEnd::Sent(_)) {
+                        self.told.sent();
+                    }
                     if let Some(under) = self.under.remove(&id) {
                         let (under, next) = under.ended(end, id, &self.settings, &mut self.suspects);
                         self.next(id, under, next, dialogue);
@@ -259,6 +268,7 @@ impl Session {
                 }
                 Event::Arrived(ticket, pdu) => self.arrived(ticket, &pdu),
                 Event::Ussd { text, dcs } => self.ussd(&balance::words(&text, dcs)),
+                Event::NoUssd(error) => observe::log::modem_trouble(&self.id, "balance", error),
                 Event::Dead(why) => {
                     observe::log::modem(&self.id, why);
                     alive = false;
@@ -271,44 +281,13 @@ impl Session {
     fn ready(&mut self, dialogue: &Dialogue) {
         self.unfit = None;
         self.away_since = None;
-        // What the network refuses shows only when something is sent.
-        if self.told.is_some_and(|trouble| !matches!(trouble, Trouble::Barred | Trouble::Refuses | Trouble::Full)) {
-            self.told = None;
-        }
-        let facts = dialogue.facts();
-        observe::log::modem_ready(&self.id, facts.model.as_deref(), facts.operator.as_deref());
-        Metrics::set(&METRICS.modem_ready, self.id.as_str(), 1);
-        self.gauges(dialogue);
+        let notice = self.told.ready(dialogue.facts());
+        self.notice(notice);
     }
 
-    fn gauges(&self, dialogue: &Dialogue) {
-        let (facts, id) = (dialogue.facts(), self.id.as_str());
-        Metrics::set(&METRICS.modem_signal, id, facts.signal.map_or(-1, i64::from));
-        Metrics::set(&METRICS.modem_registration, id, facts.registration.map_or(-1, i64::from));
-        if let Some((_, used, room)) = &facts.storage {
-            Metrics::set(&METRICS.modem_stored, id, i64::from(*used));
-            Metrics::set(&METRICS.modem_room, id, i64::from(*room));
-        }
-    }
-
-    /// Trouble that a person must mend: said once in the log and in a mail to the postmaster, until it is over.
-    fn tell(&mut self, trouble: Trouble) {
-        if self.told == Some(trouble) {
-            return;
-        }
-        self.told = Some(trouble);
-        observe::log::modem_trouble(&self.id, trouble.word(), trouble.words());
-        let text = format!(
-            "Modem {}: {}.\n\nIts texts go by other gateways where there are any, and wait otherwise.",
-            self.id,
-            trouble.words()
-        );
-        self.notice(trouble.word(), format!("Modem {}: {}", self.id, trouble.word()), text);
-    }
-
-    fn notice(&mut self, word: &str, subject: String, text: String) {
-        let about = format!("modem {} {word}", self.id);
-        let (inbox, notice) = (self.inbox.clone(), Notice { about, subject, text });
+    fn notice(&mut self, notice: Option<Notice>) {
+        let Some(notice) = notice else { return };
+        let inbox = self.inbox.clone();
         self.commits.spawn(async move {
             // A store that is down has more to tell than this.
             let _ = inbox.hand(inbox::Event::Notice(notice)).await;
@@ -326,7 +305,9 @@ impl Session {
         METRICS.modem_balance(self.id.as_str(), amount);
         if balance.warn_below.is_some_and(|limit| amount < limit) {
             let text = format!("The SIM of modem {} has {amount:.2} left.", self.id);
-            self.notice("balance", format!("Modem {}: little credit left", self.id), text);
+            let subject = format!("Modem {}: little credit left", self.id);
+            let notice = self.told.notice("balance", subject, text);
+            self.notice(Some(notice));
         }
     }
 

@@ -18,6 +18,8 @@ pub const ESCAPE: u8 = 0x1b;
 const SUBMIT: u8 = 0x1a;
 /// How long a network may take to take a text: a short wait makes false *unsure*.
 const NETWORK: Duration = Duration::from_secs(120);
+/// How long the end of an answer may take whose only line is there: some modems never send it (`+CPIN: READY` of old Wavecoms).
+const ENOUGH: Duration = Duration::from_secs(3);
 /// Lines of one answer; a store of texts has two for each.
 const LINES: usize = 8_192;
 
@@ -64,6 +66,8 @@ struct Asked {
     /// What is to be written at the prompt.
     payload: Option<String>,
     submitted: bool,
+    /// All that can answer it is there but its end.
+    enough: bool,
 }
 
 /// The line discipline of one modem.
@@ -86,7 +90,7 @@ impl Talk {
         let name = command.strip_prefix("AT").unwrap_or(command);
         let name = name.split(['=', '?', ':']).next().unwrap_or_default().to_owned();
         let echo = command.to_owned();
-        self.asked = Some(Asked { echo, name, lines: Vec::new(), until: now + limit, payload, submitted: false });
+        self.asked = Some(Asked { echo, name, lines: Vec::new(), until: now + limit, payload, submitted: false, enough: false });
     }
 
     /// Leaves a prompt, whatever stands there, and forgets what was asked and held.
@@ -131,7 +135,7 @@ impl Talk {
     pub fn receive(&mut self, octets: &[u8], now: Duration, heard: &mut Vec<Heard>) {
         for octet in octets {
             if let Some(line) = self.framer.push(*octet)
-                && let Some(something) = self.line(&line)
+                && let Some(something) = self.line(&line, now)
             {
                 heard.push(something);
             }
@@ -143,9 +147,12 @@ impl Talk {
 
     /// Patience has ended?
     pub fn tick(&mut self, now: Duration) -> Option<Heard> {
-        let submitted = self.asked.as_ref().filter(|asked| asked.until <= now)?.submitted;
-        self.asked = None;
-        Some(Heard::Silence { submitted })
+        let asked = self.asked.take_if(|asked| asked.until <= now)?;
+        let Asked { lines, submitted, enough, .. } = asked;
+        Some(match enough {
+            true => Heard::Answer(Answer { lines, end: End::Ok, submitted }),
+            false => Heard::Silence { submitted },
+        })
     }
 
     fn prompt(&mut self, now: Duration) {
@@ -165,7 +172,7 @@ impl Talk {
         asked.echo = payload;
     }
 
-    fn line(&mut self, line: &str) -> Option<Heard> {
+    fn line(&mut self, line: &str, now: Duration) -> Option<Heard> {
         self.log.push((false, masked(line)));
         let line = line.strip_prefix('>').map_or(line, str::trim);
         if let Some(keep) = self.pdu_follows.take()
@@ -195,6 +202,10 @@ impl Talk {
         }
         if asked.lines.len() < LINES {
             asked.lines.push(line.to_owned());
+        }
+        if !asked.enough && asked.echo == "AT+CPIN?" && line.starts_with("+CPIN:") {
+            asked.enough = true;
+            asked.until = asked.until.min(now + ENOUGH);
         }
         None
     }
@@ -296,6 +307,18 @@ mod tests {
         // One that nobody waits for is left with ESC.
         let mut talk = Talk::default();
         assert_eq!((heard(&mut talk, "\r\n> "), talk.take_out()), (vec![], vec![ESCAPE]));
+    }
+
+    #[test]
+    fn an_answer_without_an_end() {
+        let mut talk = asked("AT+CPIN?");
+        assert_eq!(heard(&mut talk, "\r\n+CPIN: READY\r\n"), []);
+        assert_eq!((talk.until(), talk.tick(ENOUGH - Duration::from_millis(1))), (Some(ENOUGH), None));
+        assert_eq!(talk.tick(ENOUGH), Some(answer(&["+CPIN: READY"], End::Ok, false)));
+        // Of other answers half is no answer.
+        let mut talk = asked("AT+CSQ");
+        assert_eq!(heard(&mut talk, "\r\n+CSQ: 21,99\r\n"), []);
+        assert_eq!((talk.tick(ENOUGH), talk.tick(LIMIT)), (None, Some(Heard::Silence { submitted: false })));
     }
 
     #[test]

@@ -140,13 +140,13 @@ pub(super) fn start(id: GatewayId, settings: Settings, inbox: &Inbox) -> Result<
     let shell = Arc::new(Shell::new(id.clone(), settings)?);
     let polls = poll::start(&shell, inbox);
     let gateway = super::spawn(id, traits, move |job| Arc::clone(&shell).run(job));
-    let Gateway { id, traits, jobs, task } = gateway;
+    let Gateway { id, traits, trouble, jobs, task } = gateway;
     let task = tokio::spawn(async move {
         let _ = task.await;
         // What a poll brought and was not kept comes again.
         drop(polls);
     });
-    Ok(Gateway { id, traits, jobs, task })
+    Ok(Gateway { id, traits, trouble, jobs, task })
 }
 
 /// Does the provider's host answer? No message is sent.

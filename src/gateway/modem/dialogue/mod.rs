@@ -19,7 +19,7 @@ use start::Step;
 use task::Task;
 
 use super::{
-    answer::Unasked,
+    answer::{AtError, Unasked},
     fault::Trouble,
     talk::{Answer, Heard, Talk},
 };
@@ -82,8 +82,13 @@ named!(Facts);
 impl Facts {
     /// Whether texts can go out. A modem that does not say is believed.
     pub fn is_registered(&self) -> bool {
-        self.registration.is_none_or(|state| matches!(state, 1 | 5..=10))
+        self.registration.is_none_or(is_there)
     }
+}
+
+/// At home or roaming, for texts at least.
+fn is_there(state: u8) -> bool {
+    matches!(state, 1 | 5..=10)
 }
 
 /// Which text of a phone this is, until the core has its word.
@@ -110,6 +115,8 @@ pub enum Event {
     Arrived(Ticket, Vec<u8>),
     /// The network answered a code.
     Ussd { text: String, dcs: u8 },
+    /// The modem takes no codes, neither as words nor packed.
+    NoUssd(AtError),
     /// Nothing more will come over this line.
     Dead(&'static str),
 }
@@ -152,6 +159,9 @@ pub struct Dialogue {
     phase: Phase,
     doing: Option<Doing>,
     facts: Facts,
+    /// What circuit switching said, until packet switching has: on LTE alone only that knows the modem.
+    circuit: Option<u8>,
+    packet: bool,
     tasks: VecDeque<Task>,
     sends: send::Sends,
     kept: receive::Kept,
@@ -172,6 +182,8 @@ impl Dialogue {
             phase: Phase::Dead,
             doing: None,
             facts: Facts::default(),
+            circuit: None,
+            packet: false,
             tasks: VecDeque::new(),
             sends: send::Sends::default(),
             kept: receive::Kept::default(),
@@ -221,8 +233,10 @@ impl Dialogue {
 
     /// Time has passed.
     pub fn tick(&mut self, now: Duration) {
-        if let Some(Heard::Silence { submitted }) = self.talk.tick(now) {
-            self.silent(submitted, now);
+        match self.talk.tick(now) {
+            Some(Heard::Silence { submitted }) => self.silent(submitted, now),
+            Some(Heard::Answer(answer)) => self.answered(&answer, now),
+            Some(Heard::Unasked(_)) | None => {}
         }
         self.advance(now);
     }
@@ -261,7 +275,7 @@ impl Dialogue {
 
     /// Asks the network with a code such as `*100#`.
     pub fn ussd(&mut self, code: &str, now: Duration) {
-        self.task(Task::Ussd(code.to_owned()));
+        self.task(Task::Ussd { code: code.to_owned(), packed: false });
         self.advance(now);
     }
 
@@ -360,6 +374,8 @@ impl Dialogue {
                 }
             }
             Unasked::Direct(pdu) => self.direct(pdu),
+            // It may be circuit switching that has lost it, and packet switching that knows it.
+            Unasked::Registration(state) if self.packet && !is_there(state) => self.task(Task::Registration),
             Unasked::Registration(state) => self.set_registration(Some(state)),
             Unasked::Ussd { text, dcs } => self.events.push_back(Event::Ussd { text, dcs }),
             Unasked::Full => self.task(Task::List),
@@ -375,9 +391,9 @@ impl Dialogue {
                 self.phase = Phase::Pause { until: now + start::QUIET, then: Step::Wake, deaf: true };
             }
             // Check calls may be missed now and then.
-            Some(Doing::Task(Task::Signal | Task::Registration | Task::Room)) if self.misses < MISSES => {
+            Some(Doing::Task(task)) if task.is_check() && self.misses < MISSES => {
                 self.misses += 1;
-                self.tasks.retain(|task| !matches!(task, Task::Signal | Task::Registration | Task::Room | Task::List));
+                self.tasks.retain(|task| !task.is_check() && *task != Task::List);
             }
             doing => {
                 if let Some(Doing::Send(submission)) = doing {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::{
     super::{
-        answer::{AtError, End, fields, memory, registration},
+        answer::{AtError, End, fields, memory},
         fault::Trouble,
         talk::Answer,
     },
@@ -160,7 +160,11 @@ impl Dialogue {
             }
             Step::AskPin => self.sim(answer, now),
             Step::EnterPin => self.pin_answered(answer, now),
-            Step::PduMode if answer.ok() => self.to(Step::Smsc),
+            Step::PduMode if answer.ok() => {
+                self.tries = 0;
+                self.to(Step::Smsc);
+            }
+            Step::PduMode if is_busy(answer) && self.tries < BUSY => self.busy(Step::PduMode, now),
             Step::PduMode => self.unfit(Trouble::NoPduMode, now),
             Step::Smsc => self.to(Step::AskSmsc),
             Step::AskSmsc => {
@@ -197,16 +201,11 @@ impl Dialogue {
             Step::Indications(n) => self.to(Step::Indications(n + 1)),
             Step::TellRegistration => self.to(Step::Registration),
             Step::Registration => {
-                self.registered(answer);
-                let known = answer.ok() && !self.facts.is_registered();
-                self.to(if known { Step::PacketRegistration } else { Step::Signal });
+                let asks = self.circuit_answered(answer);
+                self.to(if asks { Step::PacketRegistration } else { Step::Signal });
             }
-            // On LTE alone the line of circuit switching says "not registered".
             Step::PacketRegistration => {
-                let state = answer.value("+CEREG").and_then(|rest| registration(rest, true));
-                if matches!(state, Some(1 | 5..=10)) {
-                    self.set_registration(state);
-                }
+                self.packet_answered(answer);
                 self.to(Step::Signal);
             }
             Step::Signal => {
@@ -236,11 +235,20 @@ impl Dialogue {
         }
     }
 
+    /// It is asked again in a second.
+    fn busy(&mut self, step: Step, now: Duration) {
+        self.tries += 1;
+        self.pause(Duration::from_secs(1), step, now);
+    }
+
     /// What the SIM says of itself.
     fn sim(&mut self, answer: &Answer, now: Duration) {
         let state = answer.value("+CPIN").map(str::to_ascii_uppercase);
         match (state.as_deref(), answer.end) {
-            (Some("READY" | "SIM PIN2" | "SIM PUK2"), _) => self.to(Step::PduMode),
+            (Some("READY" | "SIM PIN2" | "SIM PUK2"), _) => {
+                self.tries = 0;
+                self.to(Step::PduMode);
+            }
             (Some("SIM PIN"), _) | (None, End::Error(AtError::Cme(11) | AtError::Cms(311))) => {
                 if self.setup.has_pin {
                     self.to(Step::EnterPin);
@@ -257,14 +265,8 @@ impl Dialogue {
             (None, End::Error(AtError::Cme(13 | 15) | AtError::Cms(313 | 315))) => {
                 self.unfit(Trouble::SimFailure, now);
             }
-            (None, End::Error(AtError::Cme(14) | AtError::Cms(314))) => {
-                self.tries += 1;
-                if self.tries > BUSY {
-                    self.unfit(Trouble::SimFailure, now);
-                } else {
-                    self.pause(Duration::from_secs(1), Step::AskPin, now);
-                }
-            }
+            (None, End::Error(error)) if error.is_busy() && self.tries < BUSY => self.busy(Step::AskPin, now),
+            (None, End::Error(error)) if error.is_busy() => self.unfit(Trouble::SimFailure, now),
             // A modem without SIM has no PIN either.
             (None, _) => self.to(Step::PduMode),
         }
@@ -290,9 +292,10 @@ impl Dialogue {
         match answer.end {
             End::Ok => {
                 self.events.push_back(Event::PinTaken(Some(true)));
-                self.pause(SETTLE, Step::AskPin, now);
+                // Some modems have refused everything until now, also that they shall not echo.
+                self.pause(SETTLE, Step::Echo, now);
             }
-            End::Error(AtError::Cme(14) | AtError::Cms(314)) => {
+            End::Error(error) if error.is_busy() => {
                 self.events.push_back(Event::PinTaken(None));
                 self.pause(SETTLE, Step::AskPin, now);
             }
@@ -302,6 +305,10 @@ impl Dialogue {
             }
         }
     }
+}
+
+fn is_busy(answer: &Answer) -> bool {
+    matches!(answer.end, End::Error(error) if error.is_busy())
 }
 
 /// A word of identification: some modems put the name of the command in front of it, or quotes around.

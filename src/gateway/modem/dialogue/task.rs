@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use super::{
     super::{
-        answer::{fields, registration},
+        answer::{End, fields, registration},
+        balance,
         talk::Answer,
     },
-    Dialogue, Doing, Event,
+    Dialogue, Doing, Event, is_there,
 };
 
 /// Stored texts of which was told and which were not read yet; beyond them the whole store is read.
@@ -27,7 +28,19 @@ pub(super) enum Task {
     Room,
     Signal,
     Registration,
-    Ussd(String),
+    PacketRegistration,
+    /// `packed`: in digits of packed GSM-7, as the modems want it that refuse words.
+    Ussd {
+        code: String,
+        packed: bool,
+    },
+}
+
+impl Task {
+    /// One of those that also show whether the modem still answers.
+    pub(super) fn is_check(&self) -> bool {
+        matches!(self, Self::Signal | Self::Registration | Self::PacketRegistration | Self::Room)
+    }
 }
 
 impl Dialogue {
@@ -75,7 +88,9 @@ impl Dialogue {
             Task::Room => "AT+CPMS?".to_owned(),
             Task::Signal => "AT+CSQ".to_owned(),
             Task::Registration => "AT+CREG?".to_owned(),
-            Task::Ussd(code) => format!("AT+CUSD=1,\"{code}\",15"),
+            Task::PacketRegistration => "AT+CEREG?".to_owned(),
+            Task::Ussd { code, packed: false } => format!("AT+CUSD=1,\"{code}\",15"),
+            Task::Ussd { code, packed: true } => format!("AT+CUSD=1,\"{}\",15", balance::packed(code)),
         };
         self.ask(&command, Doing::Task(task), now);
     }
@@ -84,7 +99,15 @@ impl Dialogue {
         match task {
             // An acknowledgement that came too late has set the modem to keep silent.
             Task::Acknowledge if !answer.ok() => self.task(Task::Indications),
-            Task::Acknowledge | Task::Indications | Task::Ussd(_) => {}
+            Task::Ussd { code, packed: false } if !answer.ok() => {
+                self.task(Task::Ussd { code: code.clone(), packed: true });
+            }
+            Task::Ussd { .. } => {
+                if let End::Error(error) = answer.end {
+                    self.events.push_back(Event::NoUssd(error));
+                }
+            }
+            Task::Acknowledge | Task::Indications => {}
             Task::Memory(memory) => {
                 // Where it cannot be chosen, reading would read something else.
                 if answer.ok() {
@@ -103,7 +126,12 @@ impl Dialogue {
             Task::List => self.list(answer),
             Task::Room => self.room(answer),
             Task::Signal => self.signal(answer),
-            Task::Registration => self.registered(answer),
+            Task::Registration => {
+                if self.circuit_answered(answer) {
+                    self.task(Task::PacketRegistration);
+                }
+            }
+            Task::PacketRegistration => self.packet_answered(answer),
         }
     }
 
@@ -116,9 +144,23 @@ impl Dialogue {
         }
     }
 
-    pub(super) fn registered(&mut self, answer: &Answer) {
+    /// `true`: packet switching is to be asked, too.
+    pub(super) fn circuit_answered(&mut self, answer: &Answer) -> bool {
         let state = ["+CREG", "+CEREG", "+CGREG"].iter().find_map(|name| registration(answer.value(name)?, true));
-        self.set_registration(state);
+        let lost = state.is_some_and(|state| !is_there(state));
+        if lost {
+            self.circuit = state;
+        } else {
+            self.packet = false;
+            self.set_registration(state);
+        }
+        lost
+    }
+
+    pub(super) fn packet_answered(&mut self, answer: &Answer) {
+        let state = answer.value("+CEREG").and_then(|rest| registration(rest, true)).filter(|state| is_there(*state));
+        self.packet = state.is_some();
+        self.set_registration(state.or(self.circuit));
     }
 
     pub(super) fn set_registration(&mut self, state: Option<u8>) {

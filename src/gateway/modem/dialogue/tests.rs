@@ -193,9 +193,40 @@ fn sims_that_are_not_fit() {
         line.pass(60);
         assert!(line.dialogue.is_ready(), "{script}");
     }
-    let mut line = Line::plain(scripted("AT+CPIN 1 cme 14\nAT+CPIN 2 cme 14"));
+    for busy in ["AT+CPIN 1 cme 14\nAT+CPIN 2 cme 14", "AT+CPIN 1 cme 515\nAT+CMGF 1 cme 515\nAT+CMGF 2 cms 515"] {
+        let mut line = Line::plain(scripted(busy));
+        line.pass(10);
+        assert!(line.dialogue.is_ready() && line.trouble().is_empty(), "a busy SIM is waited for: {busy}");
+    }
+}
+
+/// As others have recorded it of real ones.
+#[test]
+fn modems_that_keep_to_nothing() {
+    // An old Wavecom: no OK behind the state of the PIN, no revision, no third memory.
+    let mut line = Line::plain(scripted("AT+CPIN every answer +CPIN: READY\nAT+CGMR every error\nAT+CPMS= every error"));
     line.pass(10);
-    assert!(line.dialogue.is_ready() && line.trouble().is_empty(), "a busy SIM is waited for");
+    assert!(line.dialogue.is_ready() && line.trouble().is_empty());
+
+    // A ZTE: nothing but the PIN is heard before it is entered. Echo and errors are set behind it then.
+    let refused = ["ATE0", "ATV1", "AT+CMEE", "AT+CGMI", "AT+CGMM", "AT+CGMR", "AT+CGSN"];
+    let script: String = refused.iter().map(|command| format!("{command} 1 answer +CME ERROR: 11\n")).collect();
+    let options = Options { pin: Some("1234".to_owned()), ..scripted(&script) };
+    let mut line = Line::new(options, Setup { has_pin: true, ..Setup::default() }).started();
+    line.dialogue.pin(Some("1234"), line.now);
+    line.settle();
+    line.pass(10);
+    assert!(line.dialogue.is_ready() && line.trouble().is_empty());
+    assert_eq!((line.dialogue.facts().maker.as_deref(), line.sim.pins_entered), (Some("Martlet"), 1));
+    line.sim.receive(b"AT\r");
+    assert_eq!(line.sim.take_out(), b"\r\nOK\r\n", "the echo is off");
+
+    // A Nokia: memories without names, nothing of what comes is told.
+    let script = "AT+CPMS? every say +CPMS: ,,,,,,,,\nAT+CPMS= every error\nAT+CNMI every error";
+    let mut line = Line::plain(scripted(script)).started();
+    assert_eq!(line.dialogue.facts().indications, None);
+    line.send(1);
+    assert_eq!(line.ends(), [(1, SendEnd::Sent(Some(0)))]);
 }
 
 #[test]
@@ -273,6 +304,24 @@ fn no_network_no_sending() {
     line.dialogue.receive(b"\r\n+CREG: 2\r\n", line.now);
     line.send(3);
     assert_eq!(line.ends().last(), Some(&(3, SendEnd::NotNow)), "lost unasked");
+}
+
+/// Circuit switching says that it is denied, packet switching knows it: texts go.
+#[test]
+fn on_lte_alone() {
+    let mut line = Line::plain(scripted("AT+CREG? every say +CREG: 0,3")).started();
+    line.send(1);
+    line.pass(600);
+    line.dialogue.receive(b"\r\n+CREG: 3\r\n", line.now);
+    line.settle();
+    line.send(2);
+    assert_eq!(line.ends(), [(1, SendEnd::Sent(Some(0))), (2, SendEnd::Sent(Some(1)))]);
+    assert_eq!(line.dialogue.facts().registration, Some(1));
+    line.sim.options.registered = false;
+    line.pass(70);
+    line.send(3);
+    assert_eq!(line.ends().last(), Some(&(3, SendEnd::NotNow)));
+    assert_eq!(line.dialogue.facts().registration, Some(3));
 }
 
 #[test]
@@ -384,6 +433,27 @@ fn codes_are_asked() {
     line.dialogue.ussd("*100#", line.now);
     line.settle();
     assert!(line.events.iter().any(|event| matches!(event, Event::Ussd { text, .. } if text.contains("3.50"))));
+    // A Huawei refuses words and takes packed digits.
+    let mut line = Line::plain(scripted("AT+CUSD=1,\"*100#\" every error")).started();
+    line.dialogue.ussd("*100#", line.now);
+    line.settle();
+    assert!(line.events.iter().any(|event| matches!(event, Event::Ussd { text, .. } if text.contains("3.50"))));
+    let mut line = Line::plain(scripted("AT+CUSD every error")).started();
+    line.dialogue.ussd("*100#", line.now);
+    line.settle();
+    assert_eq!(line.events.last(), Some(&Event::NoUssd(AtError::Plain)));
+}
+
+/// No `+CMTI`: the look into the memory every minute finds what has come.
+#[test]
+fn polling_is_enough() {
+    let mut line = Line::plain(scripted("AT+CNMI every error")).started();
+    assert_eq!(line.dialogue.facts().indications, None);
+    line.deliver("one");
+    assert_eq!(line.arrived().len(), 0, "nobody has told");
+    line.pass(61);
+    line.commit(line.arrived()[0], true);
+    assert_eq!((line.arrived().len(), line.sim.stored()), (1, 0));
 }
 
 proptest! {

@@ -241,6 +241,10 @@ impl Sim {
                 self.say(&line);
                 return false;
             }
+            Act::Answer(line) => {
+                let line = line.clone();
+                self.say(&line);
+            }
             Act::TakenUnplug | Act::TakenSilence => return false,
         }
         true

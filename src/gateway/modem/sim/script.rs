@@ -2,8 +2,8 @@
 //!
 //! WHAT is the beginning of a command (`AT+CMGS`), or `submit` for what stands behind a prompt. WHICH is `every`, a number
 //! (the second is 2), or `N+` (from that one on). ACT is `error`, `cms N`, `cme N`, `silence` (no answer to this), `mute`
-//! (no answer any more), `unplug`, `taken-unplug` and `taken-silence` (behind a `submit` that the network has taken), or
-//! `say LINE` (before the answer).
+//! (no answer any more), `unplug`, `taken-unplug` and `taken-silence` (behind a `submit` that the network has taken),
+//! `say LINE` (before the answer) or `answer LINE` (instead of it).
 
 use super::super::answer::AtError;
 
@@ -32,6 +32,7 @@ pub enum Act {
     TakenUnplug,
     TakenSilence,
     Say(String),
+    Answer(String),
 }
 
 /// Which line of a script is no rule.
@@ -100,7 +101,10 @@ fn rule(line: &str) -> Result<Rule, &'static str> {
         "taken-unplug" => Act::TakenUnplug,
         "taken-silence" => Act::TakenSilence,
         "say" => Act::Say(rest.trim().to_owned()),
-        _ => return Err("ACT is error, cms N, cme N, silence, mute, unplug, taken-unplug, taken-silence or say LINE"),
+        "answer" => Act::Answer(rest.trim().to_owned()),
+        _ => {
+            return Err("ACT is error, cms N, cme N, silence, mute, unplug, taken-unplug, taken-silence, say LINE or answer LINE");
+        }
     };
     Ok(Rule::new(what, which, act))
 }
