@@ -104,7 +104,8 @@ pub fn read_pdu(octets: &[u8], toward: Toward) -> Result<(Option<Address>, Tpdu)
 }
 
 /// Octets of which nobody said whether a service centre stands in front, nor which way they went. The reading without
-/// any doubt wins, with a service centre before without one.
+/// any doubt wins, with a service centre before without one; a COMMAND has the type of a STATUS-REPORT and is one where it can be
+/// nothing else.
 pub fn guess(octets: &[u8]) -> Result<(Option<Address>, Tpdu), TpduError> {
     // A SUBMIT is the only type from the phone that people look at.
     let toward =
@@ -117,9 +118,22 @@ pub fn guess(octets: &[u8]) -> Result<(Option<Address>, Tpdu), TpduError> {
     match (with, bare) {
         (Ok((smsc, tpdu)), _) if tpdu.is_sound() && likely(&smsc) => Ok((smsc, tpdu)),
         (_, Ok((smsc, tpdu))) if tpdu.is_sound() => Ok((smsc, tpdu)),
+        _ if let Some(command) = command(octets) => Ok(command),
         (Ok(read), _) | (Err(_), Ok(read)) => Ok(read),
         (Err(error), Err(_)) => Err(error),
     }
+}
+
+/// A COMMAND without any doubt: a kind that there is, and nothing behind it.
+fn command(octets: &[u8]) -> Option<(Option<Address>, Tpdu)> {
+    let mut behind = Reader::new(octets);
+    let smsc = Address::read_smsc(&mut behind).ok();
+    [(smsc.flatten(), behind.rest()), (None, octets)].into_iter().find_map(|(smsc, octets)| {
+        let Ok(Tpdu::Command(command)) = Tpdu::read(octets, Toward::Network) else { return None };
+        let mut again = Vec::with_capacity(octets.len());
+        command.write(&mut again).ok()?;
+        (matches!(command.kind, 0..=3 | 0xe0..) && again == octets).then_some((smsc, Tpdu::Command(command)))
+    })
 }
 
 /// Digits of a service centre: it is a number of E.164 or shorter.

@@ -121,12 +121,39 @@ fn malformed_ones_are_read_as_far_as_they_go() {
 }
 
 #[test]
-fn commands() {
-    let to = Address::number("+15551234567").expect("a number");
-    let command = Command { report: true, reference: 1, pid: 0, kind: 0, number: 7, to, data: vec![1] };
-    let mut out = Vec::new();
-    command.write(&mut out).expect("written");
-    assert_eq!(Tpdu::read(&out, Toward::Network), Ok(Tpdu::Command(command)));
+fn commands_by_the_standard() {
+    // 9.2.2.4: type, TP-MR, TP-PID, TP-CT, TP-MN, TP-DA, TP-CDL, TP-CD.
+    let command = |report, reference, kind, number, to: &str, data: &[u8]| Command {
+        report,
+        reference,
+        pid: 0,
+        kind,
+        number,
+        to: Address::number(to).expect("a number"),
+        data: data.to_vec(),
+    };
+    for (command, hex) in [
+        // What has become of text 7, and to be told so.
+        (command(true, 1, 0, 7, "+15551234567", &[]), "2201 00 00 07 0B915155214365F7 00"),
+        // Delete text 42.
+        (command(false, 255, 2, 42, "12345", &[]), "02FF 00 02 2A 05812143F5 00"),
+        (command(false, 0, 1, 0, "+33612345678", &[0xab]), "0200 00 01 00 0B913316325476F8 01AB"),
+        (command(false, 9, 0xe0, 3, "+33612345678", &[1, 2]), "0209 00 E0 03 0B913316325476F8 020102"),
+    ] {
+        let wanted = octets(&hex.replace(' ', ""));
+        let mut out = Vec::new();
+        command.write(&mut out).expect("written");
+        assert_eq!(out, wanted, "{hex}");
+        assert_eq!(Tpdu::read(&out, Toward::Network), Ok(Tpdu::Command(command.clone())), "{hex}");
+        assert_eq!(guess(&wanted), Ok((None, Tpdu::Command(command.clone()))), "{hex}");
+        let behind = [&[0], wanted.as_slice()].concat();
+        assert_eq!(guess(&behind), Ok((None, Tpdu::Command(command))), "{hex}");
+    }
+    // A report whose times are none stays a report.
+    let broken = octets("000642049136190000000000000000000000000000AB");
+    assert!(matches!(guess(&broken), Ok((_, Tpdu::Report(_)))));
+    let long = Command { data: vec![0; 158], ..command(false, 0, 0, 0, "12345", &[]) };
+    assert_eq!(long.write(&mut Vec::new()), Err(TpduError::Long));
 }
 
 #[test]
