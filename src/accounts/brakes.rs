@@ -145,8 +145,9 @@ impl Brakes {
     }
 }
 
-/// At most so many answers of the same words to one phone: two machines that answer each other.
-const ECHO: Pace = Pace { max: 5, within: Duration::from_secs(3_600) };
+/// At most so many answers of the same words to one phone: two machines that answer each other. With the text that began it and what
+/// the phone says to each that is ten messages.
+const ECHO: Pace = Pace { max: 4, within: Duration::from_secs(3_600) };
 
 /// What an answer to a phone's text counts against, whatever is configured: a machine says the same each time.
 pub fn of_answer(who: &AccountName, to: &Destination, content: &Content, now: Timestamp) -> Brake {

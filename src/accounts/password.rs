@@ -103,7 +103,14 @@ impl Password {
     }
 }
 
+/// How often each hash was computed: work is counted, never timed.
+#[cfg(test)]
+pub(super) static COMPUTED: LazyLock<std::sync::Mutex<std::collections::HashMap<String, u32>>> =
+    LazyLock::new(std::sync::Mutex::default);
+
 fn argon2_fits(hash: &Secret<String>, given: &Secret<Vec<u8>>, memory: &mut Vec<Block>) -> bool {
+    #[cfg(test)]
+    COMPUTED.lock().expect("nobody panics here").entry(hash.expose().clone()).and_modify(|n| *n += 1).or_insert(1);
     let mut fits = || {
         let hash = PasswordHash::new(hash.expose()).ok()?;
         let algorithm = Algorithm::try_from(hash.algorithm.as_str()).ok()?;
