@@ -33,6 +33,7 @@ mod proof;
 mod provider_gateway;
 mod relays;
 mod rules;
+mod service;
 mod store;
 mod support;
 mod trial;
@@ -72,6 +73,7 @@ fn main() -> std::process::ExitCode {
         provider_gateway::trials(),
         relays::trials(),
         rules::trials(),
+        service::trials(),
         store::trials(),
         trial::trials(),
         providers::trials(),

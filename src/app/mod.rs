@@ -108,6 +108,7 @@ async fn until_signalled(config: Config, trial: Option<Trial>, ready: impl FnOnc
     ready(&running.bound);
     let why = signalled(&running.reload).await;
     observe::log::phase(why);
+    voice::stopping();
     running.stop().await;
     ExitCode::SUCCESS
 }

@@ -60,6 +60,8 @@ pub enum Needs {
     Gammu,
     /// An SMS gateway with a fake SMSC.
     Kannel,
+    /// `systemd-analyze`; nothing of it needs to run.
+    Systemd,
 }
 
 impl Needs {
@@ -78,6 +80,7 @@ impl Needs {
             Self::Smstools => on_path("smsd"),
             Self::Gammu => on_path("gammu"),
             Self::Kannel => on_path("bearerbox") && on_path("smsbox"),
+            Self::Systemd => on_path("systemd-analyze"),
             Self::Root => nix::unistd::Uid::effective().is_root(),
             Self::Tinyproxy => on_path("tinyproxy"),
             Self::Microsocks => on_path("microsocks"),
