@@ -137,7 +137,11 @@ impl Metrics {
             "1 for what is wrong with the modem or its SIM until a person mends it",
             modem_trouble.clone(),
         );
-        registry.register("modem_operator", "1 for the network that the modem is registered with", modem_operator.clone());
+        registry.register(
+            "modem_operator",
+            "1 for the network that the modem is registered with",
+            modem_operator.clone(),
+        );
         let errands = Family::default();
         registry.register("errands", "Attempts at errands of rules, by kind and outcome", errands.clone());
         let questions = Family::default();
@@ -223,7 +227,12 @@ impl Metrics {
         Self::state(&self.modem_operator, gateway, before, now);
     }
 
-    fn state(family: &Family<OfGateway, Gauge<i64, AtomicI64>>, gateway: &str, before: Option<&str>, now: Option<&str>) {
+    fn state(
+        family: &Family<OfGateway, Gauge<i64, AtomicI64>>,
+        gateway: &str,
+        before: Option<&str>,
+        now: Option<&str>,
+    ) {
         let labels = |is: &str| OfGateway { gateway: gateway.to_owned(), is: is.to_owned() };
         if let Some(before) = before {
             family.remove(&labels(before));

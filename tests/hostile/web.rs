@@ -103,9 +103,7 @@ fn by_definition() {
     const TEN: usize = 10 << 20;
     let piece = vec![b'x'; 64 << 10];
     let chunk = [b"10000\r\n", piece.as_slice(), b"\r\n"].concat();
-    let post = |more: &str| {
-        format!("POST /gateway/vonage/hook/status/{key} HTTP/1.1\r\nHost: localhost\r\n{more}\r\n")
-    };
+    let post = |more: &str| format!("POST /gateway/vonage/hook/status/{key} HTTP/1.1\r\nHost: localhost\r\n{more}\r\n");
     let status = |said: &str| said.split(' ').nth(1).unwrap_or_default().to_owned();
     for (what, head, piece, octets) in [
         ("a body", post(&format!("Content-Length: {TEN}\r\n")), &piece, TEN),
@@ -116,7 +114,9 @@ fn by_definition() {
         assert!(said.is_empty() || status(&said) == "413", "{what}: {said}");
         memory.is_small(what);
     }
-    for body in [&b"\xff\xfe\xfd"[..], b"msisdn=%ff&messageId=%c0%af&status=delivered", b"{\"msisdn\": \"\xff\"}", b"\0"] {
+    for body in
+        [&b"\xff\xfe\xfd"[..], b"msisdn=%ff&messageId=%c0%af&status=delivered", b"{\"msisdn\": \"\xff\"}", b"\0"]
+    {
         let mut peer = from(1, world.martlet.http);
         push(&mut peer, post(&format!("Connection: close\r\nContent-Length: {}\r\n", body.len())).as_bytes());
         push(&mut peer, body);

@@ -36,12 +36,16 @@ pub fn trials() -> Vec<Trial> {
         trial("modem: whole: a barred SIM gives its texts to the other and is told once", || {
             wrong("submit every cms 8", "barred", "refuses what this SIM", (1, 1))
         }),
-        trial("modem: whole: a SIM that the network does not register gives its texts to the other and is told once", || {
-            wrong("AT+CREG? every say +CREG: 0,3\nAT+CEREG? every error", "denied", "not let this SIM in", (0, 1))
-        }),
+        trial(
+            "modem: whole: a SIM that the network does not register gives its texts to the other and is told once",
+            || wrong("AT+CREG? every say +CREG: 0,3\nAT+CEREG? every error", "denied", "not let this SIM in", (0, 1)),
+        ),
         trial("modem: whole: a text that the modem refuses for good leaves the queue with a report", refused_for_good),
         trial("modem: whole: a report before the answer is parked", early_report),
-        trial("modem: whole: a text that was committed and not deleted comes again after a kill, and is one mail", again),
+        trial(
+            "modem: whole: a text that was committed and not deleted comes again after a kill, and is one mail",
+            again,
+        ),
         trial("modem: whole: a reload of a modem, which cannot stand beside itself, keeps its queue", reload),
         trial("modem: whole: a report behind a restart is of the text that it names", restart),
     ]

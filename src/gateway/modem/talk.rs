@@ -90,7 +90,8 @@ impl Talk {
         let name = command.strip_prefix("AT").unwrap_or(command);
         let name = name.split(['=', '?', ':']).next().unwrap_or_default().to_owned();
         let echo = command.to_owned();
-        self.asked = Some(Asked { echo, name, lines: Vec::new(), until: now + limit, payload, submitted: false, enough: false });
+        self.asked =
+            Some(Asked { echo, name, lines: Vec::new(), until: now + limit, payload, submitted: false, enough: false });
     }
 
     /// Leaves a prompt, whatever stands there, and forgets what was asked and held.

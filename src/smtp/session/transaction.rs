@@ -4,8 +4,8 @@
 //! believed of the next.
 
 use super::{
-    CommandError, DataError, Enhanced, Envelope, Hello, Link, Mail, Phase, Protocol, Receiver, Recipient, Reply, Session,
-    XForward, hops, xclient, xforward,
+    CommandError, DataError, Enhanced, Envelope, Hello, Link, Mail, Phase, Protocol, Receiver, Recipient, Reply,
+    Session, XForward, hops, xclient, xforward,
 };
 
 impl Session {

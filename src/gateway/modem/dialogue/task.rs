@@ -22,8 +22,14 @@ pub(super) enum Task {
     Acknowledge,
     Indications,
     Memory(String),
-    Delete { memory: String, index: u16 },
-    Read { memory: String, index: u16 },
+    Delete {
+        memory: String,
+        index: u16,
+    },
+    Read {
+        memory: String,
+        index: u16,
+    },
     List,
     Room,
     Signal,

@@ -204,7 +204,8 @@ fn sims_that_are_not_fit() {
 #[test]
 fn modems_that_keep_to_nothing() {
     // An old Wavecom: no OK behind the state of the PIN, no revision, no third memory.
-    let mut line = Line::plain(scripted("AT+CPIN every answer +CPIN: READY\nAT+CGMR every error\nAT+CPMS= every error"));
+    let mut line =
+        Line::plain(scripted("AT+CPIN every answer +CPIN: READY\nAT+CGMR every error\nAT+CPMS= every error"));
     line.pass(10);
     assert!(line.dialogue.is_ready() && line.trouble().is_empty());
 

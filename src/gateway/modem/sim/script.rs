@@ -103,7 +103,9 @@ fn rule(line: &str) -> Result<Rule, &'static str> {
         "say" => Act::Say(rest.trim().to_owned()),
         "answer" => Act::Answer(rest.trim().to_owned()),
         _ => {
-            return Err("ACT is error, cms N, cme N, silence, mute, unplug, taken-unplug, taken-silence, say LINE or answer LINE");
+            return Err(
+                "ACT is error, cms N, cme N, silence, mute, unplug, taken-unplug, taken-silence, say LINE or answer LINE",
+            );
         }
     };
     Ok(Rule::new(what, which, act))
