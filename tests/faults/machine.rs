@@ -41,7 +41,9 @@ async fn ahead_and_back() {
     let jumps = seen(world.martlet.log());
     world.faults.jump(-30 * DAY);
     until("the step back", || (seen(world.martlet.log()) > jumps).then_some(()));
-    assert_eq!(world.show(&id)["state"], "waiting", "nothing has expired");
+    // It may just be tried.
+    let state = world.show(&id)["state"].clone();
+    assert!(state == "waiting" || state == "trying", "nothing has expired: {state}");
     let mut provider = Provider::start_at(port).await;
     assert_eq!((world.end(&id).as_str(), world.end(&meanwhile).as_str()), ("relayed", "relayed"));
     assert_eq!(provider_count(&mut provider).await, 2, "each once");
