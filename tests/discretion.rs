@@ -216,6 +216,7 @@ fn words_of_the_store() {
         original: Some(original.clone().into()),
     };
     let mo = MoSegment {
+        media: Vec::new(),
         trace: martlet::address::Trace::default(),
         gateway: parsed("main"),
         number: Some(PHONE.to_owned()),
@@ -248,7 +249,7 @@ fn words_of_the_store() {
         phone: PHONE.to_owned(),
         gateway: parsed("main"),
         choices: vec![mailbox],
-        waiting: vec![StoredSegment { id, mo: mo.clone() }],
+        waiting: vec![StoredSegment { id, mo: mo.clone(), media: 0 }],
         until: Timestamp(0),
         asked: Timestamp(0),
         open: true,

@@ -32,6 +32,7 @@ mod pdus;
 mod proof;
 mod provider_gateway;
 mod relays;
+mod provider_media;
 mod rules;
 mod service;
 mod store;
@@ -72,6 +73,7 @@ fn main() -> std::process::ExitCode {
         proof::trials(),
         provider_gateway::trials(),
         relays::trials(),
+        provider_media::trials(),
         rules::trials(),
         service::trials(),
         store::trials(),

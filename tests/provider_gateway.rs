@@ -50,7 +50,7 @@ pub fn trials() -> Vec<Trial> {
 
 const ALICE: &str = "alice@example.test";
 pub const PHONE: &str = "+12015550123";
-const SID: &str = "AC0123456789abcdef0123456789abcdef";
+pub const SID: &str = "AC0123456789abcdef0123456789abcdef";
 
 pub struct World {
     pub martlet: Martlet,
@@ -70,7 +70,7 @@ impl Drop for World {
 
 impl World {
     /// A gateway `main` of this definition; `changes` stand for others in its text.
-    fn start(definition: &str, changes: &[(&str, &str)], more: &str) -> Self {
+    pub fn start(definition: &str, changes: &[(&str, &str)], more: &str) -> Self {
         let path = root().join(format!("config/providers/{definition}.toml"));
         let mut text = std::fs::read_to_string(path).expect("a definition");
         for (from, to) in changes {
@@ -204,7 +204,7 @@ fn urlencoded(form: &[(&str, &str)]) -> String {
 
 impl World {
     /// Twilio calls a hook.
-    fn twilio(&self, target: &str, form: &[(&str, &str)]) -> (u16, String, String) {
+    pub fn twilio(&self, target: &str, form: &[(&str, &str)]) -> (u16, String, String) {
         let signature = signed(&format!("https://sms.example.com{target}"), form);
         let headers =
             [("Content-Type", "application/x-www-form-urlencoded"), ("X-Twilio-Signature", signature.as_str())];
@@ -358,14 +358,14 @@ fn phone_app(world: impl Fn(usize) -> Option<Answer> + Send + Sync + 'static) ->
     (provider, taken)
 }
 
-fn smsgate_settings(port: u16) -> String {
+pub fn smsgate_settings(port: u16) -> String {
     format!(
         "settings = {{ base_url = \"http://127.0.0.1:{port}\", user = \"u\", password = {{ env = \"PROVIDER_SECRET\" }}, signing_key = \"sign1ng\" }}"
     )
 }
 
 /// The app calls, signed as it does.
-fn app_calls(world: &World, body: &Value) -> (u16, String, String) {
+pub fn app_calls(world: &World, body: &Value) -> (u16, String, String) {
     use hmac::{Hmac, KeyInit, Mac};
     let (body, at) = (body.to_string(), jiff::Timestamp::now().as_second().to_string());
     let mut mac = <Hmac<sha2::Sha256> as KeyInit>::new_from_slice(b"sign1ng").expect("a key");

@@ -55,6 +55,7 @@ pub fn mail_write(data: &[u8]) {
             id,
             host: "sms.example.test",
             keyword: None,
+            media: &[],
         };
         let raw = reply.write().expect("all that is ours is sound");
         assert!(!raw.windows(2).any(|w| w[1] == b'\n' && w[0] != b'\r' || w[0] == b'\r' && w[1] != b'\n'));

@@ -13,7 +13,10 @@ use crate::{
     dispatch::{self, lane, policy::OnUnsure, vitals::Bounds},
     doors::{TlsFiles, http, mail as mail_door},
     errand::{self, Databases, Hands},
-    gateway::{self, Traits, handset},
+    gateway::{
+        self, Traits, handset,
+        provider::media::{Fetcher, Rules},
+    },
     ground::{AccountName, Clock, GatewayId, Swap},
     inbound, mailbox, outbound, report,
     routing::{Ours, Shows, Table, Way},
@@ -163,6 +166,8 @@ pub fn inbound(config: &Config, node: &Node, rules: &Swap<Ruleset>, hands: &Arc<
         hands: hands.clone(),
         node: node.clone(),
         warn_after: config.queue.warn_after,
+        media_types: config.media.types.clone(),
+        media_text: config.media.max_text,
         routes: config.inbound_routes.clone().into(),
         each_has_a_login: config.mailbox.folders.as_ref().is_some_and(|folders| folders.user.is_each()),
     }
@@ -196,6 +201,24 @@ pub fn dispatch(config: &Config, node: &Node) -> dispatch::Settings {
         call_log: config.inbound.call_log,
         mail_window: config.mailbox.window,
     }
+}
+
+/// How media are fetched.
+pub fn media(config: &Config) -> dispatch::media::Settings {
+    let given = &config.media;
+    dispatch::media::Settings {
+        piece: given.max_piece,
+        text: given.max_text,
+        timeout: given.timeout,
+        wait: given.wait,
+        window: given.window,
+    }
+}
+
+/// The way to a provider's media, where its calls may name any.
+pub fn fetcher(config: &Config, settings: &gateway::provider::Settings) -> Option<Fetcher> {
+    let rules = Rules { types: config.media.types.clone(), networks: config.media.networks.clone() };
+    settings.has_media().then(|| Fetcher::new(settings, rules))
 }
 
 /// What a gateway may do, beside its kind.

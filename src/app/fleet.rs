@@ -13,6 +13,7 @@ use crate::{
     dispatch::{
         self,
         lane::{self, Lane},
+        media::Fetchers,
         roster::{Lanes, Roster},
     },
     doors::http::{Deliverer, hooks::Table},
@@ -40,11 +41,13 @@ pub struct Readers {
     pub deliverers: Swap<std::collections::HashMap<GatewayId, Deliverer>>,
     pub numbers: Swap<std::collections::HashMap<GatewayId, String>>,
     pub hooks: Swap<Table>,
+    pub media: Swap<Fetchers>,
 }
 
 impl Readers {
-    fn replace(&self, config: &Config, table: crate::routing::Table, hooks: Table) {
+    fn replace(&self, config: &Config, table: crate::routing::Table, (hooks, media): (Table, Fetchers)) {
         self.hooks.replace(hooks);
+        self.media.replace(media);
         self.outbound.reroute(table);
         self.inbound.replace(build::inbound_gateways(config));
         self.deliverers.replace(build::deliverers(config));
@@ -119,15 +122,16 @@ impl Fleet {
             .map_err(|error| StartError::new(78, format!("gateway {}: {}", declared.id, error.0)))
     }
 
-    /// Where providers call us, as of `config`.
-    pub fn hooks(&self, config: &Config) -> Result<Table, StartError> {
-        let mut table = Table::default();
+    /// Where providers call us, and how what their calls name is fetched, as of `config`.
+    pub fn hooks(&self, config: &Config) -> Result<(Table, Fetchers), StartError> {
+        let (mut table, mut media) = (Table::default(), Fetchers::new());
         for declared in config.gateways.iter().filter(|g| takes_part(g)) {
             let config::Kind::Provider(provider) = &declared.kind else { continue };
             let gateway::Kind::Provider(mut settings) = build::kind(declared)? else { continue };
             settings.key.clone_from(&self.key);
             settings.clock = self.clock.clone();
             let failed = |why| StartError::new(78, format!("gateway {}: {why}", declared.id));
+            media.extend(build::fetcher(config, &settings).map(|way| (declared.id.clone(), Arc::new(way))));
             let hooks =
                 Hooks::new(declared.id.clone(), *settings, self.desk.inbox(declared.id.clone())).map_err(failed)?;
             table.gateways.insert(declared.id.clone(), Arc::new(hooks));
@@ -137,7 +141,7 @@ impl Fleet {
                 table.places.insert((listener, path), (declared.id.clone(), name));
             }
         }
-        Ok(table)
+        Ok((table, media))
     }
 
     /// A lane for each gateway that sends.

@@ -161,7 +161,8 @@ pub async fn start_with(config: Config, clock: Clock, trial: Option<Trial>) -> R
     let key = store.hooks_key().await.map_err(|down| StartError::new(74, down.to_string()))?;
     let positions = positions(&store).await?;
     let (fleet, phones) = Fleet::start(&config, desk, clock.clone(), Key::new(key), positions)?;
-    let hooks = Swap::new(fleet.hooks(&config)?);
+    let (hooks, media) = fleet.hooks(&config)?;
+    let (hooks, media) = (Swap::new(hooks), Swap::new(media));
     let accounts = build::accounts(&config)?;
     let loaded = self::rules(&config)?;
     let rules = Swap::new(loaded.set.clone());
@@ -184,6 +185,7 @@ pub async fn start_with(config: Config, clock: Clock, trial: Option<Trial>) -> R
         deliverers: bound.http.as_ref().map(|(.., settings)| settings.gateways.clone()).unwrap_or_default(),
         numbers: build::numbers(&config).into(),
         hooks: hooks.clone(),
+        media: media.clone(),
     };
     let inbound = Inbound::new(store.clone(), clock.clone(), accounts.clone(), reporter.clone(), settings);
     let rates = store.rates(clock.now()).await.map_err(|down| StartError::new(74, down.to_string()))?;
@@ -213,6 +215,14 @@ pub async fn start_with(config: Config, clock: Clock, trial: Option<Trial>) -> R
     loops.spawn(dispatch::mails::run(shared.clone()));
     loops.spawn(dispatch::errands::run(shared.clone()));
     loops.spawn(inbound.clone().run(stop.inbound.clone()));
+    loops.spawn(dispatch::media::run(dispatch::media::Media {
+        store: store.clone(),
+        clock: clock.clone(),
+        settings: build::media(&config),
+        fetchers: media,
+        inbound: inbound.clone(),
+        stop: stop.lanes.clone(),
+    }));
     // Behind the recovery: no receipt moves what an earlier run left open.
     let events = dispatch::events::Events {
         store: store.clone(),

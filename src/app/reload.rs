@@ -101,6 +101,7 @@ impl Live {
         config.sms = self.started.sms.clone();
         config.zone = self.started.zone.clone();
         config.queue = self.started.queue;
+        config.media = self.started.media.clone();
         let accounts = build::accounts(&config).map_err(|error| error.words)?;
         let tools = build::tools(&config, &self.clock).map_err(|error| error.words)?;
         let fresh = self.hook_doors.fresh(&config).await?;

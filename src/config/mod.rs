@@ -20,6 +20,7 @@ mod inbound_route;
 mod later;
 mod listener;
 mod mailbox;
+mod media;
 mod net;
 mod prints;
 mod route;
@@ -49,6 +50,7 @@ pub use gateway::{Answer, Gateway, HookAt, Http as HttpGateway, Kind, Method, Mo
 pub use http::{Http, HttpTls};
 pub use listener::{Control, Limits, Listener, Protocol, Tls};
 pub use mailbox::WayBack;
+pub use media::Media;
 pub use prints::Prints;
 pub use rules::{Loaded, Rules};
 pub use schema::Node;
@@ -83,6 +85,7 @@ struct Keys {
     control: Option<listener::ControlKeys>,
     mailbox: Option<Spanned<mailbox::Keys>>,
     inbound: Option<flow::InboundKeys>,
+    media: Option<media::Keys>,
     sms: Option<sms::Keys>,
     queue: Option<flow::QueueKeys>,
     brakes: Option<brakes::Keys>,
@@ -126,6 +129,8 @@ pub struct Config {
     pub control: Control,
     pub mailbox: WayBack,
     pub inbound: Inbound,
+    /// Pictures and the like that phones send.
+    pub media: Media,
     pub sms: Sms,
     pub queue: Queue,
     pub brakes: Brakes,
@@ -375,6 +380,7 @@ fn assemble(keys: Keys, others: Others, check: &mut Check<'_>) -> Option<Config>
         check.warn(&top, "`stop_text`, `start_text` and `help_text` are paid by the account \"*\", which is not declared: they are not sent");
     }
     let store = store::Settings { dedupe: inbound.dedupe, ..store };
+    let media = media::media(keys.media.unwrap_or_default(), check);
     let queue = flow::queue(keys.queue.unwrap_or_default(), check);
     let brakes = brakes::brakes(keys.brakes, check);
     let errands = errands::errands(keys.errands, keys.database, keys.statement, &store.path, check);
@@ -395,6 +401,7 @@ fn assemble(keys: Keys, others: Others, check: &mut Check<'_>) -> Option<Config>
         listeners: listeners.into_iter().map(|(listener, _)| listener).collect(),
         http: http.map(|(http, _)| http),
         inbound,
+        media,
         queue,
         brakes,
         log,

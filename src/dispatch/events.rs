@@ -91,6 +91,7 @@ impl Events {
             sent: incoming.sent,
             received: self.clock.now(),
             trace: Trace::default(),
+            media: self.inbound.sifted(incoming.media),
         };
         let taken = self.inbound.take(vec![mo]).await?;
         Ok(match taken.first() {

@@ -10,6 +10,7 @@ pub mod hand;
 pub mod lane;
 pub mod mails;
 mod mates;
+pub mod media;
 pub mod policy;
 mod pull;
 pub mod roster;

@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     ground::{Fault, GatewayId, MessageId, RemoteId, Timestamp},
+    mail::Piece,
     sms::Segment,
 };
 
@@ -79,6 +80,8 @@ pub struct Incoming {
     pub reference: Option<RemoteId>,
     /// The network's time.
     pub sent: Option<Timestamp>,
+    /// What came beside the words.
+    pub media: Vec<Piece>,
 }
 
 impl std::fmt::Debug for Incoming {

@@ -4,6 +4,7 @@
 //! what happened; whether to try again is the dispatcher's policy. A dropped reply counts as unsure.
 //! Adding a kind is one folder and one line in [`start`].
 
+pub mod guard;
 pub mod handset;
 pub mod http;
 pub mod inbox;

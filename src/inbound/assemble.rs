@@ -115,6 +115,11 @@ impl Assembled {
         }
     }
 
+    /// How many media came with it.
+    pub fn media(&self) -> usize {
+        self.segments.iter().map(|segment| usize::from(segment.media)).sum()
+    }
+
     /// The segment that came first: its gateway, originator and times speak for the text.
     pub fn first(&self) -> &StoredSegment {
         self.segments.iter().min_by_key(|s| s.id).expect("a text is made of at least one segment")

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     address::Mailbox,
     ground::Timestamp,
-    mail::write,
+    mail::{Piece, write},
     sms::{Body, keyword::Keyword},
     store::{self, About, Append, DeadLetter, Down, Errand, InboundStep, Link, Mail, MoSegment, New},
 };
@@ -66,7 +66,8 @@ impl Inner {
         step.events.push((set.id, "routed", format!("{} → {target}", delivery.why)));
         // Derived from the text's own id: made again after a crash, it is the same mail.
         let message_id = format!("{}@{}", set.id, self.settings.hostname);
-        match self.write(set, &delivery, &to, &message_id, now) {
+        let media = self.media(set).await?;
+        match self.write(set, &delivery, &to, &message_id, (&media, now)) {
             Ok(data) => {
                 self.voice(set, gateway, delivery.why, "queued");
                 let mail = self.mail(set, to, ladder, message_id, data);
@@ -84,35 +85,37 @@ impl Inner {
         Ok(())
     }
 
-    /// The same mail for another mailbox, beside its way; `None` where it cannot be written.
-    pub(super) fn copy(
+    /// The same mail for another mailbox, beside its way; nothing where it cannot be written.
+    pub(super) async fn copy(
         &self,
         set: &Assembled,
         delivery: &Delivery<'_>,
         to: Mailbox,
         nth: usize,
         now: Timestamp,
-    ) -> Option<New> {
+    ) -> Result<Option<New>, Down> {
         let message_id = format!("{}.{nth}@{}", set.id, self.settings.hostname);
-        let data = self.write(set, delivery, &to, &message_id, now).ok()?;
+        let media = self.media(set).await?;
+        let Ok(data) = self.write(set, delivery, &to, &message_id, (&media, now)) else { return Ok(None) };
         let mail = self.mail(set, to, Vec::new(), message_id, data);
-        Some(New::mail(mail, now, now + self.settings.expire))
+        Ok(Some(New::mail(mail, now, now + self.settings.expire)))
     }
 
-    /// The same mail for a folder, beside its way; `None` where it cannot be written.
-    pub(super) fn copy_into(
+    /// The same mail for a folder, beside its way; nothing where it cannot be written.
+    pub(super) async fn copy_into(
         &self,
         set: &Assembled,
         delivery: &Delivery<'_>,
         folder: Instead,
         nth: usize,
         now: Timestamp,
-    ) -> Option<New> {
+    ) -> Result<Option<New>, Down> {
         let to = delivery.to.as_ref().or(self.settings.default.as_ref()).unwrap_or(&self.settings.postmaster).clone();
         let message_id = format!("{}.f{nth}@{}", set.id, self.settings.hostname);
-        let data = self.write(set, delivery, &to, &message_id, now).ok()?;
+        let media = self.media(set).await?;
+        let Ok(data) = self.write(set, delivery, &to, &message_id, (&media, now)) else { return Ok(None) };
         let mail = self.mail(set, to, Vec::new(), message_id, data);
-        Some(self.instead(set, folder, mail, false, now))
+        Ok(Some(self.instead(set, folder, mail, false, now)))
     }
 
     fn mail(&self, set: &Assembled, to: Mailbox, ladder: Vec<Mailbox>, message_id: String, data: Vec<u8>) -> Mail {
@@ -174,12 +177,12 @@ impl Inner {
         delivery: &Delivery<'_>,
         to: &Mailbox,
         message_id: &str,
-        now: Timestamp,
+        (media, now): (&[Piece], Timestamp),
     ) -> Result<Vec<u8>, String> {
         let mo = &set.first().mo;
         let words = match (&delivery.words, &set.content.body) {
             (Some(words), _) => words.clone(),
-            (None, Body::Text(words)) if words.trim().is_empty() => {
+            (None, Body::Text(words)) if words.trim().is_empty() && media.is_empty() => {
                 self.settings.empty_text.clone().unwrap_or_default()
             }
             (None, Body::Text(words)) => words.clone(),
@@ -206,6 +209,7 @@ impl Inner {
             host: &self.settings.hostname,
             trace: &mo.trace,
             keyword: delivery.keyword.map(Keyword::word),
+            media,
         }
         .write()
         .map_err(|why| why.to_string())

@@ -14,7 +14,7 @@ use crate::{
         split::{self, Reference},
     },
     smtp::Notify,
-    store::{Braked, Charge, Conflict, Down, InboundStep, Key, Link, Month, New, Origin, Payload, Priority, Text},
+    store::{Braked, Charge, Conflict, Down, InboundStep, Key, Link, Month, New, Origin, Payload, Priority, StoredSegment, Text},
 };
 
 /// At most one conflict text per phone in this time.
@@ -24,6 +24,8 @@ const ASK_EVERY: std::time::Duration = std::time::Duration::from_secs(3600);
 const MOST_CHOICES: usize = 9;
 /// Segments that wait for one answer at most; what comes behind them goes to the default mailbox at once.
 const MOST_WAITING: usize = 200;
+/// Of those with pictures, which go into one transaction when the answer comes.
+const MOST_WITH_MEDIA: usize = 3;
 
 /// A text of Martlet's own: to whom, by which gateway if it sends, at whose cost.
 pub(super) struct Own<'a> {
@@ -57,7 +59,11 @@ impl Inner {
         let gateway = &set.first().mo.gateway;
         let ids: Vec<MessageId> = set.segments.iter().map(|s| s.id).collect();
         let mut choices: Vec<Mailbox> = Vec::new();
-        if open.as_ref().is_some_and(|c| c.open && c.waiting.len() >= MOST_WAITING) {
+        let full = |waiting: &[StoredSegment]| {
+            let heavy = waiting.iter().filter(|segment| segment.media > 0).count();
+            waiting.len() >= MOST_WAITING || set.media() > 0 && heavy >= MOST_WITH_MEDIA
+        };
+        if open.as_ref().is_some_and(|c| c.open && full(&c.waiting)) {
             return self.to_ladder(set, None, "default", now).await;
         }
         for link in links.iter().take(MOST_CHOICES) {

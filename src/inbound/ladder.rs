@@ -138,7 +138,8 @@ impl Inner {
 
     /// Texts without words are discarded, or delivered with the configured ones.
     fn without_words(&self, set: &Assembled) -> Option<InboundStep> {
-        let empty = set.words().is_some_and(|words| words.trim().is_empty());
+        // A picture without words is no empty text.
+        let empty = set.media() == 0 && set.words().is_some_and(|words| words.trim().is_empty());
         if !empty || self.settings.empty_text.is_some() {
             return None;
         }

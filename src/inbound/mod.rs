@@ -10,6 +10,7 @@
 //! | whose it is where nobody is known | `routes` |
 //! | several people wrote: ask the phone | `conflict` |
 //! | more than anybody writes: held | `flood` |
+//! | pictures and the like beside the words | `media` |
 //! | the mail itself | `compose` |
 //!
 //! A segment is acknowledged to the network only when the store has it; all that follows is repeated after a crash
@@ -22,6 +23,7 @@ mod conflict;
 mod facts;
 mod flood;
 mod ladder;
+mod media;
 pub mod opting;
 mod routes;
 mod ruled;
@@ -29,6 +31,7 @@ pub mod tags;
 
 pub use self::{
     facts::Heard,
+    media::too_much,
     routes::{Goal, Route, route},
 };
 
@@ -44,6 +47,7 @@ use crate::{
     address::{Mailbox, Node, Originator, Region, originator::Originators},
     errand::Hands,
     ground::{Clock, GatewayId, Swap, Timestamp},
+    mail::{Piece, media::Types},
     observe,
     report::Reporter,
     routing::Costs,
@@ -91,6 +95,9 @@ pub struct Settings {
     pub node: Node,
     /// `queue.warn_after`: when the postmaster hears of an errand that takes long.
     pub warn_after: Duration,
+    /// Which media are taken, and how much of one text, octets.
+    pub media_types: Types,
+    pub media_text: u64,
     /// Behind the rules, before the default mailbox: those that hold now.
     pub routes: Swap<Vec<Route>>,
     /// The server of folders takes a login for each mailbox.
@@ -131,6 +138,8 @@ struct Inner {
     flood: flood::Flood,
     rates: Rates,
     asking: asks::Asking,
+    /// Texts with media are in memory one at a time.
+    heavy: tokio::sync::Semaphore,
 }
 
 /// How many segments are looked at together.
@@ -144,8 +153,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(5);
 impl Inbound {
     pub fn new(store: Store, clock: Clock, accounts: Accounts, reporter: Reporter, settings: Settings) -> Self {
         let (taken, flood, rates) = (Notify::new(), flood::Flood::default(), Rates::new(Direction::In));
-        let asking = asks::Asking::default();
-        Self(Arc::new(Inner { store, clock, accounts, settings, reporter, taken, flood, rates, asking }))
+        let (asking, heavy) = (asks::Asking::default(), tokio::sync::Semaphore::new(1));
+        Self(Arc::new(Inner { store, clock, accounts, settings, reporter, taken, flood, rates, asking, heavy }))
     }
 
     /// What an earlier run counted of phones.
@@ -165,6 +174,16 @@ impl Inbound {
         }
         self.0.taken.notify_one();
         Ok(taken)
+    }
+
+    /// Something that waited can go on.
+    pub fn look(&self) {
+        self.0.taken.notify_one();
+    }
+
+    /// What came with a text and may stay with it: what is not taken is named as missing.
+    pub fn sifted(&self, media: Vec<Piece>) -> Vec<Piece> {
+        media::sifted(media, &self.0.settings.media_types, self.0.settings.media_text)
     }
 
     /// Who a text is from, as the network wrote it: among the readings of a bare number, one with a live link first.
@@ -282,6 +301,7 @@ impl Inner {
 
     /// Finds the mailbox of one whole text and queues its mail.
     async fn resolve(&self, set: Assembled, now: Timestamp) -> Result<(), Down> {
+        let _alone = if set.media() > 0 { self.heavy.acquire().await.ok() } else { None };
         let step = match self.admit(&set, now) {
             Ok(()) => self.decide(&set, now).await?,
             Err(braked) => self.held(&set, braked),
@@ -303,7 +323,9 @@ mod tests {
         let from = Originator::Name(format!("phone {n}"));
         StoredSegment {
             id: MessageId::new(),
+            media: 0,
             mo: MoSegment {
+                media: Vec::new(),
                 trace: crate::address::Trace::default(),
                 gateway: "main".parse().expect("an id"),
                 number: None,

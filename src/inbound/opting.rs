@@ -117,7 +117,7 @@ impl Inner {
         self.deliver(set, delivery, now, &mut step).await?;
         for (nth, link) in others.iter().enumerate() {
             let delivery = Delivery { link: Some(link), keyword, why: "call log", ..Delivery::unknown() };
-            step.errands.extend(self.copy(set, &delivery, link.mailbox.clone(), nth, now));
+            step.errands.extend(self.copy(set, &delivery, link.mailbox.clone(), nth, now).await?);
         }
         Ok(step)
     }

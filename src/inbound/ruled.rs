@@ -16,6 +16,7 @@ use crate::{
     accounts,
     address::{Accept, Destination, Mailbox, Number, Numbering, uri},
     ground::Timestamp,
+    mail::{At, media::file_name},
     observe,
     rules::{Deed, Direction, Errand, Facts, Fate},
     store::{self, DeadLetter, Down, InboundStep, New},
@@ -36,6 +37,12 @@ impl Inner {
             return Ok(step);
         }
         let mut facts = self.facts(set, &delivery, now);
+        for (n, piece) in self.media(set).await?.iter().enumerate() {
+            if let (At::Here(data), Some(kind)) = (&piece.at, &piece.kind) {
+                facts.attachments.push(file_name(piece.name.as_deref(), kind, n + 1));
+                facts.size += data.len() as u64;
+            }
+        }
         let originator = facts.originator.clone().unwrap_or_default();
         let (rates, marks) = self.rates.count(&originator, rules.rates(Direction::In), now);
         self.store.keep_rates(marks);
@@ -100,10 +107,10 @@ impl Inner {
             }
         }
         for (nth, mailbox) in copies.into_iter().enumerate() {
-            step.errands.extend(self.copy(set, &delivery, mailbox, nth, now));
+            step.errands.extend(self.copy(set, &delivery, mailbox, nth, now).await?);
         }
         for (nth, folder) in folders.into_iter().enumerate() {
-            step.errands.extend(self.copy_into(set, &delivery, folder, nth, now));
+            step.errands.extend(self.copy_into(set, &delivery, folder, nth, now).await?);
         }
         Ok(step)
     }

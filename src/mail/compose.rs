@@ -64,13 +64,38 @@ impl Composer {
             self.out.extend_from_slice(b"\r\n");
             quoted_printable(text.as_bytes(), &mut self.out);
         } else {
-            self.raw("Content-Transfer-Encoding", "base64");
-            self.out.extend_from_slice(b"\r\n");
-            for line in STANDARD.encode(text).as_bytes().chunks(76) {
-                self.out.extend_from_slice(line);
-                self.out.extend_from_slice(b"\r\n");
-            }
+            self.octets(text.as_bytes());
         }
+    }
+
+    /// Content-Transfer-Encoding, the empty line, and octets in base64, lines of 76.
+    pub fn octets(&mut self, data: &[u8]) {
+        self.raw("Content-Transfer-Encoding", "base64");
+        self.out.extend_from_slice(b"\r\n");
+        self.out.reserve(data.len() / 57 * 78 + 78);
+        let mut line = String::with_capacity(78);
+        for octets in data.chunks(57) {
+            line.clear();
+            STANDARD.encode_string(octets, &mut line);
+            line.push_str("\r\n");
+            self.out.extend_from_slice(line.as_bytes());
+        }
+    }
+
+    /// Content-Disposition of a file; `name` without quotes and controls ([`super::media::file_name`]).
+    pub fn attachment(&mut self, name: &str) {
+        let plain: String = name.chars().map(|c| if c.is_ascii() { c } else { '_' }).collect();
+        let mut value = format!("attachment;\r\n filename=\"{plain}\"");
+        if !name.is_ascii() {
+            // RFC 2231 4, and RFC 6266 D: the older form first, for those that know no other.
+            let keep = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
+            let encoded = name.bytes().fold(String::new(), |mut out, b| {
+                if keep(b) { out.push(char::from(b)) } else { out.push_str(&format!("%{b:02X}")) }
+                out
+            });
+            value.push_str(&format!(";\r\n filename*=utf-8''{encoded}"));
+        }
+        self.raw("Content-Disposition", &value);
     }
 }
 

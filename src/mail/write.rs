@@ -11,6 +11,7 @@ use super::{
     compose::{Composer, is_address, join_address, one_line},
     flowed,
     header::is_id,
+    media::{At, MediaType, Piece, file_name},
 };
 use crate::{
     address::{Originator, Trace},
@@ -19,6 +20,7 @@ use crate::{
 
 /// Characters of the text that serve as a subject.
 const SUBJECT: usize = 60;
+const FLOWED: &str = "text/plain; charset=utf-8; format=flowed";
 
 /// All that goes into the mail.
 #[derive(Clone)]
@@ -55,6 +57,8 @@ pub struct Reply<'a> {
     pub trace: &'a Trace,
     /// `STOP`, `START`, `HELP`, when the text was one.
     pub keyword: Option<&'a str>,
+    /// What came beside the words, in its order.
+    pub media: &'a [Piece],
 }
 
 /// Which value cannot stand in a mail.
@@ -134,17 +138,61 @@ impl Reply<'_> {
         }
         mail.raw(TRACE, self.host);
         mail.raw("MIME-Version", "1.0");
-        mail.raw("Content-Type", "text/plain; charset=utf-8; format=flowed");
-        mail.body(&flowed::flow(&self.body()));
+        let words = flowed::flow(&self.body());
+        if !self.media.iter().any(|piece| matches!(piece.at, At::Here(_))) {
+            mail.raw("Content-Type", FLOWED);
+            mail.body(&words);
+            return Ok(mail.out);
+        }
+        let boundary = self.boundary(&words);
+        let part = |mail: &mut Composer| mail.out.extend_from_slice(format!("--{boundary}\r\n").as_bytes());
+        mail.raw("Content-Type", &format!("multipart/mixed;\r\n boundary=\"{boundary}\""));
+        mail.out.extend_from_slice(b"\r\n");
+        part(&mut mail);
+        mail.raw("Content-Type", FLOWED);
+        mail.body(&words);
+        for (n, piece) in self.media.iter().enumerate() {
+            let At::Here(data) = &piece.at else { continue };
+            let kind = piece.kind.clone().unwrap_or_else(MediaType::octets);
+            mail.out.extend_from_slice(b"\r\n");
+            part(&mut mail);
+            let utf8 = kind.is_text() && std::str::from_utf8(data).is_ok();
+            mail.raw("Content-Type", &format!("{kind}{}", if utf8 { "; charset=utf-8" } else { "" }));
+            mail.attachment(&file_name(piece.name.as_deref(), &kind, n + 1));
+            mail.octets(data);
+        }
+        mail.out.extend_from_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
         Ok(mail.out)
+    }
+
+    /// Of the text's id, so that it is the same whenever the mail is made again; no line of the words has it.
+    fn boundary(&self, words: &str) -> String {
+        let mut boundary = format!("=_{}", self.id);
+        while words.contains(&boundary) {
+            boundary.push('=');
+        }
+        boundary
     }
 
     fn subject(&self) -> String {
         match self.answers.map(|s| one_line(s, 300)).filter(|s| !s.is_empty()) {
             Some(subject) if subject.get(..3).is_some_and(|s| s.eq_ignore_ascii_case("re:")) => subject,
             Some(subject) => format!("Re: {subject}"),
-            None => beginning(&words(self.text)),
+            None => match beginning(&words(self.text)) {
+                subject if subject.is_empty() => self.shown(),
+                subject => subject,
+            },
         }
+    }
+
+    /// A subject for pictures without words.
+    fn shown(&self) -> String {
+        let nouns: Vec<&str> = self.media.iter().map(Piece::noun).collect();
+        let Some(first) = nouns.first() else { return String::new() };
+        let noun = if nouns.iter().all(|noun| noun == first) { first } else { "attachment" };
+        let mut letters = noun.chars();
+        let noun: String = letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect();
+        if nouns.len() == 1 { noun } else { format!("{} {}s", nouns.len(), noun.to_lowercase()) }
     }
 
     fn body(&self) -> String {
@@ -153,6 +201,16 @@ impl Reply<'_> {
             0 => {}
             1 => body.push_str("\n\n[One part of this text did not arrive.]"),
             n => body.push_str(&format!("\n\n[{n} parts of this text did not arrive.]")),
+        }
+        for piece in self.media {
+            let why = match &piece.at {
+                At::Here(_) => continue,
+                At::Missing(why) => why.as_str(),
+                At::Elsewhere(_) => "it was not fetched",
+            };
+            let gap = if body.is_empty() { "" } else { "\n\n" };
+            let why = words(&one_line(why, 900));
+            body.push_str(&format!("{gap}[This {} did not arrive: {why}.]", piece.noun()));
         }
         body.push_str(match self.keyword {
             Some("STOP") => {
@@ -229,6 +287,7 @@ mod tests {
             id: "0190163d8694739b8e1b4d6f7c5a2b1e".parse().expect("id"),
             host: "sms.example.test",
             keyword: None,
+            media: &[],
         })
     }
 
@@ -283,6 +342,44 @@ mod tests {
             r.to = "a@b";
             r.message_id = "x>\r\nBcc: <y";
             assert_eq!(r.write(), Err(Unwritable::MessageId));
+        });
+    }
+
+    #[test]
+    fn pictures_are_attached_and_those_that_are_missing_are_named() {
+        use mail_parser::{MessageParser, MimeHeaders};
+        let (jpeg, note): (MediaType, MediaType) = ("image/jpeg".parse().expect("a type"), "text/plain".parse().expect("a type"));
+        let picture: Vec<u8> = (0..=255).cycle().take(5_000).collect();
+        let here = |kind: &MediaType, name: &str, data: &[u8]| Piece {
+            kind: Some(kind.clone()),
+            name: Some(name.to_owned()),
+            at: At::Here(data.into()),
+        };
+        let media = [
+            here(&jpeg, "Kätzchen.jpg", &picture),
+            Piece::missing(Some(jpeg.clone()), "the server answered 404"),
+            here(&note, "../a\"b", "Grüße".as_bytes()),
+        ];
+        for words in ["Look", "", "--=_0190163d8694739b8e1b4d6f7c5a2b1e\r\n--=_0190163d8694739b8e1b4d6f7c5a2b1e--"] {
+            let raw = with(&number(), words, |r| Reply { media: &media, ..r }.write()).expect("a mail");
+            assert!(raw.split(|b| *b == b'\n').all(|l| l.len() <= 999 && (l.is_empty() || l.ends_with(b"\r"))));
+            let mail = MessageParser::default().parse(&raw).expect("a mail");
+            let files: Vec<_> = mail.attachments().map(|part| (part.attachment_name(), part.contents())).collect();
+            assert_eq!(
+                files,
+                [(Some("Kätzchen.jpg"), &picture[..]), (Some("a_b.txt"), "Grüße".as_bytes())],
+                "{words:?}"
+            );
+            let body = mail.body_text(0).expect("words");
+            assert!(body.contains("[This picture did not arrive: the server answered 404.]"), "{body}");
+            assert!(body.starts_with(words.split("\r\n").next().unwrap_or_default()), "{body}");
+            assert_eq!(mail.subject() == Some("3 attachments"), words.is_empty());
+        }
+        with(&number(), "", |r| {
+            assert_eq!(Reply { media: &media[..1], ..r.clone() }.subject(), "Picture");
+            assert_eq!(Reply { media: &media[..2], ..r.clone() }.subject(), "2 pictures");
+            let raw = Reply { media: &media[1..2], ..r }.write().expect("a mail");
+            assert!(!String::from_utf8_lossy(&raw).contains("multipart"), "nothing is attached");
         });
     }
 

@@ -127,6 +127,11 @@ pub fn taken(id: MessageId, gateway: &GatewayId) {
     tracing::info!(%id, %gateway, "taken");
 }
 
+/// What became of fetching a picture or the like: `fetched`, `later`, `missing`, `layout`; never its address.
+pub fn media(id: MessageId, gateway: &GatewayId, piece: u32, outcome: &str, why: &str) {
+    tracing::info!(%id, %gateway, piece, outcome, why, "media");
+}
+
 /// A segment that was here before.
 pub fn taken_before(gateway: &GatewayId) {
     tracing::info!(%gateway, "taken before, dropped");

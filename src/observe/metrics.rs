@@ -60,6 +60,7 @@ pub struct Metrics {
     pub mails: Family<Kind, Counter<u64, AtomicU64>>,
     pub reports: Family<Kind, Counter<u64, AtomicU64>>,
     pub inbound: Family<Kind, Counter<u64, AtomicU64>>,
+    pub media: Family<Kind, Counter<u64, AtomicU64>>,
     pub queue: Family<Kind, Gauge<i64, AtomicI64>>,
     pub oldest: Gauge<i64, AtomicI64>,
     pub gateway_up: Family<Kind, Gauge<i64, AtomicI64>>,
@@ -94,6 +95,12 @@ impl Metrics {
         registry.register("reports", "Reports by kind: failure, delay, success, withheld", reports.clone());
         let inbound = Family::default();
         registry.register("inbound", "Texts from phones, by the step that found their mailbox", inbound.clone());
+        let media = Family::default();
+        registry.register(
+            "media",
+            "Attempts to fetch what came with a phone's text: fetched, later, missing, layout",
+            media.clone(),
+        );
         let queue = Family::default();
         registry.register("queue_depth", "Items in the store, by state", queue.clone());
         let oldest = Gauge::default();
@@ -157,6 +164,7 @@ impl Metrics {
             mails,
             reports,
             inbound,
+            media,
             queue,
             oldest,
             gateway_up,

@@ -262,6 +262,12 @@ impl Definition {
         self.settings.iter().find(|setting| setting.name == name)
     }
 
+    /// What calls and polls may bring.
+    pub fn events(&self) -> impl Iterator<Item = &crate::provider::hook::spec::Event> {
+        let hooks = self.hooks.iter().flat_map(|hook| &hook.events);
+        hooks.chain(self.polls.iter().flat_map(|poll| &poll.events))
+    }
+
     /// Receipts come by themselves or are fetched.
     pub fn reports(&self) -> bool {
         self.hooks.iter().any(Hook::reports) || self.polls.iter().any(|poll| poll.events.iter().any(|e| e.is_report()))

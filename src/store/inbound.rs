@@ -8,6 +8,7 @@ use super::{DeadLetter, New, Opting};
 use crate::{
     address::{Mailbox, Originator, Trace},
     ground::{GatewayId, MessageId, RemoteId, Timestamp},
+    mail::Piece,
     sms::Segment,
 };
 
@@ -27,6 +28,9 @@ pub struct MoSegment {
     /// Hosts of ours that it went through before.
     #[serde(default, skip_serializing_if = "Trace::is_empty")]
     pub trace: Trace,
+    /// What came beside the words. The store keeps it apart: [`super::Store::media`] gives it back.
+    #[serde(skip)]
+    pub media: Vec<Piece>,
 }
 
 impl fmt::Debug for MoSegment {
@@ -49,6 +53,8 @@ pub enum Taken {
 pub struct StoredSegment {
     pub id: MessageId,
     pub mo: MoSegment,
+    /// How many pieces of media came with it.
+    pub media: u8,
 }
 
 /// A call-log link as read.

@@ -12,6 +12,7 @@ pub mod gateways;
 pub mod inbound;
 pub mod item;
 mod mate;
+mod media;
 mod month;
 pub mod optout;
 pub mod settle;
@@ -29,6 +30,7 @@ pub use gateways::*;
 pub use inbound::*;
 pub use item::*;
 pub use mate::Mate;
+pub use media::{Due, Fetch, Fetched, Piecemeal};
 pub use month::{Month, day_end};
 pub use optout::*;
 pub use settle::*;
@@ -381,12 +383,49 @@ impl Store {
     /// Stores segments from the network; `Ok` is durable: now acknowledge.
     pub async fn take(&self, segments: Vec<MoSegment>) -> Result<Vec<Taken>, Down> {
         self.inner.room().await?;
+        let media = segments.iter().any(|segment| !segment.media.is_empty());
         match self.inner.write(Operation::Take(segments)).await? {
-            Answered::Taken(taken) => Ok(taken),
+            Answered::Taken(taken) => {
+                if media {
+                    self.inner.shared.media.notify_one();
+                }
+                Ok(taken)
+            }
             _ => Err(mixed_up()),
         }
     }
-    /// Segments that nothing was made of yet, oldest first.
+    // ---- media ----
+    /// The segment whose media are due at `now` for the longest time; none of `busy`, and of no gateway that is `full`.
+    pub async fn media_due(
+        &self,
+        now: Timestamp,
+        busy: &[MessageId],
+        full: &[GatewayId],
+    ) -> Result<Option<Due>, Down> {
+        // What is fetched must be kept: no use in asking while there is no room.
+        self.inner.room().await?;
+        let mut conn = self.inner.reader().await?;
+        sqlite::media_due(&mut conn, now, busy, full).await.map_err(|e| sqlite::down(&e))
+    }
+    /// When the next is to be fetched, of segments that are not `busy`.
+    pub async fn next_media(&self, busy: &[MessageId]) -> Result<Option<Timestamp>, Down> {
+        let mut conn = self.inner.reader().await?;
+        sqlite::next_media(&mut conn, busy).await.map_err(|e| sqlite::down(&e))
+    }
+    /// What became of fetching one piece, durable. With the last piece of a segment the segment can go on.
+    pub async fn media_fetched(&self, fetched: Fetched) -> Result<(), Down> {
+        self.inner.write(Operation::Media(fetched.into())).await.map(drop)
+    }
+    /// What came with these segments, in their order, with its octets.
+    pub async fn media(&self, segments: &[MessageId]) -> Result<Vec<crate::mail::Piece>, Down> {
+        let mut conn = self.inner.reader().await?;
+        sqlite::media(&mut conn, segments).await.map_err(|e| sqlite::down(&e))
+    }
+    /// Resolves when something to fetch was taken; one waiter, nothing is missed.
+    pub async fn media_came(&self) {
+        self.inner.shared.media.notified().await;
+    }
+    /// Segments that nothing was made of yet and that wait for no media, oldest first.
     pub async fn unassembled(&self, limit: usize) -> Result<Vec<StoredSegment>, Down> {
         let mut conn = self.inner.reader().await?;
         sqlite::unassembled(&mut conn, limit).await.map_err(|e| sqlite::down(&e))

@@ -55,6 +55,8 @@ pub fn inbox(w: &World) -> Inbox {
         hands: w.shared.errands.clone(),
         node: martlet::address::Node::new("sms.example.test", 1),
         warn_after: HOUR,
+        media_types: martlet::mail::media::Types::default(),
+        media_text: 1 << 20,
         routes: martlet::ground::Swap::default(),
         each_has_a_login: false,
     };
@@ -131,6 +133,7 @@ fn incoming() -> Event {
         segment: Segment { body: Body::Text("yes".into()), udh: Vec::new() },
         reference: RemoteId::new("mo-1"),
         sent: Some(START),
+        media: Vec::new(),
     })
 }
 

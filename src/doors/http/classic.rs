@@ -221,6 +221,7 @@ async fn segment(
     };
     let from = shared.inbound.originator(number).await.map_err(Unreadable::Down)?;
     Ok(MoSegment {
+        media: Vec::new(),
         number: pairs.first("to").map(str::to_owned).or_else(|| deliverer.number.clone()),
         from,
         segment: Segment { body, udh },

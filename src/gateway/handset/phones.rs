@@ -119,6 +119,7 @@ impl Phones {
                 segment,
                 reference: RemoteId::new(&format!("{id}-{n}")),
                 sent: Some(now),
+                media: Vec::new(),
             });
             let (Noted::New | Noted::Again) = inbox.hand(event).await.map_err(|_| NotTaken::Busy)?;
         }

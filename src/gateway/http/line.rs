@@ -6,10 +6,10 @@
 
 use std::{error::Error, path::PathBuf, time::Duration};
 
-use reqwest::{Client, redirect};
+use reqwest::{Client, ClientBuilder, redirect};
 
 use crate::{
-    gateway::tls,
+    gateway::{guard::Guard, tls},
     ground::{Enhanced, Fault, Outcome, Scope, Secret},
 };
 
@@ -53,6 +53,20 @@ pub struct Unusable {
 /// # Errors
 /// What of the settings cannot be used.
 pub fn client(line: &Line, https: bool) -> Result<Client, Unusable> {
+    made(line, builder(line, https)?)
+}
+
+/// As [`client`], for addresses that others name: only those that the guard opens are connected to. What goes through
+/// a proxy is for the proxy to say.
+///
+/// # Errors
+/// What of the settings cannot be used.
+pub fn guarded(line: &Line, https: bool, guard: Guard) -> Result<Client, Unusable> {
+    let builder = builder(line, https)?;
+    made(line, if line.proxy.is_some() { builder } else { builder.dns_resolver(std::sync::Arc::new(guard)) })
+}
+
+fn builder(line: &Line, https: bool) -> Result<ClientBuilder, Unusable> {
     tls::install();
     let unusable = |part, why: String| Unusable { part, why };
     let connect = line.connect_timeout.min(line.timeout / 2);
@@ -91,9 +105,13 @@ pub fn client(line: &Line, https: bool) -> Result<Client, Unusable> {
             .map_err(|_| unusable(Part::Proxy, "the proxy is no http://, socks5:// or socks5h:// URL".to_owned()))?;
         builder = builder.proxy(proxy);
     }
+    Ok(builder)
+}
+
+fn made(line: &Line, builder: ClientBuilder) -> Result<Client, Unusable> {
     builder.build().map_err(|error| {
         let part = if line.identity.is_some() { Part::Identity } else { Part::Client };
-        unusable(part, format!("no HTTP client can be made: {}", chain(&error.without_url())))
+        Unusable { part, why: format!("no HTTP client can be made: {}", chain(&error.without_url())) }
     })
 }
 

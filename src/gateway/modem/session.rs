@@ -326,6 +326,7 @@ impl Session {
                 sent: deliver.sent.moment(),
                 reference: reference::came(pdu),
                 segment: deliver.data.segment,
+                media: Vec::new(),
             }),
             // Nothing that a network sent is thrown away: it goes on as data.
             Ok(_) | Err(_) => inbox::Event::Segment(Incoming {
@@ -334,6 +335,7 @@ impl Session {
                 sent: None,
                 reference: reference::came(pdu),
                 segment: Segment { body: Body::Binary(pdu.to_vec()), udh: Vec::new() },
+                media: Vec::new(),
             }),
         };
         let inbox = self.inbox.clone();

@@ -23,7 +23,7 @@ use crate::{
     observe::{self, METRICS},
     provider::{
         Definition, State,
-        hook::{Answering, Event, Hooked, Inbound, Medium, MediumAt, Proof, Refusal, Report, Taken, address::OWN},
+        hook::{Answering, Event, Hooked, Inbound, Proof, Refusal, Report, Taken, address::OWN},
         proof::{Fetched, Handshake, Proven, Unproven, Verifier, Wish},
         view,
         web::HookRequest,
@@ -292,8 +292,8 @@ fn counted(dedupe: Option<String>, at: Option<Timestamp>) -> String {
 /// A text of a phone. What names the call counts before what names the text: some give that to several.
 fn incoming(inbound: Inbound, dedupe: Option<&str>) -> Incoming {
     let mut segment = inbound.segment;
-    if let Body::Text(words) = &mut segment.body {
-        with_media(words, &inbound.media);
+    if let (Body::Text(words), Some(subject)) = (&mut segment.body, &inbound.subject) {
+        with_subject(words, subject);
     }
     Incoming {
         from: inbound.from,
@@ -301,18 +301,14 @@ fn incoming(inbound: Inbound, dedupe: Option<&str>) -> Incoming {
         segment,
         reference: dedupe.and_then(RemoteId::new).or(inbound.id),
         sent: inbound.at,
+        media: inbound.media,
     }
 }
 
-/// What came beside the words is named below them, not fetched: a picture without words is no empty text.
-fn with_media(words: &mut String, media: &[Medium]) {
-    for medium in media {
-        let kind = medium.media_type.as_deref().unwrap_or("something");
-        let place = match &medium.at {
-            MediumAt::Url(url) => url.as_str(),
-            MediumAt::Inline(_) => "not kept",
-        };
+/// The subject of a multimedia message is its first line, unless the words begin with it.
+fn with_subject(words: &mut String, subject: &str) {
+    if !words.trim_start().starts_with(subject) {
         let line = if words.is_empty() { "" } else { "\n" };
-        words.push_str(&format!("{line}[{kind}: {place}]"));
+        words.insert_str(0, &format!("{subject}{line}"));
     }
 }

@@ -1,12 +1,14 @@
 //! HTTP gateways by definition: what one TOML file says of a provider, made to work.
 //!
 //! The pure parts are in [`crate::provider`]; here are the requests ([`call`]), the tokens that some need ([`token`]), the
-//! calls that providers make to us ([`hooks`]) and the asking of those that make none ([`poll`]). What can go wrong is the
+//! calls that providers make to us ([`hooks`]), the asking of those that make none ([`poll`]) and
+//! the pictures that their calls name ([`media`]). What can go wrong is the
 //! line: until a connection stands nothing was sent and the attempt is `Later`; from then on a request without a whole
 //! answer is `Unsure`. Where the provider knows a message by our id, unsure is asked again and sent once.
 
 mod call;
 pub mod hooks;
+pub mod media;
 pub mod own;
 mod poll;
 mod positions;
@@ -95,6 +97,11 @@ impl Settings {
     pub fn warnings(&self) -> impl Iterator<Item = (&str, &'static str)> {
         let hooks = self.definition.hooks.iter();
         hooks.filter_map(|hook| Some((hook.name.as_str(), self.settings.verifier(&hook.name)?.warning()?)))
+    }
+
+    /// Its calls may name media.
+    pub fn has_media(&self) -> bool {
+        self.definition.events().any(|event| event.has_media())
     }
 
     /// Its public addresses of hooks by name, for no message.

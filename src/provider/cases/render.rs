@@ -4,8 +4,9 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     ground::Timestamp,
+    mail::{At, MediaType},
     provider::{
-        hook::{Event, Inbound, MediumAt, Report, Taken},
+        hook::{Event, Inbound, Report, Taken},
         template::filter::hex,
     },
     sms::{Body, split::Reference, udh},
@@ -84,13 +85,14 @@ fn inbound(event: &Inbound) -> Map<String, Value> {
     put(&mut out, "subject", event.subject.as_deref());
     put(&mut out, "line", event.line.as_deref());
     put(&mut out, "at", event.at.map(moment).as_deref());
-    let media = event.media.iter().map(|medium| {
+    let media = event.media.iter().map(|piece| {
         let mut one = Map::new();
-        put(&mut one, "type", medium.media_type.as_deref());
-        put(&mut one, "name", medium.name.as_deref());
-        match &medium.at {
-            MediumAt::Url(url) => put(&mut one, "url", Some(url)),
-            MediumAt::Inline(data) => put(&mut one, "inline_hex", Some(&hex(data))),
+        put(&mut one, "type", piece.kind.as_ref().map(MediaType::as_str));
+        put(&mut one, "name", piece.name.as_deref());
+        match &piece.at {
+            At::Elsewhere(place) => put(&mut one, "url", Some(&place.url)),
+            At::Here(data) => put(&mut one, "inline_hex", Some(&hex(data))),
+            At::Missing(why) => put(&mut one, "missing", Some(why)),
         }
         Value::Object(one)
     });

@@ -48,17 +48,12 @@ pub fn read(spec: &Spec, view: &View<'_>, context: &Context<'_>) -> Option<Inbou
         _ => udh,
     };
     let words = |text: Option<String>| text.map(|text| one_line(&text, 300)).filter(|text| !text.is_empty());
-    let (fetch_auth, max_bytes, hosts) =
-        spec.media.as_ref().map(|media| (media.fetch_auth, media.max_bytes, media.hosts.clone())).unwrap_or_default();
     Some(Inbound {
         id: first(&spec.id).and_then(|id| RemoteId::new(&id)),
         from,
         to: spec.to.as_ref().and_then(|to| party(view, to, context)),
         segment: Segment { body, udh },
         media,
-        fetch_auth,
-        max_bytes,
-        hosts,
         subject: words(first(&spec.subject)),
         line: words(first(&spec.line)),
         at: spec.at.as_ref().and_then(|at| at.read(view)),

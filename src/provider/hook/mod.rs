@@ -9,7 +9,7 @@ mod event;
 mod inbound;
 mod media;
 mod parse;
-mod reply;
+pub mod reply;
 pub mod spec;
 mod taken;
 
@@ -24,7 +24,7 @@ use super::{
     web::{Answer, Headers, HookRequest},
 };
 
-pub use taken::{Event, Inbound, Medium, MediumAt, OptOut, Report};
+pub use taken::{Event, Inbound, OptOut, Report};
 
 /// What an answer of ours holds. `Debug` shows no body: it may echo what came.
 #[derive(Clone, PartialEq, Eq)]

@@ -79,7 +79,12 @@ pub fn host_fits(url: &str, pattern: &str) -> bool {
     if authority.is_empty() || !authority.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.' || b == b'-') {
         return false;
     }
-    let host = authority.to_ascii_lowercase();
+    name_fits(authority, pattern)
+}
+
+/// Whether the name of a host is of this pattern.
+pub fn name_fits(host: &str, pattern: &str) -> bool {
+    let host = host.to_ascii_lowercase();
     let (labels, wanted): (Vec<&str>, Vec<&str>) = (host.split('.').collect(), pattern.split('.').collect());
     labels.len() == wanted.len()
         && labels.iter().zip(wanted).all(|(label, wanted)| match wanted.split_once('*') {

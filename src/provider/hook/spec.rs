@@ -319,6 +319,11 @@ impl Event {
         }
     }
 
+    /// It may bring pictures and the like.
+    pub fn has_media(&self) -> bool {
+        matches!(&self.kind, Kind::Inbound(Inbound { media: Some(_), .. }))
+    }
+
     /// The provider's word on a message of ours.
     pub fn is_report(&self) -> bool {
         matches!(self.kind, Kind::Report(_))

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::{
     ground::{RemoteId, Timestamp},
+    mail::Piece,
     provider::word::State,
     sms::Segment,
 };
@@ -46,31 +47,11 @@ pub struct Inbound {
     pub to: Option<String>,
     /// With the concatenation element where the provider named the part by fields.
     pub segment: Segment,
-    pub media: Vec<Medium>,
-    /// Fetching media takes the login of `[send]`.
-    pub fetch_auth: bool,
-    pub max_bytes: u64,
-    /// Hosts that may be fetched from, `*` for a label; empty: that of `send.url`.
-    pub hosts: Vec<String>,
+    pub media: Vec<Piece>,
     pub subject: Option<String>,
     /// SIM or port.
     pub line: Option<String>,
     pub at: Option<Timestamp>,
-}
-
-/// A picture or the like.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Medium {
-    pub media_type: Option<String>,
-    pub name: Option<String>,
-    pub at: MediumAt,
-}
-
-/// Where it is.
-#[derive(Clone, PartialEq, Eq)]
-pub enum MediumAt {
-    Url(String),
-    Inline(Vec<u8>),
 }
 
 /// A phone wants no more texts, or wants them again.
@@ -91,15 +72,6 @@ impl fmt::Debug for Report {
 impl fmt::Debug for Inbound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Inbound({:?} {:?} media[{}])", self.id, self.segment, self.media.len())
-    }
-}
-
-impl fmt::Debug for Medium {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.at {
-            MediumAt::Url(_) => f.write_str("Medium(url)"),
-            MediumAt::Inline(data) => write!(f, "Medium([{}])", data.len()),
-        }
     }
 }
 

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::{
     ground::Timestamp,
+    mail::At,
     provider::{State, definition::Filled},
     sms::{Body, udh},
 };
@@ -111,7 +112,8 @@ fn texts_come_in_with_their_media() {
     let text = form.inbound("inbound", &call("POST", "", FORM, body));
     assert_eq!((text.from.as_str(), text.to.as_deref()), ("+15551234567", Some("+15550100000")));
     assert!(matches!(&text.segment.body, Body::Text(words) if words == "Hi there"));
-    assert_eq!((text.media.len(), text.media[0].media_type.as_deref(), text.fetch_auth), (2, Some("image/jpeg"), true));
+    let At::Elsewhere(place) = &text.media[0].at else { panic!("{:?}", text.media) };
+    assert_eq!((text.media.len(), text.media[0].noun(), place.login), (2, "picture", true));
     assert!(!format!("{text:?}").contains("Hi"), "{text:?}");
     let Hooked::Take { done, busy, .. } =
         form.definition.hooked(&form.settings, "inbound", &call("POST", "", FORM, body), || Proof::Yes(None))

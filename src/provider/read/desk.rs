@@ -72,6 +72,8 @@ pub struct Desk<'t> {
     pub tables: Tables,
     pub has_token: bool,
     pub has_validity: bool,
+    /// Requests have a login that needs no token.
+    pub has_login: bool,
 }
 
 /// A table while it is read.
@@ -133,6 +135,7 @@ impl<'t> Desk<'t> {
             tables: Tables::default(),
             has_token: false,
             has_validity: false,
+            has_login: false,
         }
     }
 

@@ -207,7 +207,13 @@ fn parts<'t>(desk: &mut Desk<'t>, at: At<'t>) -> Option<(Source, Source, Source)
 fn media<'t>(desk: &mut Desk<'t>, at: At<'t>) -> Option<Media> {
     let mut section = desk.section(at, "in `media`")?;
     let list = desk.source_of(&mut section, "list");
-    let fetch_auth = section.get("fetch_auth").and_then(|at| desk.word(at, &[("send", true), ("none", false)]));
+    let fetch_auth = section.get("fetch_auth").and_then(|at| {
+        let login = desk.word(at, &[("send", true), ("none", false)]);
+        if login == Some(true) && !desk.has_login {
+            return desk.none(at.span().start, "[send] has no login that media could be fetched with");
+        }
+        login
+    });
     let max_bytes = section.get("max_bytes").and_then(|at| desk.within(at, 1, 100 << 20));
     let hosts =
         section.get("hosts").map(|at| desk.texts(at).into_iter().map(str::to_owned).collect()).unwrap_or_default();

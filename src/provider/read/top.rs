@@ -12,7 +12,7 @@ use crate::provider::{
     charset,
     codes::Normal,
     definition::{
-        Binary, Definition, Filled, Numbers, Rate, Row, SenderKind, Setting, SettingKind, Split, Texts, Unit, Validity,
+        Auth, Binary, Definition, Filled, Numbers, Rate, Row, SenderKind, Setting, SettingKind, Split, Texts, Unit, Validity,
     },
     ids::{Base, Ids},
     moment,
@@ -58,6 +58,7 @@ pub fn definition<'t>(desk: &mut Desk<'t>, mut root: Section<'t>) -> Option<Defi
     let send = root.get("send").and_then(|at| desk.section(at, "in [send]"));
     let send = send.and_then(|section| rule::sending(desk, section));
     let send_auth = send.as_ref().map(|send| send.call.auth.clone());
+    desk.has_login = !matches!(send_auth, None | Some(Auth::None | Auth::Token));
     let token = token.and_then(|at| desk.section(at, "in [token]")).and_then(|section| call::token(desk, section));
     let setup = root.get("setup").and_then(|at| desk.section(at, "in [setup]"));
     let setup = setup.and_then(|section| call::setup(desk, section, send_auth.as_ref()));

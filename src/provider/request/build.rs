@@ -134,7 +134,7 @@ impl Scope<'_> {
         })
     }
 
-    fn authorise(&self, auth: &Auth, headers: &mut Headers) -> Result<(), Missing> {
+    pub(super) fn authorise(&self, auth: &Auth, headers: &mut Headers) -> Result<(), Missing> {
         match auth {
             Auth::None => {}
             Auth::Basic { user, password } => {

@@ -15,7 +15,7 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 
 use self::scope::Scope;
 use super::{
-    definition::{Binary, Call, Definition, SenderKind, Split},
+    definition::{Auth, Binary, Call, Definition, SenderKind, Split},
     settings::Settings,
     template::Name,
     web,
@@ -106,6 +106,17 @@ impl Definition {
     pub fn token_request(&self, settings: &Settings, now: Timestamp) -> Option<Result<web::Request, Fault>> {
         let token = self.token.as_ref()?;
         Some(self.plain_request(settings, &token.call, now))
+    }
+
+    /// The login of its requests, for what else is asked of this provider; empty where it has none, or one that takes a
+    /// token.
+    pub fn login(&self, settings: &Settings, now: Timestamp) -> web::Headers {
+        let mut headers = web::Headers::default();
+        if let Some(send) = self.send.as_ref().filter(|send| !matches!(send.call.auth, Auth::Token)) {
+            // Without a value there is none, and the provider says so.
+            let _ = Scope::new(self, settings, now).authorise(&send.call.auth, &mut headers);
+        }
+        headers
     }
 
     fn plain_request(&self, settings: &Settings, call: &Call, now: Timestamp) -> Result<web::Request, Fault> {

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     load::Need,
-    optout,
+    media, optout,
     put::{self, hex},
     row::{Kind, Row, Stage, Tally},
     work::Work,
@@ -57,6 +57,10 @@ fn marks(mo: &MoSegment) -> Vec<(String, bool)> {
                 hash.update(data);
             }
         }
+        for piece in &mo.media {
+            hash.update([0, b'm']);
+            hash.update(media::look(piece));
+        }
         marks.push((format!("a:{}", hex(&hash.finalize())), true));
     }
     marks
@@ -79,7 +83,9 @@ fn take_one(work: &mut Work<'_>, mo: &MoSegment) -> Taken {
     }
     let id = MessageId::new();
     let at = work.writes.json(mo);
-    work.writes.push(Table::Mo, &(id, at.from, at.len));
+    let state = if media::waits(mo) { 3 } else { 0 };
+    work.writes.push(Table::Mo, &(id, at.from, at.len, state, mo.media.len()));
+    media::take(work, id, mo);
     work.event(id, "taken", Some(&mo.gateway), None, None);
     work.count(Tally::Unassembled, 1);
     Taken::New(id)
@@ -88,11 +94,13 @@ fn take_one(work: &mut Work<'_>, mo: &MoSegment) -> Taken {
 /// Segments done, what was made of them, and the conflict, together. A step over a segment that is done already comes
 /// from an old view and changes nothing: what is left of it is still to be read, and a step made from that counts.
 pub fn resolve(work: &mut Work<'_>, step: &InboundStep) {
-    if step.done.iter().any(|id| !work.segments.contains(id)) {
+    if step.done.iter().any(|id| !work.segments.contains_key(id)) {
         return;
     }
     for id in &step.done {
-        work.segments.remove(id);
+        if work.segments.remove(id).is_some_and(|media| media > 0) {
+            work.writes.push(Table::MediaGone, &(id,));
+        }
         work.count(Tally::Unassembled, -1);
         work.writes.push(Table::MoGone, &(id,));
         let row = remains(*id, work.now);

@@ -10,6 +10,7 @@ use sqlx::{AssertSqlSafe, Row as _, SqliteConnection};
 use super::{
     Shared,
     load::{decode, id, payload},
+    media,
     row::{Kind, Row, lane_of},
 };
 use crate::{
@@ -189,6 +190,7 @@ pub async fn set_back(conn: &mut SqliteConnection, now: Timestamp, by: Duration)
         row = CAST(json_set(CAST(row AS TEXT), '$.next', max($1, CAST(row AS TEXT)->>'next' - $2)) AS BLOB) \
         WHERE stage IN (0, 1) AND lane IS NOT NULL AND CAST(row AS TEXT)->>'next' > $1";
     let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+    media::set_back(conn, now, by).await?;
     Ok(sqlx::query(WAITING).bind(now.0).bind(by).execute(conn).await?.rows_affected())
 }
 

@@ -75,7 +75,7 @@ const OPTED_ROWS: &str = "SELECT 16, o.phone, o.ours FROM queue q JOIN optout o 
 const EXISTING: &str = "SELECT 9, id FROM queue WHERE id IN (SELECT value FROM json_each($8)); \
     SELECT 9, id FROM closed WHERE id IN (SELECT value FROM json_each($8))";
 const PARKED_COUNT: &str = "SELECT 10, n FROM tally WHERE name = 'parked'";
-const SEGMENTS: &str = "SELECT 14, id FROM mo WHERE id IN (SELECT value FROM json_each($14))";
+const SEGMENTS: &str = "SELECT 14, id, media FROM mo WHERE id IN (SELECT value FROM json_each($14))";
 /// The page of parked receipts behind `$10`, those that match, and answered items that nobody settled in time.
 const SWEEPING: &str = "\
     SELECT 6, r.gateway, r.norm, r.item, r.segment FROM \
@@ -241,7 +241,7 @@ fn take(row: &SqliteRow, work: &mut Work<'_>) -> Result<(), sqlx::Error> {
             let ours = row.try_get::<&str, _>(2)?.parse().map_err(bad)?;
             work.opted.entry(row.try_get(1)?).or_default().insert(ours);
         }
-        14 => drop(work.segments.insert(id(row, 1)?)),
+        14 => drop(work.segments.insert(id(row, 1)?, row.try_get(2)?)),
         10 => work.parked_count = row.try_get(1)?,
         11 => {
             let page: i64 = row.try_get(2)?;

@@ -1,7 +1,7 @@
 //! SQLite behind the contract: one writer, a few readers, checkpoints beside them.
 //!
 //! [`writer`] gathers operations ([`ops`]) into transactions: [`load`] what they must know, decide them in memory
-//! ([`work`]: [`put`], [`attempt`], [`receipt`], [`hand`], [`inbound`]), [`mod@write`] it, one call each. What can go wrong is in
+//! ([`work`]: [`put`], [`attempt`], [`receipt`], [`hand`], [`inbound`], [`mod@media`]), [`mod@write`] it, one call each. What can go wrong is in
 //! [`files`] (another daemon, a full disk) and [`schema`] (tables of a newer version, errors of the database).
 
 mod attempt;
@@ -15,6 +15,7 @@ mod hand;
 mod inbound;
 mod lease;
 mod load;
+mod media;
 mod ops;
 mod optout;
 mod purge;
@@ -62,6 +63,8 @@ pub struct Shared {
     pub epoch: i64,
     pub readers: SqlitePool,
     pub bells: Bells,
+    /// Something to fetch was taken.
+    pub media: Notify,
     /// The writer holds it during a transaction.
     pub gate: tokio::sync::Mutex<()>,
     pub written: AtomicUsize,
@@ -222,6 +225,7 @@ impl Shared {
             epoch,
             readers,
             bells: Bells::default(),
+            media: Notify::new(),
             gate: tokio::sync::Mutex::new(()),
             written: AtomicUsize::new(0),
             log_grew: Notify::new(),
@@ -243,6 +247,7 @@ async fn next_epoch(conn: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
 pub use self::{files::free, schema::down};
 pub use brake::{rates, would_refuse};
 pub use gateways::{positions, remembered, talks, waiting};
+pub use media::{media, media_due, next_media};
 pub use ops::{Answer as Answered, Op as Operation};
 pub use optout::{lists as opted_lists, page as opted_page};
 pub use read::*;

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::{attempt, brake, hand, inbound, load::Need, optout, put, receipt, work::Work, write::Table};
+use super::{attempt, brake, hand, inbound, load::Need, media, optout, put, receipt, work::Work, write::Table};
 use crate::{
     ground::{GatewayId, MessageId, Timestamp},
     rules::Mark,
     store::{
-        Begin, DeadLetter, Down, Hand, InboundStep, Item, MoSegment, New, Note, Opting, Placed, Position, Receipt,
+        Begin, DeadLetter, Down, Fetched, Hand, InboundStep, Item, MoSegment, New, Note, Opting, Placed, Position, Receipt,
         Refused, Settle, Taken,
     },
 };
@@ -55,6 +55,8 @@ pub enum Op {
     /// Onto the opt-out list or off it.
     Opt(Vec<Opting>),
     Take(Vec<MoSegment>),
+    /// A piece of media was fetched, or not.
+    Media(Box<Fetched>),
     Resolve(Box<InboundStep>),
     Purge(Timestamp),
     /// The wall clock was set back.
@@ -93,7 +95,7 @@ impl Op {
             Self::Settle(_) => 0,
             Self::Put { .. } => 1,
             Self::Resolve(_) => 2,
-            Self::Take(_) => 3,
+            Self::Take(_) | Self::Media(_) => 3,
             Self::Begin { .. } => 4,
             Self::Receipt(_) => 5,
             Self::Hand { .. } | Self::Cancel { .. } => 6,
@@ -138,6 +140,7 @@ impl Op {
             Self::Take(segments) => inbound::need_take(segments, need),
             Self::Resolve(step) => inbound::need_resolve(step, need, careful),
             Self::Bury(_)
+            | Self::Media(_)
             | Self::Pause { .. }
             | Self::Note(_)
             | Self::Rates(_)
@@ -189,6 +192,10 @@ impl Op {
             }
             Self::Opt(changes) => Answer::Each(optout::opt(work, changes)),
             Self::Take(segments) => Answer::Taken(inbound::take(work, segments)),
+            Self::Media(piece) => {
+                media::fetched(work, piece);
+                Answer::Done
+            }
             Self::Resolve(step) => {
                 inbound::resolve(work, step);
                 Answer::Done

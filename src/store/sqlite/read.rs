@@ -88,10 +88,11 @@ pub async fn show(conn: &mut SqliteConnection, wanted: MessageId) -> Result<Opti
 
 /// A segment from a phone that is not done with.
 async fn segment(conn: &mut SqliteConnection, wanted: MessageId) -> Result<Option<Shown>> {
-    let row = sqlx::query("SELECT id, row, state FROM mo WHERE id = $1").bind(wanted.to_string()).fetch_optional(conn);
+    let row = sqlx::query("SELECT id, row, media, state FROM mo WHERE id = $1").bind(wanted.to_string()).fetch_optional(conn);
     let Some(row) = row.await? else { return Ok(None) };
-    let StoredSegment { id, mo } = stored(&row)?;
-    let parked = row.try_get::<i64, _>(2)? == 1;
+    let StoredSegment { id, mo, .. } = stored(&row)?;
+    let state = row.try_get::<i64, _>(3)?;
+    let parked = state == 1;
     Ok(Some(Shown {
         id,
         to: "***".to_owned(),
@@ -102,7 +103,7 @@ async fn segment(conn: &mut SqliteConnection, wanted: MessageId) -> Result<Optio
         gateway: Some(mo.gateway),
         segments: Vec::new(),
         next: None,
-        cause: None,
+        cause: (state == 3).then(|| "its media are fetched".to_owned()),
         account: None,
         created: mo.received,
         events: Vec::new(),
@@ -244,17 +245,18 @@ pub async fn dead_letters(conn: &mut SqliteConnection, n: usize) -> Result<Vec<D
 
 fn stored(row: &SqliteRow) -> Result<StoredSegment> {
     let mo: MoSegment = serde_json::from_slice(row.try_get::<&[u8], _>(1)?).map_err(bad)?;
-    Ok(StoredSegment { id: id(row, 0)?, mo })
+    let media = u8::try_from(row.try_get::<i64, _>(2)?).map_err(bad)?;
+    Ok(StoredSegment { id: id(row, 0)?, mo, media })
 }
 
 pub async fn unassembled(conn: &mut SqliteConnection, n: usize) -> Result<Vec<StoredSegment>> {
-    let sql = "SELECT id, row FROM mo WHERE state = 0 ORDER BY id LIMIT $1";
+    let sql = "SELECT id, row, media FROM mo WHERE state = 0 ORDER BY id LIMIT $1";
     sqlx::query(sql).bind(limit(n)).fetch_all(conn).await?.iter().map(stored).collect()
 }
 
 /// Segments that wait until a flood is over.
 pub async fn held_segments(conn: &mut SqliteConnection, n: usize) -> Result<Vec<StoredSegment>> {
-    let sql = "SELECT id, row FROM mo WHERE state = 2 ORDER BY id LIMIT $1";
+    let sql = "SELECT id, row, media FROM mo WHERE state = 2 ORDER BY id LIMIT $1";
     sqlx::query(sql).bind(limit(n)).fetch_all(conn).await?.iter().map(stored).collect()
 }
 
@@ -316,7 +318,7 @@ pub async fn stale_conflicts(conn: &mut SqliteConnection, now: Timestamp, n: usi
 async fn read_conflict(conn: &mut SqliteConnection, row: &SqliteRow) -> Result<Conflict> {
     let kept: Kept = serde_json::from_str(row.try_get::<&str, _>(6)?).map_err(bad)?;
     let ids = serde_json::to_string(&kept.waiting).map_err(bad)?;
-    let sql = "SELECT id, row FROM mo WHERE id IN (SELECT value FROM json_each($1)) ORDER BY id";
+    let sql = "SELECT id, row, media FROM mo WHERE id IN (SELECT value FROM json_each($1)) ORDER BY id";
     let waiting: Result<Vec<_>> = sqlx::query(sql).bind(ids).fetch_all(conn).await?.iter().map(stored).collect();
     Ok(Conflict {
         id: id(row, 0)?,

@@ -53,8 +53,8 @@ pub struct Work<'a> {
     pub seen: HashSet<String>,
     pub brakes: brake::Counters,
     pub opted: optout::Lists,
-    /// Segments from phones that are not done with.
-    pub segments: HashSet<MessageId>,
+    /// Segments from phones that are not done with, and how many media came with each.
+    pub segments: HashMap<MessageId, i64>,
     /// Ids that exist already: looked up only when a settlement failed once.
     pub existing: HashSet<MessageId>,
     /// Items that [`super::receipt::sweep`] gives out.
@@ -89,7 +89,7 @@ impl<'a> Work<'a> {
             seen: HashSet::new(),
             brakes: brake::Counters::default(),
             opted: optout::Lists::new(),
-            segments: HashSet::new(),
+            segments: HashMap::new(),
             existing: HashSet::new(),
             unsettled: Vec::new(),
             sweep_cursor: None,

@@ -77,7 +77,23 @@ tables! {
     LinkLeft => "DELETE FROM link WHERE (phone, message, gateway) IN (SELECT value->>0, value->>1, value->>2 \
         FROM json_each($J))",
     LinkGone => "DELETE FROM link WHERE (phone, message) IN (SELECT value->>0, value->>1 FROM json_each($J))",
-    Mo => "INSERT INTO mo (id, state, row) SELECT value->>0, 0, substr($1, value->>1, value->>2) FROM json_each($J)",
+    Mo => "INSERT INTO mo (id, state, row, media) SELECT value->>0, value->>3, substr($1, value->>1, value->>2), \
+        value->>4 FROM json_each($J)",
+    Media => "INSERT INTO media (mo, n, gateway, since, wake, kind, name, place, why, data) SELECT value->>0, \
+        value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7, value->>8, \
+        CASE WHEN value->>9 IS NULL THEN NULL ELSE substr($1, value->>9, value->>10) END FROM json_each($J)",
+    MediaLater => "UPDATE media SET wake = j.value->>2, tries = j.value->>3, why = j.value->>4 FROM json_each($J) AS j \
+        WHERE media.mo = j.value->>0 AND media.n = j.value->>1",
+    MediaHere => "UPDATE media SET wake = NULL, place = NULL, why = NULL, kind = j.value->>2, \
+        name = coalesce(media.name, j.value->>3), data = substr($1, j.value->>4, j.value->>5) FROM json_each($J) AS j \
+        WHERE media.mo = j.value->>0 AND media.n = j.value->>1",
+    MediaMissing => "UPDATE media SET wake = NULL, place = NULL, why = j.value->>2 FROM json_each($J) AS j \
+        WHERE media.mo = j.value->>0 AND media.n = j.value->>1",
+    MediaNothing => "UPDATE media SET wake = NULL, place = NULL, why = NULL FROM json_each($J) AS j \
+        WHERE media.mo = j.value->>0 AND media.n = j.value->>1",
+    MoReady => "UPDATE mo SET state = 0 WHERE state = 3 AND id IN (SELECT value->>0 FROM json_each($J)) \
+        AND NOT EXISTS (SELECT 1 FROM media WHERE media.mo = mo.id AND media.wake IS NOT NULL)",
+    MediaGone => "DELETE FROM media WHERE mo IN (SELECT value->>0 FROM json_each($J))",
     MoParked => "UPDATE mo SET state = 1 WHERE id IN (SELECT value->>0 FROM json_each($J))",
     MoHeld => "UPDATE mo SET state = 2 WHERE id IN (SELECT value->>0 FROM json_each($J))",
     MoGone => "DELETE FROM mo WHERE id IN (SELECT value->>0 FROM json_each($J))",
