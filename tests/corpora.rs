@@ -33,6 +33,7 @@ checks! {
     mail_text = "../fuzz/checks/mail_text.rs",
     mail_write = "../fuzz/checks/mail_write.rs",
     mask = "../fuzz/checks/mask.rs",
+    media = "../fuzz/checks/media.rs",
     number = "../fuzz/checks/number.rs",
     provider_answer = "../fuzz/checks/provider_answer.rs",
     provider_hook = "../fuzz/checks/provider_hook.rs",

@@ -12,6 +12,7 @@ use martlet::{
     config,
     gateway::Attempt,
     ground::{Enhanced, Fault, MessageId, Outcome, RemoteId, Scope, Secret, Timestamp},
+    mail,
     mailbox::reply,
     rules::deed,
     sms::{Body, Content, Segment},
@@ -254,6 +255,18 @@ fn words_of_the_store() {
         asked: Timestamp(0),
         open: true,
     };
+    let url = format!("https://a.test/{PHONE}?token={PASSWORD}");
+    let from = mail::Elsewhere { url: url.clone(), login: true, most: 1, hosts: Vec::new() };
+    let pieces = [
+        mail::Piece { kind: None, name: Some(WORDS.to_owned()), at: mail::At::Elsewhere(from.clone()) },
+        mail::Piece { kind: None, name: Some(WORDS.to_owned()), at: mail::At::Here(WORDS.as_bytes().into()) },
+        mail::Piece::missing(None, url.clone()),
+    ];
+    let outcomes = [
+        Fetch::Here { kind: mail::MediaType::octets(), name: Some(WORDS.to_owned()), data: WORDS.as_bytes().into() },
+        Fetch::Missing(url),
+    ];
+    all_discreet![from, pieces, outcomes];
     let dead = DeadLetter { kind: "bounce", about: Some(id), cause: PHONE.to_owned(), data: WORDS.into() };
     let row = DeadLetterRow {
         id,
@@ -442,6 +455,10 @@ const MAY: &[(&str, &str)] = &[
     ("provider/template/filter.rs Filter", "the definition's own words"),
     ("provider/template/mod.rs Piece", "the definition's own words"),
     ("provider/template/mod.rs Name", "the definition's own words"),
+    ("mail/media.rs MediaType", "a type such as image/jpeg"),
+    ("mail/media.rs Pattern", "a type such as image/jpeg"),
+    ("gateway/provider/media.rs Miss", "why, without the address"),
+    ("store/media.rs Piecemeal", "why, without the address"),
     ("gateway/modem/dialogue/task.rs Task", "names of memories, and a code such as *100#"),
     ("cli/provider.rs Show", "the name of a definition"),
     ("cli/provider.rs New", "the names of a definition and of a gateway"),

@@ -19,6 +19,7 @@ use crate::{
     provider_gateway::{PHONE, SID, World, app_calls, smsgate_settings},
     support::{
         Needs, letter,
+        process::until,
         sink::{Provider, Seen, Taken},
         trial, trial_with,
     },
@@ -31,6 +32,7 @@ pub fn trials() -> Vec<Trial> {
         trial_with("media: a server that takes for ever", &[Needs::Signers], slow),
         trial_with("media: a crash between the answer and the pictures", &[Needs::Signers], crash),
         trial("media: pictures within the call", inline),
+        trial("media: a mail server that takes no mail of this size gets the words", too_large),
     ]
 }
 
@@ -94,8 +96,7 @@ fn serve(
 }
 
 fn say(stream: &mut TcpStream, status: u16, head: &str, body: &[u8]) -> std::io::Result<()> {
-    let head =
-        format!("HTTP/1.1 {status} X\r\n{head}Content-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+    let head = format!("HTTP/1.1 {status} X\r\n{head}Content-Length: {}\r\nConnection: close\r\n\r\n", body.len());
     stream.write_all(head.as_bytes())?;
     stream.write_all(body)
 }
@@ -223,7 +224,8 @@ fn misses() {
         "/file" => say(stream, 302, "Location: file:///etc/passwd\r\n", b""),
         "/round" => say(stream, 302, "Location: /round\r\n", b""),
         "/endless" => {
-            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nConnection: close\r\n\r\n\xff\xd8\xff")?;
+            stream
+                .write_all(b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nConnection: close\r\n\r\n\xff\xd8\xff")?;
             loop {
                 stream.write_all(&[7; 4_096])?;
             }
@@ -342,7 +344,8 @@ fn mail_of(world: &World, words: &str) -> Taken {
 fn inline() {
     let provider = Provider::willing();
     let world = World::start("smsgate", &[], &smsgate_settings(provider.port));
-    let (one, note) = (picture(JPEG, 20_000), "Grüße, ein Brief");
+    // The whole call is larger than others may be.
+    let (one, note) = (picture(JPEG, 900_000), "Grüße, ein Brief");
     let file = |kind: &str, name: &str, data: &[u8]| json!({ "contentType": kind, "name": name, "data": STANDARD.encode(data) });
     let body = json!({ "id": "E1", "event": "mms:downloaded", "payload": {
         "messageId": "m1", "sender": PHONE, "subject": "Cat", "body": "Look",
@@ -353,14 +356,17 @@ fn inline() {
             file("application/x-msdownload", "setup.exe", b"MZ"),
         ],
     } });
-    assert_eq!(app_calls(&world, &body).0, 204);
-    assert_eq!(app_calls(&world, &body).0, 204);
+    // The app comes again after 503, and when it has not heard the answer.
+    let taken = || {
+        let status = app_calls(&world, &body).0;
+        assert!(matches!(status, 204 | 503), "{status}");
+        (status == 204).then_some(())
+    };
+    until("the call is taken", taken);
+    until("and again", taken);
     let (words, files) = opened(&mail(&world, "Look"));
     let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert_eq!(
-        words,
-        "Cat Look [This attachment did not arrive: its type application/x-msdownload is not taken.]"
-    );
+    assert_eq!(words, "Cat Look [This attachment did not arrive: its type application/x-msdownload is not taken.]");
     assert_eq!(
         files,
         [
@@ -368,5 +374,24 @@ fn inline() {
             ("note.txt".to_owned(), "text/plain".to_owned(), note.as_bytes().to_vec())
         ]
     );
+    world.is_discreet();
+}
+
+fn too_large() {
+    let provider = Provider::willing();
+    let world = World::start("smsgate", &[], &smsgate_settings(provider.port));
+    world.mails.most.store(20_000, Ordering::SeqCst);
+    let data = STANDARD.encode(picture(JPEG, 40_000));
+    let body = json!({ "id": "E1", "event": "mms:downloaded", "payload": {
+        "messageId": "m1", "sender": PHONE, "body": "Words at least",
+        "attachments": [{ "contentType": "image/jpeg", "name": "cat.jpg", "data": data }],
+    } });
+    assert_eq!(app_calls(&world, &body).0, 204);
+    let mail = mail(&world, "Words at least");
+    let (words, files) = opened(&mail);
+    assert_eq!(files, []);
+    let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(words, "Words at least [cat.jpg did not arrive: the mail server takes no mail of this size.]");
+    assert_eq!(world.mails.refused.load(Ordering::SeqCst), 1);
     world.is_discreet();
 }

@@ -10,9 +10,13 @@ use super::{
 };
 use crate::{
     ground::{Enhanced, Fault, Outcome, Scope},
+    mail::without_files,
     observe::{self, METRICS, metrics::Metrics},
-    store::{About, Begin, Closed, DeadLetter, Item, Key, Mail, Next, SegmentState, Settle},
+    store::{About, Begin, Closed, DeadLetter, Item, Key, Mail, New, Next, SegmentState, Settle},
 };
+
+/// How mail servers say that a mail is larger than they take.
+const TOO_LARGE: [Enhanced; 2] = [Enhanced::new(5, 3, 4), Enhanced::new(5, 2, 3)];
 
 /// Hands over what is due until stopped.
 pub async fn run(shared: Arc<Shared>) {
@@ -67,9 +71,18 @@ async fn settle(shared: &Shared, item: &Item, mail: &Mail, attempt: u32, outcome
     shared.store.settle(settlement).await;
 }
 
-/// The next step of the ladder, or the dead letters.
+/// The next step of the ladder, or the dead letters. What is too large for the mail server goes on without its files: the words
+/// arrive.
 fn refused(settlement: &mut Settle, item: &Item, mail: &Mail, fault: Fault, now: crate::ground::Timestamp) {
     settlement.event = "failed";
+    let smaller = TOO_LARGE.contains(&fault.code).then(|| without_files(&mail.data)).flatten();
+    if let Some(data) = smaller {
+        settlement.segments = vec![(0, SegmentState::Failed, None)];
+        settlement.next = Next::Closed(Closed::Failed);
+        settlement.errands.push(New::mail(Mail { data: data.into(), ..mail.clone() }, now, item.expires));
+        settlement.fault = Some(fault);
+        return;
+    }
     let mut steps = mail.ladder.iter().filter(|step| **step != mail.to).cloned();
     if let Some(to) = steps.next() {
         settlement.segments = vec![(0, SegmentState::Waiting, None)];

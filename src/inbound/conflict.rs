@@ -14,7 +14,10 @@ use crate::{
         split::{self, Reference},
     },
     smtp::Notify,
-    store::{Braked, Charge, Conflict, Down, InboundStep, Key, Link, Month, New, Origin, Payload, Priority, StoredSegment, Text},
+    store::{
+        Braked, Charge, Conflict, Down, InboundStep, Key, Link, Month, New, Origin, Payload, Priority, StoredSegment,
+        Text,
+    },
 };
 
 /// At most one conflict text per phone in this time.

@@ -5,10 +5,7 @@
 
 use super::{Inner, assemble::Assembled};
 use crate::{
-    mail::{
-        At, MediaType, Piece,
-        media::Types,
-    },
+    mail::{At, MediaType, Piece, media::Types},
     store::Down,
 };
 

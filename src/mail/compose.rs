@@ -90,7 +90,11 @@ impl Composer {
             // RFC 2231 4, and RFC 6266 D: the older form first, for those that know no other.
             let keep = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
             let encoded = name.bytes().fold(String::new(), |mut out, b| {
-                if keep(b) { out.push(char::from(b)) } else { out.push_str(&format!("%{b:02X}")) }
+                if keep(b) {
+                    out.push(char::from(b))
+                } else {
+                    out.push_str(&format!("%{b:02X}"))
+                }
                 out
             });
             value.push_str(&format!(";\r\n filename*=utf-8''{encoded}"));

@@ -45,7 +45,7 @@ pub use smime::open;
 pub use template::{Template, TemplateError};
 pub use text::{Choices, Cut, Extract, NoText, Strip, Why, text};
 pub use words::{BadTemplate, Event, Values, Words};
-pub use write::{Reply, Unwritable, route};
+pub use write::{Reply, Unwritable, route, without_files};
 
 /// The header by which Martlet knows a mail of its own that comes back: a loop.
 pub const TRACE: &str = "X-Martlet-Trace";

@@ -223,6 +223,25 @@ impl Reply<'_> {
     }
 }
 
+/// A mail of ours with its words alone, and a line for each file that it had; `None`: it has none, or is not ours.
+pub fn without_files(data: &[u8]) -> Option<Vec<u8>> {
+    const KIND: &[u8] = b"Content-Type: multipart/mixed;";
+    let (headers, _) = super::header_block(data);
+    let head = headers.windows(KIND.len()).position(|octets| octets == KIND)?;
+    let whole = mail_parser::MessageParser::default().parse(data)?;
+    let words = whole.body_text(0)?;
+    let mut body = words.trim_end().to_owned();
+    for file in whole.attachments() {
+        let name = one_line(file.attachment_name().unwrap_or("a file"), 100);
+        body.push_str(&format!("\r\n\r\n[{name} did not arrive: the mail server takes no mail of this size.]"));
+    }
+    let mut mail = Composer { out: data.get(..head)?.to_vec() };
+    mail.raw("Content-Type", FLOWED);
+    body.push_str("\r\n");
+    mail.body(&body);
+    Some(mail.out)
+}
+
 /// What every mail of ours must have right.
 pub(super) fn check(from: &str, to: &str, message_id: &str, host: &str) -> Result<(), Unwritable> {
     let host_ok = !host.is_empty()
@@ -348,7 +367,8 @@ mod tests {
     #[test]
     fn pictures_are_attached_and_those_that_are_missing_are_named() {
         use mail_parser::{MessageParser, MimeHeaders};
-        let (jpeg, note): (MediaType, MediaType) = ("image/jpeg".parse().expect("a type"), "text/plain".parse().expect("a type"));
+        let (jpeg, note): (MediaType, MediaType) =
+            ("image/jpeg".parse().expect("a type"), "text/plain".parse().expect("a type"));
         let picture: Vec<u8> = (0..=255).cycle().take(5_000).collect();
         let here = |kind: &MediaType, name: &str, data: &[u8]| Piece {
             kind: Some(kind.clone()),
@@ -374,12 +394,22 @@ mod tests {
             assert!(body.contains("[This picture did not arrive: the server answered 404.]"), "{body}");
             assert!(body.starts_with(words.split("\r\n").next().unwrap_or_default()), "{body}");
             assert_eq!(mail.subject() == Some("3 attachments"), words.is_empty());
+            let bare = without_files(&raw).expect("it had files");
+            let bare = MessageParser::default().parse(&bare).expect("a mail");
+            assert_eq!((bare.attachment_count(), bare.message_id()), (0, mail.message_id()));
+            let left = bare.body_text(0).expect("words");
+            assert!(left.starts_with(body.trim_end()), "{left}");
+            assert!(
+                left.contains("[Kätzchen.jpg did not arrive: the mail server takes no mail of this size.]"),
+                "{left}"
+            );
         }
         with(&number(), "", |r| {
             assert_eq!(Reply { media: &media[..1], ..r.clone() }.subject(), "Picture");
             assert_eq!(Reply { media: &media[..2], ..r.clone() }.subject(), "2 pictures");
             let raw = Reply { media: &media[1..2], ..r }.write().expect("a mail");
             assert!(!String::from_utf8_lossy(&raw).contains("multipart"), "nothing is attached");
+            assert_eq!(without_files(&raw), None);
         });
     }
 

@@ -396,12 +396,7 @@ impl Store {
     }
     // ---- media ----
     /// The segment whose media are due at `now` for the longest time; none of `busy`, and of no gateway that is `full`.
-    pub async fn media_due(
-        &self,
-        now: Timestamp,
-        busy: &[MessageId],
-        full: &[GatewayId],
-    ) -> Result<Option<Due>, Down> {
+    pub async fn media_due(&self, now: Timestamp, busy: &[MessageId], full: &[GatewayId]) -> Result<Option<Due>, Down> {
         // What is fetched must be kept: no use in asking while there is no room.
         self.inner.room().await?;
         let mut conn = self.inner.reader().await?;

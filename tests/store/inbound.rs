@@ -3,6 +3,7 @@
 use libtest_mimic::Trial;
 use martlet::{
     address::Originator,
+    mail::{At, Elsewhere, MediaType, Piece},
     sms::{Body, Segment},
     store::*,
 };
@@ -17,11 +18,14 @@ pub fn trials() -> Vec<Trial> {
         trial("store::inbound::without_marks_nothing_is_a_duplicate", || run_async(without_marks())),
         trial("store::inbound::resolved_in_one_transaction", || run_async(resolved_in_one_transaction())),
         trial("store::inbound::a_conflict_opens_and_ends", || run_async(a_conflict_opens_and_ends())),
+        trial("store::inbound::a_text_waits_for_its_media", || run_async(a_text_waits_for_its_media())),
+        trial("store::inbound::media_tell_look_alikes_apart", || run_async(media_tell_look_alikes_apart())),
     ]
 }
 
 fn mo(words: &str, reference: Option<&str>, sent: Option<i64>) -> MoSegment {
     MoSegment {
+        media: Vec::new(),
         trace: martlet::address::Trace::default(),
         gateway: gateway(),
         number: None,
@@ -97,6 +101,81 @@ async fn resolved_in_one_transaction() {
     assert_eq!(c.state(mail_id).await, (State::Waiting, None));
     assert_eq!(c.events(found[0].id).await, ["taken", "routed"], "why it went there");
     assert_eq!(c.show(found[1].id).await.kind, "segment");
+}
+
+fn elsewhere(url: &str) -> Piece {
+    let place = Elsewhere { url: url.to_owned(), login: true, most: 9, hosts: vec!["a.example".to_owned()] };
+    Piece { kind: Some("image/png".parse().expect("a type")), name: None, at: At::Elsewhere(place) }
+}
+
+fn here(data: &[u8]) -> Piece {
+    Piece { kind: None, name: Some("x".to_owned()), at: At::Here(data.into()) }
+}
+
+async fn a_text_waits_for_its_media() {
+    let w = World::new().await;
+    let gone = Piece::missing(None, "it is gone");
+    let media =
+        vec![elsewhere("https://a.example/1"), here(b"octets\0"), gone.clone(), elsewhere("https://a.example/2")];
+    assert!(take(&w, MoSegment { media, ..mo("look", Some("1"), None) }).await);
+    assert!(take(&w, MoSegment { media: vec![here(b"x")], ..mo("at once", Some("2"), None) }).await);
+    let ready = w.store.unassembled(10).await.expect("store");
+    assert_eq!(ready.len(), 1, "what is here waits for nothing");
+    assert_eq!((ready[0].media, w.store.media(&[ready[0].id]).await.expect("store")), (1, vec![here(b"x")]));
+
+    let due = w.store.media_due(w.clock.now(), &[], &[]).await.expect("store").expect("something to fetch");
+    assert_eq!((due.have, due.since, due.pieces.len()), (7, START, 2));
+    assert_eq!((due.pieces[1].n, due.pieces[1].from.url.as_str()), (3, "https://a.example/2"));
+    assert!(w.store.media_due(w.clock.now(), &[due.segment], &[]).await.expect("store").is_none(), "it is busy");
+    assert!(w.store.media_due(w.clock.now(), &[], &[gateway()]).await.expect("store").is_none(), "its gateway is");
+    let fetched = |n, outcome| Fetched { segment: due.segment, gateway: gateway(), n, outcome };
+    let png: MediaType = "image/png".parse().expect("a type");
+    let got = Fetch::Here { kind: png.clone(), name: Some("cat.png".into()), data: b"\x89PNG"[..].into() };
+    w.store.media_fetched(fetched(0, got)).await.expect("store");
+    let at = w.clock.now() + HOUR;
+    w.store
+        .media_fetched(fetched(3, Fetch::Later { at, tries: 1, why: "the server answered 503".into() }))
+        .await
+        .expect("store");
+
+    // What is here stays, what is not is asked for again at its time.
+    let c = w.crash().await;
+    assert!(c.store.media_due(c.clock.now(), &[], &[]).await.expect("store").is_none());
+    assert_eq!(c.store.next_media(&[]).await.expect("store"), Some(at));
+    assert_eq!(c.store.unassembled(10).await.expect("store").len(), 1);
+    assert_eq!(c.show(due.segment).await.cause.as_deref(), Some("its media are fetched"));
+    c.hand.advance(HOUR);
+    let again = c.store.media_due(c.clock.now(), &[], &[]).await.expect("store").expect("its time has come");
+    assert_eq!((again.have, again.pieces.len(), again.pieces[0].n, again.pieces[0].tries), (11, 1, 3, 1));
+    assert_eq!(again.pieces[0].why.as_deref(), Some("the server answered 503"));
+    c.store.media_fetched(fetched(3, Fetch::Missing("never (<https://a.example/2>)".into()))).await.expect("store");
+    let ready = c.store.unassembled(10).await.expect("store");
+    assert_eq!((ready.len(), ready[0].id, ready[0].media), (2, due.segment, 4));
+    let png = Piece { kind: Some(png), name: Some("cat.png".into()), at: At::Here(b"\x89PNG"[..].into()) };
+    let never = Piece::missing(png.kind.clone(), "never (<https://a.example/2>)");
+    assert_eq!(c.store.media(&[due.segment]).await.expect("store"), [png, here(b"octets\0"), gone, never]);
+    assert_eq!(c.events(due.segment).await, ["taken", "fetched", "not fetched"]);
+    c.store.resolve(InboundStep { done: vec![due.segment], ..InboundStep::default() }).await.expect("store");
+    assert_eq!(c.store.media(&[due.segment]).await.expect("store"), [], "gone with their text");
+    assert_eq!(c.store.media(&[ready[1].id]).await.expect("store").len(), 1, "and no others");
+    // The layout of a message is nothing to be told of.
+    assert!(take(&c, MoSegment { media: vec![elsewhere("https://a.example/3")], ..mo("", None, None) }).await);
+    let due = c.store.media_due(c.clock.now(), &[], &[]).await.expect("store").expect("something to fetch");
+    let layout = Fetched { segment: due.segment, gateway: gateway(), n: 0, outcome: Fetch::Nothing };
+    c.store.media_fetched(layout).await.expect("store");
+    assert_eq!(c.store.media(&[due.segment]).await.expect("store"), []);
+    assert_eq!(c.store.unassembled(10).await.expect("store").len(), 2);
+}
+
+async fn media_tell_look_alikes_apart() {
+    let w = World::new().await;
+    let with = |piece| MoSegment { media: vec![piece], ..mo("", None, Some(5)) };
+    assert!(take(&w, with(elsewhere("https://a.example/1"))).await);
+    assert!(!take(&w, with(elsewhere("https://a.example/1"))).await);
+    assert!(take(&w, with(elsewhere("https://a.example/2"))).await);
+    assert!(take(&w, with(here(b"1"))).await);
+    assert!(!take(&w, with(here(b"1"))).await);
+    assert!(take(&w, mo("", None, Some(5))).await);
 }
 
 async fn a_conflict_opens_and_ends() {

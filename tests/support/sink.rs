@@ -8,7 +8,7 @@ use std::{
     path::Path,
     sync::{
         Arc, Condvar, Mutex, MutexGuard,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -237,6 +237,9 @@ pub struct Taken {
 pub struct MailSink {
     pub port: u16,
     pub seen: Seen<Taken>,
+    /// The largest mail that it takes, octets; and how many were larger.
+    pub most: Arc<AtomicUsize>,
+    pub refused: Arc<AtomicUsize>,
 }
 
 impl MailSink {
@@ -284,22 +287,29 @@ impl MailSink {
         accept: impl Fn() -> io::Result<Box<dyn Stream>> + Send + 'static,
         answer: Arc<Judge>,
     ) -> Self {
-        let seen = Seen::new();
-        let list = seen.clone();
+        let (seen, most, refused) = (Seen::new(), Arc::new(AtomicUsize::new(usize::MAX)), Arc::default());
+        let (list, limit, large) = (seen.clone(), Arc::clone(&most), Arc::clone(&refused));
         std::thread::spawn(move || {
             while let Ok(stream) = accept() {
-                let (list, answer) = (list.clone(), answer.clone());
-                std::thread::spawn(move || serve_mail(stream, lmtp, &list, &*answer));
+                let (list, answer, limit, large) =
+                    (list.clone(), answer.clone(), Arc::clone(&limit), Arc::clone(&large));
+                std::thread::spawn(move || serve_mail(stream, lmtp, &list, &*answer, (&limit, &large)));
             }
         });
-        Self { port, seen }
+        Self { port, seen, most, refused }
     }
 }
 
 /// What a mail server says to a RCPT line, where it does not say 250.
 type Judge = dyn Fn(&str) -> Option<&'static str> + Send + Sync;
 
-fn serve_mail(stream: Box<dyn Stream>, lmtp: bool, seen: &Seen<Taken>, answer: &Judge) -> io::Result<()> {
+fn serve_mail(
+    stream: Box<dyn Stream>,
+    lmtp: bool,
+    seen: &Seen<Taken>,
+    answer: &Judge,
+    (most, refused): (&AtomicUsize, &AtomicUsize),
+) -> io::Result<()> {
     let mut session = BufReader::new(stream);
     let say = |session: &mut BufReader<Box<dyn Stream>>, text: &str| session.get_mut().write_all(text.as_bytes());
     say(&mut session, "220 sink.example.test ready\r\n")?;
@@ -334,6 +344,12 @@ fn serve_mail(stream: Box<dyn Stream>, lmtp: bool, seen: &Seen<Taken>, answer: &
                 say(&mut session, "354 go on\r\n")?;
                 let data = read_data(&mut session)?;
                 let answers = if lmtp { rcpt.len() } else { 1 };
+                if data.len() > most.load(Ordering::SeqCst) {
+                    refused.fetch_add(1, Ordering::SeqCst);
+                    (mail, rcpt, before) = Default::default();
+                    say(&mut session, &"552 5.3.4 Error: message file too big\r\n".repeat(answers))?;
+                    continue;
+                }
                 let taken = Taken {
                     mail: std::mem::take(&mut mail),
                     rcpt: std::mem::take(&mut rcpt),

@@ -44,25 +44,33 @@ impl Room {
         Self { bodies: Arc::new(Semaphore::new(BODIES as usize)), max_body, timeout }
     }
 
-    /// The body of a request, while there is room for it.
+    /// The body of a request, of `most` octets at most where that is more than usual; its room is taken for as long as it is
+    /// held.
     ///
     /// # Errors
     /// 413 too large, 408 too slow.
-    pub async fn read(&self, headers: &HeaderMap, body: Body) -> Result<axum::body::Bytes, StatusCode> {
-        let size = announced(headers).unwrap_or(self.max_body);
-        if size > self.max_body {
+    pub async fn read(&self, headers: &HeaderMap, body: Body, most: usize) -> Result<Held, StatusCode> {
+        let most = most.max(self.max_body);
+        let size = announced(headers).unwrap_or(most);
+        if size > most {
             return Err(StatusCode::PAYLOAD_TOO_LARGE);
         }
         let read = async {
-            let _room = room_for(size, &self.bodies).await;
-            axum::body::to_bytes(body, self.max_body).await
+            let room = room_for(size, &self.bodies).await;
+            axum::body::to_bytes(body, most).await.map(|octets| Held { octets, _room: room })
         };
         match tokio::time::timeout(self.timeout, read).await {
-            Ok(Ok(body)) => Ok(body),
+            Ok(Ok(held)) => Ok(held),
             Ok(Err(_)) => Err(StatusCode::PAYLOAD_TOO_LARGE),
             Err(_) => Err(StatusCode::REQUEST_TIMEOUT),
         }
     }
+}
+
+/// A body and its room.
+pub struct Held {
+    pub octets: axum::body::Bytes,
+    _room: Option<tokio::sync::OwnedSemaphorePermit>,
 }
 
 /// Refuses foreign pages (`Sec-Fetch-Site`, `Origin`) and, on a loopback bind, foreign `Host` names: a page that a

@@ -126,7 +126,7 @@ pub async fn call(State(door): State<Door>, request: Request) -> Response {
     let scheme = if door.encrypted { "https" } else { "http" };
     let base = hooks.base().map_or_else(|| format!("{scheme}://{}", door.bound), str::to_owned);
     let url = format!("{base}{target}");
-    let body = match door.room.read(&parts.headers, body).await {
+    let body = match door.room.read(&parts.headers, body, hooks.largest(name)).await {
         Ok(body) => body,
         Err(status) => return bare(status),
     };
@@ -136,7 +136,7 @@ pub async fn call(State(door): State<Door>, request: Request) -> Response {
     };
     let headers: Headers = parts.headers.iter().filter_map(field).collect();
     let method = parts.method.as_str().to_ascii_uppercase();
-    let call = HookRequest { method, url, headers, body: body.to_vec(), peer, certificate };
+    let call = HookRequest { method, url, headers, body: body.octets.to_vec(), peer, certificate };
     answer(hooks.call(name, &call).await)
 }
 

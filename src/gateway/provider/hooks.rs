@@ -37,6 +37,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 const WISH_EVERY: Duration = Duration::from_secs(60);
 const WISH_CAP: usize = 256 * 1024;
 const WISHES: usize = 64;
+/// What a call with pictures in it may hold: as many as one text may have, in base64.
+const WITH_PICTURES: usize = 10 << 20;
 
 /// The hooks of one gateway.
 pub struct Hooks {
@@ -74,6 +76,12 @@ impl Hooks {
     /// Whether the definition has a hook of that name.
     pub fn has(&self, name: &str) -> bool {
         self.settings.definition.hook_named(name).is_some()
+    }
+
+    /// How large a call of that name may be, beyond what is usual: pictures may be within it.
+    pub fn largest(&self, name: &str) -> usize {
+        let hook = self.settings.definition.hook_named(name);
+        if hook.is_some_and(|hook| hook.events.iter().any(|event| event.brings_octets())) { WITH_PICTURES } else { 0 }
     }
 
     /// What a call is answered with, when what it brings is kept.

@@ -163,8 +163,8 @@ impl Fetcher {
         if literal.is_ok_and(|ip| !guard.opens(ip)) {
             return Err(closed(&Closed.to_string()));
         }
-        let client =
-            place.get_or_init(|| line::guarded(&self.line, url.scheme() == "https", guard).map_err(|unusable| unusable.why));
+        let client = place
+            .get_or_init(|| line::guarded(&self.line, url.scheme() == "https", guard).map_err(|unusable| unusable.why));
         client.as_ref().map_err(|_| Miss::Later("no connection can be made from here".to_owned(), None))
     }
 

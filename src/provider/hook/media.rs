@@ -25,18 +25,20 @@ const LONGEST_URL: usize = 4_096;
 /// The media of an item; layouts of multimedia messages are none.
 pub fn read(media: &Media, view: &View<'_>) -> Vec<Piece> {
     match &media.found {
-        MediaFound::Numbered { count, url, media_type, base } => {
+        MediaFound::Numbered { count, url, first, media_type, base } => {
             let stated =
                 count.as_ref().map(|count| view.first(count).and_then(|n| n.parse::<usize>().ok()).unwrap_or(0));
             let most = stated.unwrap_or(COUNTED).min(COUNTED);
-            let field = |pattern: &str, index: u32| {
-                let name = pattern.replace("{i}", &index.to_string());
-                view.first(&Source(vec![Place { kind: Kind::Field(name), pick: None }]))
-            };
+            let named = |name| view.first(&Source(vec![Place { kind: Kind::Field(name), pick: None }]));
+            let field = |pattern: &str, index: u32| named(pattern.replace("{i}", &index.to_string()));
             let numbers = *base..base.saturating_add(u32::try_from(most).unwrap_or(0));
             let one = |index| {
                 let kind = media_type.as_ref().and_then(|pattern| field(pattern, index)).and_then(|k| k.parse().ok());
-                Some(Piece { kind, name: None, at: media.address(field(url, index)?) })
+                let url = match first {
+                    Some(first) if index == *base => named(first.clone())?,
+                    _ => field(url, index)?,
+                };
+                Some(Piece { kind, name: None, at: media.address(url) })
             };
             bounded(numbers.map_while(one).filter(|piece| !is_layout(piece.kind.as_ref())).collect())
         }

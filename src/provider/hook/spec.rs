@@ -273,7 +273,14 @@ pub struct Media {
 #[derive(Debug, Clone)]
 pub enum MediaFound {
     /// `MediaUrl0`, `MediaUrl1` …
-    Numbered { count: Option<Source>, url: String, media_type: Option<String>, base: u32 },
+    Numbered {
+        count: Option<Source>,
+        url: String,
+        /// The field of the first, where its name has no number.
+        first: Option<String>,
+        media_type: Option<String>,
+        base: u32,
+    },
     List {
         list: Source,
         url: Option<Pointer>,
@@ -322,6 +329,15 @@ impl Event {
     /// It may bring pictures and the like.
     pub fn has_media(&self) -> bool {
         matches!(&self.kind, Kind::Inbound(Inbound { media: Some(_), .. }))
+    }
+
+    /// Pictures and the like stand in the call itself.
+    pub fn brings_octets(&self) -> bool {
+        let media = match &self.kind {
+            Kind::Inbound(inbound) => inbound.media.as_ref(),
+            _ => None,
+        };
+        media.is_some_and(|media| matches!(media.found, MediaFound::List { inline: Some(_), .. }))
     }
 
     /// The provider's word on a message of ours.

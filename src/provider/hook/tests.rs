@@ -125,6 +125,37 @@ fn texts_come_in_with_their_media() {
 }
 
 #[test]
+fn media_that_cannot_be_taken_are_named() {
+    let form = form();
+    let shown = |text: &Inbound| -> Vec<String> {
+        let shown = |piece: &crate::mail::Piece| match &piece.at {
+            At::Elsewhere(place) => place.url.clone(),
+            At::Here(data) => format!("[{}]", data.len()),
+            At::Missing(why) => why.clone(),
+        };
+        text.media.iter().map(shown).collect()
+    };
+    let call_with = |media: &[(&str, &str)]| {
+        let mut body = format!("MessageSid=SM1&From=%2B15551234567&Body=Hi&NumMedia={}", media.len());
+        for (n, (url, kind)) in media.iter().enumerate() {
+            body += &format!("&MediaUrl{n}={url}&MediaContentType{n}={kind}");
+        }
+        shown(&form.inbound("inbound", &call("POST", "", FORM, body.as_bytes())))
+    };
+    assert_eq!(call_with(&[("https://a/0", "application/smil"), ("https://a/1", "image/png")]), ["https://a/1"]);
+    let many: Vec<(String, &str)> = (0..13).map(|n| (format!("https://a/{n}"), "image/png")).collect();
+    let many: Vec<(&str, &str)> = many.iter().map(|(url, kind)| (url.as_str(), *kind)).collect();
+    let got = call_with(&many);
+    assert_eq!(
+        (got.len(), got[9].as_str(), got[10].as_str()),
+        (11, "https://a/9", "there are 3 more, and 10 are taken at most")
+    );
+    assert_eq!(call_with(&many[..11])[10], "it is one more, and 10 are taken at most");
+    let long = format!("https://a/{}", "x".repeat(5_000));
+    assert_eq!(call_with(&[(&long, "image/png")]), ["its address is too long"]);
+}
+
+#[test]
 fn octets_are_in_the_charset_that_a_field_names() {
     let words = words();
     let text = |query: &str| {
@@ -167,8 +198,8 @@ fn a_phone_sends_json() {
         "events",
         &json(&serde_json::json!({"event": "mms:downloaded", "id": "e3", "payload": {"sender": "+4670", "subject": "S", "attachments": [{"contentType": "image/png; x=y", "name": "a.png", "data": "iVBORw=="}]}})),
     );
-    assert_eq!(picture.media[0].media_type.as_deref(), Some("image/png"));
-    assert!(matches!(&picture.media[0].at, MediumAt::Inline(data) if data == b"\x89PNG"));
+    assert_eq!(picture.media[0].kind.as_ref().map(crate::mail::MediaType::as_str), Some("image/png"));
+    assert!(matches!(&picture.media[0].at, At::Here(data) if **data == *b"\x89PNG"));
     let part = phone
         .report("events", &json(&serde_json::json!({"event": "sms:delivered", "payload": {"messageId": "m"}})))
         .expect("a report");

@@ -257,8 +257,9 @@ fn numbered<'t>(desk: &mut Desk<'t>, section: &mut Section<'t>) -> Option<MediaF
         }
     };
     let (url, media_type) = (field("url"), field("type"));
+    let first = section.get("first").and_then(|at| desk.text(at)).map(str::to_owned);
     let Some(url) = url else {
         return desk.none(section.at, "media have a `list`, or a `url` such as \"MediaUrl{i}\"");
     };
-    Some(MediaFound::Numbered { count, url, media_type, base: u32::try_from(base).unwrap_or(0) })
+    Some(MediaFound::Numbered { count, url, first, media_type, base: u32::try_from(base).unwrap_or(0) })
 }

@@ -12,7 +12,8 @@ use crate::provider::{
     charset,
     codes::Normal,
     definition::{
-        Auth, Binary, Definition, Filled, Numbers, Rate, Row, SenderKind, Setting, SettingKind, Split, Texts, Unit, Validity,
+        Auth, Binary, Definition, Filled, Numbers, Rate, Row, SenderKind, Setting, SettingKind, Split, Texts, Unit,
+        Validity,
     },
     ids::{Base, Ids},
     moment,

@@ -89,7 +89,8 @@ pub async fn media_due(
     let first = sqlx::query(sql).bind(now.0).bind(list(&busy)).bind(list(&full)).fetch_optional(&mut *conn).await?;
     let Some(first) = first else { return Ok(None) };
     let segment = id(&first, 0)?;
-    let sql = "SELECT n, gateway, since, wake, tries, kind, place, why, length(data) FROM media WHERE mo = $1 ORDER BY n";
+    let sql =
+        "SELECT n, gateway, since, wake, tries, kind, place, why, length(data) FROM media WHERE mo = $1 ORDER BY n";
     let rows = sqlx::query(sql).bind(segment.to_string()).fetch_all(&mut *conn).await?;
     // Gone between the two.
     let Some(first) = rows.first() else { return Ok(None) };

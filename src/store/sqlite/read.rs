@@ -88,7 +88,8 @@ pub async fn show(conn: &mut SqliteConnection, wanted: MessageId) -> Result<Opti
 
 /// A segment from a phone that is not done with.
 async fn segment(conn: &mut SqliteConnection, wanted: MessageId) -> Result<Option<Shown>> {
-    let row = sqlx::query("SELECT id, row, media, state FROM mo WHERE id = $1").bind(wanted.to_string()).fetch_optional(conn);
+    let row =
+        sqlx::query("SELECT id, row, media, state FROM mo WHERE id = $1").bind(wanted.to_string()).fetch_optional(conn);
     let Some(row) = row.await? else { return Ok(None) };
     let StoredSegment { id, mo, .. } = stored(&row)?;
     let state = row.try_get::<i64, _>(3)?;
