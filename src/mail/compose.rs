@@ -84,22 +84,15 @@ impl Composer {
 
     /// Content-Disposition of a file; `name` without quotes and controls ([`super::media::file_name`]).
     pub fn attachment(&mut self, name: &str) {
-        let plain: String = name.chars().map(|c| if c.is_ascii() { c } else { '_' }).collect();
-        let mut value = format!("attachment;\r\n filename=\"{plain}\"");
-        if !name.is_ascii() {
-            // RFC 2231 4, and RFC 6266 D: the older form first, for those that know no other.
+        let named = if name.is_ascii() {
+            format!("filename=\"{name}\"")
+        } else {
+            // RFC 2231 4.
             let keep = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
-            let encoded = name.bytes().fold(String::new(), |mut out, b| {
-                if keep(b) {
-                    out.push(char::from(b))
-                } else {
-                    out.push_str(&format!("%{b:02X}"))
-                }
-                out
-            });
-            value.push_str(&format!(";\r\n filename*=utf-8''{encoded}"));
-        }
-        self.raw("Content-Disposition", &value);
+            let escaped = |b: u8| if keep(b) { char::from(b).to_string() } else { format!("%{b:02X}") };
+            format!("filename*=utf-8''{}", name.bytes().map(escaped).collect::<String>())
+        };
+        self.raw("Content-Disposition", &format!("attachment;\r\n {named}"));
     }
 }
 

@@ -225,6 +225,7 @@ impl Reply<'_> {
 
 /// A mail of ours with its words alone, and a line for each file that it had; `None`: it has none, or is not ours.
 pub fn without_files(data: &[u8]) -> Option<Vec<u8>> {
+    use mail_parser::MimeHeaders as _;
     const KIND: &[u8] = b"Content-Type: multipart/mixed;";
     let (headers, _) = super::header_block(data);
     let head = headers.windows(KIND.len()).position(|octets| octets == KIND)?;
