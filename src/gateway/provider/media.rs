@@ -123,7 +123,7 @@ impl Fetcher {
             if from.login && url.origin() == first {
                 request = request.headers(self.login.clone());
             }
-            let response = request.send().await.map_err(broken)?;
+            let response = request.send().await.map_err(|error| broken(&error))?;
             if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
                 return self.read(response, kind, most).await;
             }
@@ -192,7 +192,7 @@ impl Fetcher {
             return Err(Miss::TooLarge);
         }
         let mut data: Vec<u8> = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(broken)? {
+        while let Some(chunk) = response.chunk().await.map_err(|error| broken(&error))? {
             if (data.len() + chunk.len()) as u64 > most {
                 return Err(Miss::TooLarge);
             }
@@ -233,8 +233,8 @@ fn named(url: &Url) -> Option<String> {
 }
 
 /// A request without a whole answer; without the address and what may stand in it.
-fn broken(error: reqwest::Error) -> Miss {
-    let mut cause: &dyn Error = &error;
+fn broken(error: &reqwest::Error) -> Miss {
+    let mut cause: &dyn Error = error;
     while let Some(inner) = cause.source() {
         if inner.downcast_ref::<Closed>().is_some() {
             return closed(&Closed.to_string());

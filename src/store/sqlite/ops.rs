@@ -9,8 +9,8 @@ use crate::{
     ground::{GatewayId, MessageId, Timestamp},
     rules::Mark,
     store::{
-        Begin, DeadLetter, Down, Fetched, Hand, InboundStep, Item, MoSegment, New, Note, Opting, Placed, Position, Receipt,
-        Refused, Settle, Taken,
+        Begin, DeadLetter, Down, Fetched, Hand, InboundStep, Item, MoSegment, New, Note, Opting, Placed, Position,
+        Receipt, Refused, Settle, Taken,
     },
 };
 
