@@ -57,11 +57,24 @@ def until(count, wanted):
 
 
 class Martlet:
-    """The daemon with a config of its own; `provider` is the port that its gateway calls."""
+    """The daemon with a config of its own; `provider` is the port that its gateway calls, with `definition` as Kannel's."""
 
-    def __init__(self, folder, provider, regions=("US",), window=None, mailbox=9):
+    def __init__(self, folder, provider, regions=("US",), window=None, mailbox=9, definition=False):
         self.folder, self.lmtp, self.http = folder, free_port(), free_port()
         folder.mkdir(exist_ok=True)
+        called = f"""type = "http"
+url = "http://127.0.0.1:{provider}/send?to=%number%&text=%data%"
+from = "sms:%s@sms.example.test"
+"""
+        if definition:
+            called = f"""type = "http"
+provider = "kannel"
+[gateway.settings]
+base_url = "http://127.0.0.1:{provider}"
+user = "bench"
+password = "bench"
+hook_key = "0123456789abcdef"
+"""
         (folder / "martlet.toml").write_text(f"""
 data_dir = "data"
 domains = ["sms.example.test"]
@@ -75,6 +88,7 @@ trust = ["127.0.0.1/32"]
 identity = ["envelope"]
 [http]
 bind = "127.0.0.1:{self.http}"
+public_url = "http://127.0.0.1:{self.http}"
 [mailbox]
 url = "smtp://127.0.0.1:{mailbox}"
 postmaster = "postmaster@example.test"
@@ -86,10 +100,8 @@ region = "US"
 [[gateway]]
 id = "main"
 password = "bench"
-type = "http"
-url = "http://127.0.0.1:{provider}/send?to=%number%&text=%data%"
-from = "sms:%s@sms.example.test"
 {f"window = {window}" if window else ""}
+{called}
 [[account]]
 user = "@example.test"
 monthly_max = "unlimited"

@@ -4,6 +4,7 @@
     cargo build --release
     benches/send.py rate      # from the first mail to the last request: Martlet, Kannel (HTTP to HTTP), Postfix pipe and curl;
                               # five rounds, one after the other: the middle one, the lowest and the highest
+    benches/send.py definition # the same by a gateway of a definition (`provider = "kannel"`), beside Kannel itself
     benches/send.py back      # from the first text of a phone to the last mail that Postfix has taken
     benches/send.py long      # how fast queues of 20,000 and of 200,000 empty
     benches/send.py rooms     # processor time a message, by room
@@ -25,16 +26,10 @@ ROUNDS = 5  # odd
 WINDOW = 50  # requests in flight at once, here as at Kannel
 
 
-def rate(tmp):
+def rate(tmp, definition=False):
     nginx = Nginx(tmp / "nginx")
-    martlet = Martlet(tmp / "martlet", nginx.port, window=WINDOW)
+    martlet = Martlet(tmp / "martlet", nginx.port, window=WINDOW, definition=definition)
     kannel = Kannel(tmp / "kannel", nginx.port)
-    script = tmp / "text"
-    script.write_text(f"""#!/bin/sh
-exec curl -sf -o /dev/null --get --data-urlencode "to=$1" --data-urlencode text@- http://127.0.0.1:{nginx.port}/send
-""")
-    script.chmod(0o755)
-    postfix = Postfix(tmp / "postfix", pipe=script)
 
     def of(messages, source):
         before, began = nginx.count(), time.monotonic()
@@ -50,12 +45,20 @@ exec curl -sf -o /dev/null --get --data-urlencode "to=$1" --data-urlencode text@
     for _ in range(ROUNDS):
         for connections in (10, 50):
             ours = of(10_000, lambda: load(martlet.lmtp, connections, 10_000, octets=TEXT))
-            seen[f"Martlet, LMTP to HTTP, {connections} connections"].append(ours)
+            seen[f"Martlet, LMTP to {'a definition' if definition else 'HTTP'}, {connections} connections"].append(ours)
             theirs = of(10_000, lambda: kannels(connections))
             seen[f"Kannel, HTTP to HTTP, spool store, {connections} connections"].append(theirs)
     for what, figures in seen.items():
         figures.sort()
         row(what, f"{figures[ROUNDS // 2]} ({figures[0]} to {figures[-1]})", "messages/s")
+    if definition:
+        return
+    script = tmp / "text"
+    script.write_text(f"""#!/bin/sh
+exec curl -sf -o /dev/null --get --data-urlencode "to=$1" --data-urlencode text@- http://127.0.0.1:{nginx.port}/send
+""")
+    script.chmod(0o755)
+    postfix = Postfix(tmp / "postfix", pipe=script)
     figure = of(1_000, lambda: load(postfix.port, 10, 1_000, lmtp=False, octets=TEXT))
     row("Postfix, pipe and curl, 10 connections", figure, "messages/s")
 
@@ -142,4 +145,4 @@ def room(stack):
     return "the runtime and the kernel for it"
 
 
-bench(__doc__, {"rate": rate, "back": back, "long": long, "rooms": rooms})
+bench(__doc__, {"rate": rate, "definition": lambda tmp: rate(tmp, definition=True), "back": back, "long": long, "rooms": rooms})
