@@ -12,6 +12,7 @@ use super::{
     flowed,
     header::is_id,
     media::{At, MediaType, Piece, file_name},
+    mime,
 };
 use crate::{
     address::{Originator, Trace},
@@ -225,15 +226,14 @@ impl Reply<'_> {
 
 /// A mail of ours with its words alone, and a line for each file that it had; `None`: it has none, or is not ours.
 pub fn without_files(data: &[u8]) -> Option<Vec<u8>> {
-    use mail_parser::MimeHeaders as _;
     const KIND: &[u8] = b"Content-Type: multipart/mixed;";
     let (headers, _) = super::header_block(data);
     let head = headers.windows(KIND.len()).position(|octets| octets == KIND)?;
-    let whole = mail_parser::MessageParser::default().parse(data)?;
-    let words = whole.body_text(0)?;
-    let mut body = words.trim_end().to_owned();
-    for file in whole.attachments() {
-        let name = one_line(file.attachment_name().unwrap_or("a file"), 100);
+    let parts = mime::parts(data).leaves;
+    let words = parts.iter().find(|part| !part.is_attachment())?.decoded(data.len());
+    let mut body = String::from_utf8_lossy(&words).trim_end().to_owned();
+    for file in parts.iter().filter(|part| part.is_attachment()) {
+        let name = one_line(file.name().as_deref().unwrap_or("a file"), 100);
         body.push_str(&format!("\r\n\r\n[{name} did not arrive: the mail server takes no mail of this size.]"));
     }
     let mut mail = Composer { out: data.get(..head)?.to_vec() };

@@ -65,6 +65,8 @@ fn one_parser() {
             if path.is_dir() {
                 folders.push(path);
             } else if let Ok(text) = fs::read_to_string(&path) {
+                // Unit tests stand at the end of a file; they may read what we wrote with a reader of others.
+                let text = text.split("#[cfg(test)]").next().unwrap_or_default();
                 assert!(!text.contains("parse_address"), "{} reads addresses with mail-parser", path.display());
                 assert!(!text.contains("MessageParser"), "{} reads mails with mail-parser", path.display());
                 if text.contains("mail_parser::") {
