@@ -37,9 +37,8 @@ impl Chunks {
     /// Takes the next octets. A mail that is refused already is not kept.
     pub(super) fn feed(&mut self, part: &[u8]) {
         self.size = self.size.saturating_add(part.len() as u64);
-        if self.error().is_none() {
-            self.scan(part);
-        }
+        // Of what is too big as well: the reason must not hang on how the octets came.
+        self.scan(part);
         if self.error().is_some() {
             self.data = Kept::default();
         } else {
@@ -104,6 +103,8 @@ mod tests {
             (b"\n", Err(DataError::Bytes)),
             (b"12345678901234567890", Ok(b"12345678901234567890\r\n")),
             (b"123456789012345678901", Err(DataError::TooBig)),
+            (b"1\n3456789012345678901", Err(DataError::Bytes)),
+            (b"1234567890123456789012\n", Err(DataError::Bytes)),
         ] {
             for size in 1..=mail.len().max(1) {
                 let mut chunks = Chunks::new(20);
