@@ -56,18 +56,18 @@ def single(tmp):
 
 def memory(tmp):
     martlet = Martlet(tmp / "m", 9, regions=["US", *REGIONS.split()])
-    row("memory idle", f"{martlet.rss():.0f}", "MiB VmRSS")
+    row("memory idle", martlet.memory(), "MiB VmRSS (of it RssAnon)")
     with smtplib.LMTP("127.0.0.1", martlet.lmtp) as lmtp:
         for number in NUMBERS.split():
             mail = f"From: load@example.test\r\nMessage-ID: <{number}@example.test>\r\n\r\nA text for this country.\r\n"
             lmtp.sendmail("load@example.test", [f"{number}@sms.example.test"], mail)
-    row("memory after numbers of 80 countries", f"{martlet.rss():.0f}", "MiB VmRSS")
+    row("memory after numbers of 80 countries", martlet.memory(), "MiB VmRSS (of it RssAnon)")
     load(martlet.lmtp, 50, 200_000)
-    row("memory with 200,000 queued, after the load", f"{martlet.rss():.0f}", "MiB VmRSS")
+    row("memory with 200,000 queued, after the load", martlet.memory(), "MiB VmRSS (of it RssAnon)")
     martlet.stop()
     martlet.start()
     row("start with 200,000 queued, until `ready`", f"{martlet.started_in:.2f}", "s")
-    row("memory with 200,000 queued, started again", f"{martlet.rss():.0f}", "MiB VmRSS")
+    row("memory with 200,000 queued, started again", martlet.memory(), "MiB VmRSS (of it RssAnon)")
 
 
 # A mobile number each of 80 countries.

@@ -121,9 +121,11 @@ socket = "control.sock"
         wait_for("line `ready`", lambda: re.search(r"\bready\b", self.log.read_text()[seen:]), self.process)
         self.started_in = time.monotonic() - began
 
-    def rss(self):
+    def memory(self):
+        """All that is mapped, and of it what is its own: not pages of the program's file, of which the kernel maps what it likes."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024
+        all_of_it, own = (int(re.search(rf"{name}:\s+(\d+)", status)[1]) / 1024 for name in ("VmRSS", "RssAnon"))
+        return f"{all_of_it:.0f} ({own:.0f})"
 
     def gateway(self, verb):
         """`martlet gateway pause` or `resume`."""
