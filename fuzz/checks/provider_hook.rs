@@ -56,7 +56,8 @@ pub fn provider_hook(data: &[u8]) {
                 assert!(report.index.is_none_or(|n| n > 0) && report.total.is_none_or(|n| n > 0));
             }
             Event::Inbound(inbound) => {
-                assert!(!inbound.from.is_empty() && inbound.from.len() <= 128);
+                // What is given, and `+` with the code of a country.
+                assert!(!inbound.from.is_empty() && inbound.from.len() <= 128 + 4);
                 assert!(inbound.media.len() <= 20);
                 // Ids are shown; whoever puts a text into one shows it.
                 let bare = martlet::provider::hook::Inbound { id: None, ..inbound.clone() };
