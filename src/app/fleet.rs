@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use tokio::task::JoinHandle;
 
-use super::{StartError, build};
+use super::{StartError, build, gateways};
 use crate::{
     config::{self, Config},
     dispatch::{
@@ -100,7 +100,7 @@ impl Fleet {
 
     /// Its kind. Handsets keep their phones when they are replaced.
     fn kind(&mut self, declared: &config::Gateway) -> Result<Kind, StartError> {
-        let mut kind = build::kind(declared)?;
+        let mut kind = gateways::kind(declared)?;
         if let Kind::Handset(settings) = &mut kind {
             let phones = self.phones.entry(declared.id.clone());
             settings.phones = phones.or_insert_with(|| handset::Phones::new(self.clock.clone())).clone();
@@ -127,7 +127,7 @@ impl Fleet {
         let (mut table, mut media) = (Table::default(), Fetchers::new());
         for declared in config.gateways.iter().filter(|g| takes_part(g)) {
             let config::Kind::Provider(provider) = &declared.kind else { continue };
-            let gateway::Kind::Provider(mut settings) = build::kind(declared)? else { continue };
+            let gateway::Kind::Provider(mut settings) = gateways::kind(declared)? else { continue };
             settings.key.clone_from(&self.key);
             settings.clock = self.clock.clone();
             let failed = |why| StartError::new(78, format!("gateway {}: {why}", declared.id));

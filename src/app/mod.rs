@@ -4,8 +4,10 @@
 //! go wrong at start is told with what to do next, and nothing is left running.
 
 mod build;
-pub use build::{accounts, counted_tables, kind as gateway_kind, style};
+pub use build::{accounts, counted_tables, style};
 mod fleet;
+mod gateways;
+pub use gateways::kind as gateway_kind;
 mod hook_doors;
 mod reload;
 mod trial;
@@ -116,7 +118,7 @@ async fn until_signalled(config: Config, trial: Option<Trial>, ready: impl FnOnc
 /// What only building shows: templates of gateways, hashes of passwords. For `martlet check` and before sockets.
 pub fn check(config: &Config) -> Result<(), StartError> {
     for gateway in &config.gateways {
-        let kind = build::kind(gateway)?;
+        let kind = gateways::kind(gateway)?;
         build::files(gateway, &kind)?;
     }
     build::mailbox(config)?;

@@ -15,6 +15,7 @@ mod mate;
 mod media;
 mod month;
 pub mod optout;
+mod seen;
 pub mod settle;
 mod sqlite;
 
@@ -33,6 +34,7 @@ pub use mate::Mate;
 pub use media::{Due, Fetch, Fetched, Piecemeal};
 pub use month::{Month, day_end};
 pub use optout::*;
+pub use seen::*;
 pub use settle::*;
 
 use self::sqlite::{Answered, Operation};
