@@ -10,7 +10,7 @@
 //! E: why the session closed
 //! ```
 //! The runner adds: every dialogue gives the same when the client's bytes come one by one, and all at once.
-//! `% tls yes`, `% auth yes`, `% xclient yes`, `% link open | local | encrypted` say what is offered and over what the
+//! `% tls yes`, `% auth yes`, `% xclient yes`, `% bare normalize`, `% link open | local | encrypted` say what is offered and over what the
 //! session goes. After STARTTLS the runner plays a handshake that went well (`T: encrypted`). The user alice has the
 //! password pw; the password busy finds too many at once, locked one wrong too often (`L: user`).
 //! `S*3:` stands for three replies that are the same.
@@ -27,7 +27,7 @@ use libtest_mimic::Trial;
 use martlet::{
     address::{Path, ReversePath},
     ground::Enhanced,
-    smtp::{Envelope, Link, LogIn, Mail, Protocol, Recipient, Reply, Session, Step, session::Settings},
+    smtp::{Envelope, Link, LogIn, Mail, Protocol, Recipient, Reply, Session, Step, data::Bare, session::Settings},
 };
 
 use crate::support::{root, trial};
@@ -301,6 +301,9 @@ fn set(script: &mut Script, option: &str) {
         "tls" => script.settings.tls = value == "yes",
         "auth" => script.settings.auth = value == "yes",
         "xclient" => script.settings.xclient = value == "yes",
+        "bare" => {
+            script.settings.bare = if value == "normalize" { Bare::Normalize } else { Bare::Refuse };
+        }
         "link" => {
             script.link = match value {
                 "open" => Link::Open,

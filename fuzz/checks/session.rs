@@ -1,13 +1,13 @@
 //! Any bytes in any chunks: the same replies and the same mails however the stream is cut; as many replies behind
 //! DATA as recipients were accepted; every reply well formed; every limit kept.
 //!
-//! The first byte chooses protocol, trust, what is offered and over what the session goes; the second seeds the cuts; the rest is the stream.
+//! The first byte chooses protocol, trust, what is offered, what becomes of bare line ends and over what the session goes; the second seeds the cuts; the rest is the stream.
 
 use std::sync::Arc;
 
 use martlet::{
     ground::Enhanced,
-    smtp::{Link, LogIn, Protocol, Reply, Session, Step, session::Settings},
+    smtp::{Link, LogIn, Protocol, Reply, Session, Step, data::Bare, session::Settings},
 };
 
 const MAX_SIZE: u64 = 64;
@@ -47,6 +47,7 @@ fn run(choice: u8, parts: &[&[u8]]) -> Told {
         tls: choice & 4 != 0,
         auth: choice & 4 != 0,
         xclient: choice & 8 != 0,
+        bare: if choice & 64 == 0 { Bare::Refuse } else { Bare::Normalize },
     };
     let mut session = Session::new(Arc::new(settings), protocol, choice & 2 == 0).on(match choice >> 4 & 3 {
         0 => Link::Local,

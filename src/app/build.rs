@@ -350,6 +350,7 @@ pub fn mail_door_of(
     let mut settings = mail_door(config);
     settings.places = Some(places.clone());
     settings.session.xclient = declared.identity.contains(&outbound::Evidence::XClient);
+    settings.session.bare = declared.bare;
     settings.tls = tls(declared)?.map(Arc::new);
     settings.proxies.clone_from(&declared.proxies);
     Ok(settings)

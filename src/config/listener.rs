@@ -20,7 +20,7 @@ use super::{
     net::{Mode, Network, SOCKET_PATH, Written},
     value::{Domain, Read, Setting, Size, Within, Wrong, domain, one_of, text},
 };
-use crate::{doors::mail::Bind, outbound::Evidence};
+use crate::{doors::mail::Bind, outbound::Evidence, smtp::data::Bare};
 
 #[derive(Deserialize)]
 pub struct Keys {
@@ -34,6 +34,7 @@ pub struct Keys {
     login_domain: Option<Setting<Domain>>,
     tls: Option<Spanned<TlsKeys>>,
     proxy_protocol: Option<Vec<Setting<Network>>>,
+    bare_line_ends: Option<Setting<Bare>>,
 }
 
 #[derive(Deserialize)]
@@ -75,6 +76,8 @@ pub struct Listener {
     pub tls: Option<Tls>,
     /// Proxies, whose connections begin with a PROXY header.
     pub proxies: Vec<(IpAddr, u8)>,
+    /// What becomes of bare line ends in mails of trusted peers.
+    pub bare: Bare,
 }
 
 /// What is spoken at a mail door.
@@ -97,6 +100,12 @@ impl Protocol {
 impl Read for Protocol {
     fn read(value: &Value) -> Result<Self, Wrong> {
         one_of(value, &[("lmtp", Self::Lmtp), ("smtp", Self::Smtp)])
+    }
+}
+
+impl Read for Bare {
+    fn read(value: &Value) -> Result<Self, Wrong> {
+        one_of(value, &[("refuse", Self::Refuse), ("normalize", Self::Normalize)])
     }
 }
 
@@ -156,6 +165,7 @@ pub fn listener(keys: Spanned<Keys>, check: &mut Check<'_>) -> Option<(Listener,
     let login_domain = check.take(keys.login_domain).map(|Domain(name)| name);
     let tls = tls(keys.tls, check);
     let proxies = check.placed_list(keys.proxy_protocol);
+    let bare = check.placed(keys.bare_line_ends);
     let (bind, place) = bind?;
     if let (Written::Unix(_), Some((_, place))) = (&bind, proxies.first()) {
         check.warn(place, "no effect on a Unix socket: its peers have no address, proxies come over TCP");
@@ -175,8 +185,19 @@ pub fn listener(keys: Spanned<Keys>, check: &mut Check<'_>) -> Option<(Listener,
         },
     };
     evidence(&bind, &trust, &identity, check);
+    let bare = bare_line_ends(bare, &bind, &trust, check);
     let identity = identity.into_iter().map(|(evidence, _)| evidence).collect();
-    Some((Listener { protocol: protocol?, bind, trust, identity, mta_names, login_domain, tls, proxies }, place))
+    Some((Listener { protocol: protocol?, bind, trust, identity, mta_names, login_domain, tls, proxies, bare }, place))
+}
+
+/// They are made good for trusted peers only, so there must be some.
+fn bare_line_ends(given: Option<(Bare, Place)>, bind: &Bind, trust: &[(IpAddr, u8)], check: &mut Check<'_>) -> Bare {
+    let Some((bare, place)) = given else { return Bare::default() };
+    if bare == Bare::Normalize && matches!(bind, Bind::Tcp(_)) && trust.is_empty() {
+        let cause = "nobody is in `trust`, so no mail would ever be normalized: add trust = [\"127.0.0.1/32\"]";
+        check.wrong(&place, cause);
+    }
+    bare
 }
 
 /// A certificate's file and its key's.

@@ -1,17 +1,22 @@
 //! The receiver of a mail that comes in chunks (BDAT, RFC 3030).
 //!
 //! Chunks are counted octets: no dot is doubled and no line ends them. The mail is the same text as after DATA, since
-//! BINARYMIME is not offered: a bare CR, a bare LF or a NUL refuses it, also where a chunk ends between CR and LF.
+//! BINARYMIME is not offered: a bare CR, a bare LF or a NUL refuses it, also where a chunk ends between CR and LF. What
+//! [`Bare::Normalize`] makes of the first two is the same, too.
 
 use memchr::memchr3;
 
-use super::{data::DataError, kept::Kept};
+use super::{
+    data::{Bare, DataError},
+    kept::Kept,
+};
 
 /// Takes the chunks of one mail.
 pub(super) struct Chunks {
     data: Kept,
     size: u64,
     limit: u64,
+    bare: Bare,
     after_cr: bool,
     bad: bool,
     no_room: bool,
@@ -19,8 +24,8 @@ pub(super) struct Chunks {
 
 impl Chunks {
     /// For a mail of at most `limit` octets.
-    pub(super) fn new(limit: u64) -> Self {
-        Self { data: Kept::default(), size: 0, limit, after_cr: false, bad: false, no_room: false }
+    pub(super) fn new(limit: u64, bare: Bare) -> Self {
+        Self { data: Kept::default(), size: 0, limit, bare, after_cr: false, bad: false, no_room: false }
     }
 
     /// Octets that are kept so far.
@@ -36,13 +41,51 @@ impl Chunks {
 
     /// Takes the next octets. A mail that is refused already is not kept.
     pub(super) fn feed(&mut self, part: &[u8]) {
+        let mut rest = part;
+        // What is too big is looked at as well: the reason must not hang on how the octets came.
+        while !rest.is_empty() {
+            if self.after_cr {
+                self.after_cr = false;
+                if rest[0] == b'\n' {
+                    self.store(b"\n");
+                    rest = &rest[1..];
+                    continue;
+                }
+                self.bare_cr();
+            }
+            let Some(at) = memchr3(b'\r', b'\n', 0, rest) else { return self.store(rest) };
+            match rest[at] {
+                b'\r' => {
+                    self.after_cr = true;
+                    self.store(&rest[..=at]);
+                }
+                b'\n' if self.bare == Bare::Normalize => {
+                    self.store(&rest[..at]);
+                    self.store(b"\r\n");
+                }
+                _ => {
+                    self.bad = true;
+                    self.store(&rest[..=at]);
+                }
+            }
+            rest = &rest[at + 1..];
+        }
+    }
+
+    fn store(&mut self, part: &[u8]) {
         self.size = self.size.saturating_add(part.len() as u64);
-        // Of what is too big as well: the reason must not hang on how the octets came.
-        self.scan(part);
         if self.error().is_some() {
             self.data = Kept::default();
         } else {
             self.data.push(part);
+        }
+    }
+
+    /// The last octet was a CR, and no LF follows.
+    fn bare_cr(&mut self) {
+        match self.bare {
+            Bare::Refuse => self.bad = true,
+            Bare::Normalize => self.data.replace_last(b' '),
         }
     }
 
@@ -59,7 +102,9 @@ impl Chunks {
 
     /// The whole mail. A last line without its end gets one, as after DATA.
     pub(super) fn finish(mut self) -> Result<Vec<u8>, DataError> {
-        self.bad |= self.after_cr;
+        if self.after_cr {
+            self.bare_cr();
+        }
         if let Some(error) = self.error() {
             return Err(error);
         }
@@ -67,22 +112,6 @@ impl Chunks {
             self.data.push(b"\r\n");
         }
         Ok(self.data.whole())
-    }
-
-    fn scan(&mut self, part: &[u8]) {
-        let mut rest = part;
-        while !rest.is_empty() && !self.bad {
-            if self.after_cr {
-                self.after_cr = false;
-                self.bad = rest[0] != b'\n';
-                rest = &rest[1..];
-                continue;
-            }
-            let Some(at) = memchr3(b'\r', b'\n', 0, rest) else { return };
-            self.after_cr = rest[at] == b'\r';
-            self.bad = !self.after_cr;
-            rest = &rest[at + 1..];
-        }
     }
 }
 
@@ -107,7 +136,27 @@ mod tests {
             (b"1234567890123456789012\n", Err(DataError::Bytes)),
         ] {
             for size in 1..=mail.len().max(1) {
-                let mut chunks = Chunks::new(20);
+                let mut chunks = Chunks::new(20, Bare::Refuse);
+                mail.chunks(size).for_each(|part| chunks.feed(part));
+                let got = chunks.finish();
+                assert_eq!(got.as_deref().map_err(|e| *e), want, "{:?} by {size}", mail.escape_ascii().to_string());
+            }
+        }
+    }
+
+    #[test]
+    fn bare_ends_are_made_good() {
+        for (mail, want) in [
+            (&b"a\nb\r\n"[..], Ok(&b"a\r\nb\r\n"[..])),
+            (b"a\rb\r\r\n", Ok(b"a b \r\n")),
+            (b"a\r", Ok(b"a \r\n")),
+            (b"\n\n", Ok(b"\r\n\r\n")),
+            (b"\n.\n", Ok(b"\r\n.\r\n")),
+            (b"a\0\n", Err(DataError::Bytes)),
+            (b"\n\n\n\n\n\n\n\n\n\n\n", Err(DataError::TooBig)),
+        ] {
+            for size in 1..=mail.len() {
+                let mut chunks = Chunks::new(20, Bare::Normalize);
                 mail.chunks(size).for_each(|part| chunks.feed(part));
                 let got = chunks.finish();
                 assert_eq!(got.as_deref().map_err(|e| *e), want, "{:?} by {size}", mail.escape_ascii().to_string());

@@ -4,6 +4,10 @@
 //! (`LF . LF`, `CR LF . LF`, `CR . CR`, `CR LF . CR CR LF`) is none, and a mail that holds a bare CR, a bare LF or a
 //! NUL is refused as a whole once its real end was seen: refused earlier, its rest would be read as commands.
 //! A mail over the limit is read to its end without being kept.
+//!
+//! [`Bare::Normalize`] takes such a mail from a peer that is trusted: a bare LF ends a line as CR LF does, a bare CR becomes a
+//! space (a line end made of it could end the header early). The end of the mail is where it is without that, to the
+//! octet; a NUL is refused all the same.
 
 use memchr::{memchr, memchr3};
 
@@ -20,10 +24,22 @@ pub enum DataError {
     NoRoom,
 }
 
+/// What becomes of a bare CR or a bare LF in a mail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Bare {
+    /// The mail is refused.
+    #[default]
+    Refuse,
+    /// The LF ends a line, the CR is a space.
+    Normalize,
+}
+
 /// What stood before the next byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Seen {
     LineStart,
+    /// Behind a bare LF that counts as a line end: a dot here was doubled, but is no end of the mail.
+    LooseStart,
     Inside,
     Cr,
     Dot,
@@ -37,6 +53,7 @@ pub struct Receiver {
     size: u64,
     limit: u64,
     seen: Seen,
+    bare: Bare,
     bad: bool,
     no_room: bool,
 }
@@ -51,9 +68,17 @@ impl Receiver {
             size: 0,
             limit,
             seen: Seen::LineStart,
+            bare: Bare::Refuse,
             bad: false,
             no_room: false,
         }
+    }
+
+    /// Bare line ends are treated so.
+    #[must_use]
+    pub fn with(mut self, bare: Bare) -> Self {
+        self.bare = bare;
+        self
     }
 
     /// Octets that are kept so far.
@@ -81,6 +106,12 @@ impl Receiver {
                         at += i + 1;
                         match bytes[at - 1] {
                             b'\r' => self.seen = Seen::Cr,
+                            b'\n' if self.bare == Bare::Normalize => {
+                                self.store(&bytes[kept..at - 1]);
+                                self.store(b"\r\n");
+                                kept = at;
+                                self.seen = Seen::LooseStart;
+                            }
                             _ => self.bad = true,
                         }
                     }
@@ -95,6 +126,11 @@ impl Receiver {
                     kept = at;
                     self.seen = Seen::Dot;
                 }
+                Seen::LooseStart if bytes[at] == b'.' => {
+                    at += 1;
+                    kept = at;
+                    self.seen = Seen::Inside;
+                }
                 Seen::Dot if bytes[at] == b'\r' => {
                     at += 1;
                     self.seen = Seen::DotCr;
@@ -104,17 +140,30 @@ impl Receiver {
                     return Some(self.finish());
                 }
                 Seen::Cr | Seen::DotCr => {
-                    self.bad = true;
-                    self.seen = Seen::Inside;
+                    self.bare_cr(&bytes[kept..at]);
+                    kept = at;
                 }
-                Seen::LineStart | Seen::Dot => self.seen = Seen::Inside,
+                Seen::LineStart | Seen::LooseStart | Seen::Dot => self.seen = Seen::Inside,
             }
         }
-        // A CR behind a leading dot is stored only when it turns out not to be the end; then the mail is bad anyway.
+        // A CR behind a leading dot may belong to the end; where it turns out not to, `bare_cr` makes good for it.
         let end = if self.seen == Seen::DotCr { kept } else { bytes.len() };
         self.store(&bytes[kept..end]);
         *input = &[];
         None
+    }
+
+    /// The last octet was a CR, and no LF follows. `part` is what was not stored yet, it included.
+    fn bare_cr(&mut self, part: &[u8]) {
+        match (self.bare, self.seen) {
+            (Bare::Refuse, _) => self.bad = true,
+            (Bare::Normalize, Seen::DotCr) => self.store(b" "),
+            (Bare::Normalize, _) => {
+                self.store(part);
+                self.data.replace_last(b' ');
+            }
+        }
+        self.seen = Seen::Inside;
     }
 
     /// The next byte that matters inside a line. In a mail that is bad already a NUL or a bare LF changes nothing.
@@ -162,136 +211,5 @@ pub fn hops(data: &[u8]) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    /// The result, and how many bytes were left over.
-    type End = Option<(Result<Vec<u8>, DataError>, usize)>;
-
-    fn whole(stream: &[u8], cuts: &[usize], limit: u64) -> End {
-        let mut receiver = Receiver::new(limit, None);
-        let mut from = 0;
-        for &to in cuts.iter().chain([&stream.len()]) {
-            let mut part = &stream[from..to];
-            if let Some(end) = receiver.feed(&mut part) {
-                return Some((end, part.len() + stream.len() - to));
-            }
-            assert!(part.is_empty());
-            from = to;
-        }
-        None
-    }
-
-    fn everywhere(stream: &[u8], limit: u64) -> End {
-        let want = whole(stream, &[], limit);
-        for a in 0..=stream.len() {
-            for b in a..=stream.len() {
-                assert_eq!(whole(stream, &[a, b], limit), want, "cut at {a} and {b}");
-            }
-        }
-        let single: Vec<usize> = (0..stream.len()).collect();
-        assert_eq!(whole(stream, &single, limit), want, "byte by byte");
-        want
-    }
-
-    #[test]
-    fn what_is_a_mail() {
-        let cases: &[(&[u8], &[u8], usize)] = &[
-            (b".\r\n", b"", 0),
-            (b".\r\nQUIT\r\n", b"", 6),
-            (b"a\r\n.\r\n", b"a\r\n", 0),
-            (b"\r\n.\r\n", b"\r\n", 0),
-            (b"..\r\n.\r\n", b".\r\n", 0),
-            (b"...\r\n.\r\n", b"..\r\n", 0),
-            (b".a\r\n.\r\n", b"a\r\n", 0),
-            (b"a.\r\n..b\r\n.\r\nNOOP", b"a.\r\n.b\r\n", 4),
-            (b"a\r\n.\r\n.\r\n", b"a\r\n", 3),
-            (b"\xff\xfe\r\n.\r\n", b"\xff\xfe\r\n", 0),
-        ];
-        for (stream, want, left) in cases {
-            assert_eq!(everywhere(stream, 1000), Some((Ok(want.to_vec()), *left)), "{stream:?}");
-        }
-    }
-
-    /// Each of these ends a mail for some reader somewhere. Here none does, and the mail that holds it is refused.
-    #[test]
-    fn what_smuggles() {
-        let fakes: &[&[u8]] = &[
-            b"\n.\r\n",
-            b"\r\n.\n",
-            b"\n.\n",
-            b"\r.\r",
-            b"\r\n.\r\r\n",
-            b"\r\n.\r",
-            b"\r.\r\n",
-            b"\r\n\0.\r\n",
-            b"\r\n.\0\r\n",
-            b"\n.\r",
-            b"\r.\n",
-            b"\r\r\n.\r\r\n",
-            b"\n\n.\n\n",
-            b"\r\n.\r\0\n",
-            b"\n",
-            b"\r",
-            b"\0",
-            b"\r\n..\n",
-            b"\n\r.\n\r",
-        ];
-        for fake in fakes {
-            let stream = [b"Subject: x\r\n\r\nhello", *fake, b"MAIL FROM:<x@y>\r\n.\r\nQUIT\r\n"].concat();
-            assert_eq!(everywhere(&stream, 1000), Some((Err(DataError::Bytes), 6)), "{fake:?}");
-            let open = [b"hello", *fake, b"x"].concat();
-            assert_eq!(everywhere(&open, 1000), None, "{fake:?} ended the mail");
-        }
-    }
-
-    #[test]
-    fn the_limit_counts_the_mail_without_stuffing() {
-        let mail = b"..23\r\n78\r\n.\r\n";
-        assert_eq!(everywhere(mail, 9), Some((Ok(b".23\r\n78\r\n"[..9].to_vec()), 0)));
-        assert_eq!(everywhere(mail, 8), Some((Err(DataError::TooBig), 0)));
-        let mut receiver = Receiver::new(10, Some(u64::MAX));
-        assert!(receiver.feed(&mut &[b'x'; 100_000][..]).is_none());
-        assert_eq!(receiver.held(), 0, "nothing is kept of a mail that is too big");
-        assert_eq!(everywhere(b"123456\n78901\r\n.\r\n", 3), Some((Err(DataError::Bytes), 0)));
-    }
-
-    #[test]
-    fn hops_are_counted_in_the_header_only() {
-        assert_eq!(hops(b"Received: a\r\n\tby b\r\nreceived: c\r\nX-Received: d\r\n\r\nReceived: e\r\n"), 2);
-        assert_eq!(hops(b""), 0);
-        assert_eq!(hops(b"\r\nReceived: x\r\n"), 0);
-        assert_eq!(hops(b"RECEIVED: x"), 1);
-    }
-
-    proptest! {
-        #[test]
-        fn what_is_stuffed_comes_back(lines in proptest::collection::vec("[.a ]{0,5}", 0..8), cut in 0usize..60) {
-            let mut mail = Vec::new();
-            let mut wire = Vec::new();
-            for line in lines {
-                if line.starts_with('.') {
-                    wire.push(b'.');
-                }
-                for out in [&mut mail, &mut wire] {
-                    out.extend_from_slice(line.as_bytes());
-                    out.extend_from_slice(b"\r\n");
-                }
-            }
-            wire.extend_from_slice(b".\r\n");
-            let cut = cut.min(wire.len());
-            prop_assert_eq!(whole(&wire, &[cut], 1000), Some((Ok(mail), 0)));
-        }
-
-        #[test]
-        fn chunks_do_not_matter(bytes in proptest::collection::vec(
-            prop_oneof![Just(b'\r'), Just(b'\n'), Just(b'.'), Just(b'a'), Just(0u8)], 0..40)) {
-            let want = whole(&bytes, &[], 20);
-            for cut in 0..=bytes.len() {
-                prop_assert_eq!(&whole(&bytes, &[cut], 20), &want);
-            }
-        }
-    }
-}
+#[path = "data_tests.rs"]
+mod tests;

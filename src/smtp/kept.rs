@@ -45,6 +45,13 @@ impl Kept {
         }
     }
 
+    /// The last octet becomes another; where nothing is kept, nothing changes.
+    pub(super) fn replace_last(&mut self, with: u8) {
+        if let Some(last) = self.pieces.last_mut().and_then(|piece| piece.last_mut()) {
+            *last = with;
+        }
+    }
+
     pub(super) fn ends_with(&self, end: &[u8]) -> bool {
         let last = self.pieces.iter().rev().flat_map(|piece| piece.iter().rev());
         self.len >= end.len() && end.iter().rev().eq(last.take(end.len()))

@@ -24,7 +24,7 @@ use super::{
     auth::{self, SaslError},
     chunk::Chunks,
     command::Hello,
-    data::{DataError, Receiver, hops},
+    data::{Bare, DataError, Receiver, hops},
     line::{LineError, Lines},
     xclient, xforward,
 };

@@ -1,6 +1,6 @@
 //! What goes into a session and what comes out of it: its limits, the steps that its door takes, and its end.
 
-use super::{Envelope, Login, Recipient};
+use super::{Envelope, Login, Recipient, data::Bare};
 
 /// The limits of a session, and its name.
 #[derive(Debug, Clone)]
@@ -24,6 +24,8 @@ pub struct Settings {
     pub auth: bool,
     /// Trusted peers may speak for their clients by XCLIENT.
     pub xclient: bool,
+    /// What becomes of bare line ends in the mails of trusted peers; those of others are refused.
+    pub bare: Bare,
 }
 
 impl Default for Settings {
@@ -38,6 +40,7 @@ impl Default for Settings {
             tls: false,
             auth: false,
             xclient: false,
+            bare: Bare::Refuse,
         }
     }
 }

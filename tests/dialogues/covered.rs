@@ -123,7 +123,7 @@ fn parameters() {
 }
 
 /// What only this limit brings about.
-const LIMITS: [(&str, &str, &str); 20] = [
+const LIMITS: [(&str, &str, &str); 21] = [
     ("session", "", ""),
     ("max_line", "S: ", "500 5.5.2 Line too long"),
     ("max_size", "S: ", "552 5.3.4 Larger than 10485760 octets"),
@@ -141,6 +141,7 @@ const LIMITS: [(&str, &str, &str); 20] = [
     ("tls", "S: ", "250-STARTTLS"),
     ("auth", "S: ", "421 4.7.0 Too many wrong passwords"),
     ("xclient", "S: ", "550 5.7.0 XCLIENT is for trusted peers"),
+    ("bare", "% ", "bare normalize"),
     // No limits: a name, the shape of the count, and what `mail_door::closing_…` shows with mails under way.
     ("hostname", "", ""),
     ("places", "", ""),

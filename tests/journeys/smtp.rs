@@ -14,6 +14,7 @@ pub fn trials() -> Vec<Trial> {
         trial("smtp: those that fail while others are taken are reported by mail", some_fail),
         trial("smtp: where all fail the data is refused, and nobody is written to", all_fail),
         trial("smtp: one unproven recipient refuses the whole mail", unproven),
+        trial("smtp: bare line ends of a trusted peer are made good where the listener says so", bare_line_ends),
     ]
 }
 
@@ -88,4 +89,20 @@ fn unproven() {
     world.martlet.settled();
     assert!(world.mails.seen.all().is_empty() && world.provider.seen.all().is_empty());
     assert_eq!(send(port, DAVE, &[&known], &data)[0].code, 250);
+}
+
+fn bare_line_ends() {
+    let (world, port) = world(&format!("{ENVELOPE}\nbare_line_ends = \"normalize\""));
+    let data = format!("From: {DAVE}\r\nSubject: Bare\r\n\r\none\ntwo\rthree\r\n");
+    let refused = world.send(DAVE, &[&phone(PHONE)], &data);
+    assert_eq!(
+        (refused[0].code, refused[0].enhanced()),
+        (550, "5.5.2"),
+        "the listener beside it does not: {refused:?}"
+    );
+    let taken = send(port, DAVE, &[&phone(PHONE)], &data);
+    assert_eq!(taken[0].code, 250, "{taken:?}");
+    world.martlet.settled();
+    let texts: Vec<_> = world.provider.seen.all().iter().map(|request| request.value("text").to_owned()).collect();
+    assert_eq!(texts, ["one\ntwo three"]);
 }

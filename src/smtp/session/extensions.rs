@@ -198,7 +198,7 @@ impl Session {
             None
         };
         if refusal.is_none() && self.chunks.is_none() {
-            self.chunks = Some(Chunks::new(self.settings.max_size));
+            self.chunks = Some(Chunks::new(self.settings.max_size, self.bare()));
         }
         self.phase = Phase::Chunk(Chunk { left: size, last, refusal });
     }

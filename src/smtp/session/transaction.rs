@@ -4,7 +4,7 @@
 //! believed of the next.
 
 use super::{
-    CommandError, DataError, Enhanced, Envelope, Hello, Link, Mail, Phase, Protocol, Receiver, Recipient, Reply,
+    Bare, CommandError, DataError, Enhanced, Envelope, Hello, Link, Mail, Phase, Protocol, Receiver, Recipient, Reply,
     Session, XForward, hops, xclient, xforward,
 };
 
@@ -87,8 +87,14 @@ impl Session {
         if self.chunks.is_some() {
             return self.out_of_order("The mail comes in chunks");
         }
-        self.phase = Phase::Data(Box::new(Receiver::new(self.settings.max_size, self.envelope.size)));
+        let receiver = Receiver::new(self.settings.max_size, self.envelope.size).with(self.bare());
+        self.phase = Phase::Data(Box::new(receiver));
         self.say(&Reply::plain(354, vec!["End with <CR><LF>.<CR><LF>".into()]));
+    }
+
+    /// What becomes of bare line ends in the mails of this peer.
+    pub(super) fn bare(&self) -> Bare {
+        if self.trusted { self.settings.bare } else { Bare::Refuse }
     }
 
     pub(super) fn forwarded(&mut self, told: XForward) {
