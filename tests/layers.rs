@@ -14,6 +14,7 @@ pub fn trials() -> Vec<Trial> {
         trial("layers::the_check_sees_a_breach", the_check_sees_a_breach),
         trial("layers::words_are_pure", words_are_pure),
         trial("layers::integration_tests_are_trials", integration_tests_are_trials),
+        trial("layers::every_file_says_what_it_is_for", every_file_says_what_it_is_for),
     ]
 }
 
@@ -142,4 +143,21 @@ fn integration_tests_are_trials() {
         let stray = text.lines().any(|l| matches!(l.trim(), "#[test]" | "#[tokio::test]"));
         assert!(!stray, "{}: make it a trial", path.display());
     }
+}
+
+/// What one would read first in a file, in the product, its tests, benches and fuzz targets alike.
+fn every_file_says_what_it_is_for() {
+    let mut files = Vec::new();
+    for folder in ["src", "tests", "benches", "fuzz/checks", "fuzz/fuzz_targets"] {
+        let before = files.len();
+        sources(&root().join(folder), &mut files);
+        assert!(files.len() > before, "no sources in {folder}");
+    }
+    let silent = |path: &Path| {
+        let text = fs::read_to_string(path).expect("a source file");
+        let words = text.lines().next().and_then(|first| first.strip_prefix("//! "));
+        words.is_none_or(|words| words.split(' ').count() < 3)
+    };
+    let wrong: Vec<_> = files.iter().filter(|path| silent(path)).map(|path| path.display().to_string()).collect();
+    assert!(wrong.is_empty(), "these do not begin with `//!` and what they are for:\n{}", wrong.join("\n"));
 }

@@ -1,3 +1,6 @@
+//! Rules: any text is a set or is refused with places inside of it; what is read comes back from TOML and XML as it was, and
+//! judging ends and makes no more than so much of a mail.
+
 use martlet::{
     ground::Timestamp,
     mail,

@@ -1,3 +1,4 @@
+//! Fuzzes paths of mails, and what they resolve to; what must hold stands in `fuzz/checks/address.rs`.
 #![no_main]
 
 #[path = "../checks/address.rs"]

@@ -1,3 +1,4 @@
+//! Fuzzes answers of HTTP gateways and the patterns that judge them; what must hold stands in `fuzz/checks/answer.rs`.
 #![no_main]
 #[path = "../checks/answer.rs"]
 mod check;

@@ -1,3 +1,4 @@
+//! Fuzzes Authentication-Results, and who was logged in by them; what must hold stands in `fuzz/checks/auth_results.rs`.
 #![no_main]
 #[path = "../checks/auth_results.rs"]
 mod check;

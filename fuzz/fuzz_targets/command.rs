@@ -1,3 +1,4 @@
+//! Fuzzes command lines of SMTP and LMTP; what must hold stands in `fuzz/checks/command.rs`.
 #![no_main]
 #[path = "../checks/command.rs"]
 mod check;

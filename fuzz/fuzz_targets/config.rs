@@ -1,3 +1,4 @@
+//! Fuzzes the configuration's text; what must hold stands in `fuzz/checks/config.rs`.
 #![no_main]
 #[path = "../checks/config.rs"]
 mod check;

@@ -1,3 +1,4 @@
+//! Fuzzes requests and answers of the control socket; what must hold stands in `fuzz/checks/control.rs`.
 #![no_main]
 #[path = "../checks/control.rs"]
 mod check;

@@ -1,3 +1,4 @@
+//! Fuzzes a mail's octets behind DATA, bare line ends refused and made good; what must hold stands in `fuzz/checks/data.rs`.
 #![no_main]
 #[path = "../checks/data.rs"]
 mod check;

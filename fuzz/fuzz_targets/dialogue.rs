@@ -1,3 +1,4 @@
+//! Fuzzes a modem's side of the dialogue; what must hold stands in `fuzz/checks/dialogue.rs`.
 #![no_main]
 
 #[path = "../checks/dialogue.rs"]

@@ -1,3 +1,4 @@
+//! Fuzzes what proxies and strangers write about who calls; what must hold stands in `fuzz/checks/forwarded.rs`.
 #![no_main]
 #[path = "../checks/forwarded.rs"]
 mod check;

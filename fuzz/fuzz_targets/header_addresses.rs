@@ -1,3 +1,4 @@
+//! Fuzzes address lists of headers; what must hold stands in `fuzz/checks/header_addresses.rs`.
 #![no_main]
 
 #[path = "../checks/header_addresses.rs"]

@@ -1,3 +1,4 @@
+//! Fuzzes HTML of mails; what must hold stands in `fuzz/checks/html.rs`.
 #![no_main]
 #[path = "../checks/html.rs"]
 mod check;

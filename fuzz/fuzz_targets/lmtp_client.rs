@@ -1,3 +1,4 @@
+//! Fuzzes a mail server's answers to our client; what must hold stands in `fuzz/checks/lmtp_client.rs`.
 #![no_main]
 #[path = "../checks/lmtp_client.rs"]
 mod check;

@@ -1,3 +1,4 @@
+//! Fuzzes mails, and the words that are cut from them; what must hold stands in `fuzz/checks/mail_text.rs`.
 #![no_main]
 #[path = "../checks/mail_text.rs"]
 mod check;

@@ -1,3 +1,4 @@
+//! Fuzzes phones' texts that become mails; what must hold stands in `fuzz/checks/mail_write.rs`.
 #![no_main]
 #[path = "../checks/mail_write.rs"]
 mod check;

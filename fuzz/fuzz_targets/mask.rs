@@ -1,3 +1,4 @@
+//! Fuzzes headers that hold secrets; what must hold stands in `fuzz/checks/mask.rs`.
 #![no_main]
 #[path = "../checks/mask.rs"]
 mod check;

@@ -1,3 +1,4 @@
+//! Fuzzes types, names and octets of pictures; what must hold stands in `fuzz/checks/media.rs`.
 #![no_main]
 #[path = "../checks/media.rs"]
 mod check;

@@ -1,3 +1,4 @@
+//! Fuzzes numbers as people and networks write them; what must hold stands in `fuzz/checks/number.rs`.
 #![no_main]
 
 #[path = "../checks/number.rs"]

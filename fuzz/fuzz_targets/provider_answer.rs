@@ -1,3 +1,4 @@
+//! Fuzzes providers' answers, by the shipped definitions; what must hold stands in `fuzz/checks/provider_answer.rs`.
 #![no_main]
 #[path = "../checks/provider_answer.rs"]
 mod check;

@@ -1,3 +1,4 @@
+//! Fuzzes proofs that a call is a provider's; what must hold stands in `fuzz/checks/provider_proof.rs`.
 #![no_main]
 #[path = "../checks/provider_proof.rs"]
 mod check;

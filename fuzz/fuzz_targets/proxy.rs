@@ -1,3 +1,4 @@
+//! Fuzzes the PROXY header, both versions; what must hold stands in `fuzz/checks/proxy.rs`.
 #![no_main]
 #[path = "../checks/proxy.rs"]
 mod check;

@@ -1,3 +1,4 @@
+//! Fuzzes Received lines, and who was logged in by them; what must hold stands in `fuzz/checks/received.rs`.
 #![no_main]
 #[path = "../checks/received.rs"]
 mod check;

@@ -1,3 +1,4 @@
+//! Fuzzes what a report is made of; what must hold stands in `fuzz/checks/report.rs`.
 #![no_main]
 #[path = "../checks/report.rs"]
 mod check;

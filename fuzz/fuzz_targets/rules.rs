@@ -1,3 +1,4 @@
+//! Fuzzes rule files in TOML and XML, and the judge; what must hold stands in `fuzz/checks/rules.rs`.
 #![no_main]
 #[path = "../checks/rules.rs"]
 mod check;

@@ -1,3 +1,4 @@
+//! Fuzzes texts to cut, fit and join; what must hold stands in `fuzz/checks/segments.rs`.
 #![no_main]
 
 #[path = "../checks/segments.rs"]

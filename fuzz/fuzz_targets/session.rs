@@ -1,3 +1,4 @@
+//! Fuzzes a whole session of SMTP or LMTP; what must hold stands in `fuzz/checks/session.rs`.
 #![no_main]
 #[path = "../checks/session.rs"]
 mod check;

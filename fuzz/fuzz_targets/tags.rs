@@ -1,3 +1,4 @@
+//! Fuzzes tags in phones' texts; what must hold stands in `fuzz/checks/tags.rs`.
 #![no_main]
 #[path = "../checks/tags.rs"]
 mod check;

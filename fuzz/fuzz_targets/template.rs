@@ -1,3 +1,4 @@
+//! Fuzzes templates, and messages to fill them with; what must hold stands in `fuzz/checks/template.rs`.
 #![no_main]
 #[path = "../checks/template.rs"]
 mod check;

@@ -1,3 +1,4 @@
+//! Fuzzes TPDUs of all kinds; what must hold stands in `fuzz/checks/tpdu.rs`.
 #![no_main]
 
 #[path = "../checks/tpdu.rs"]

@@ -1,3 +1,4 @@
+//! Fuzzes the trace that mails and requests claim; what must hold stands in `fuzz/checks/trace.rs`.
 #![no_main]
 #[path = "../checks/trace.rs"]
 mod check;

@@ -1,3 +1,4 @@
+//! Fuzzes user data headers; what must hold stands in `fuzz/checks/udh.rs`.
 #![no_main]
 
 #[path = "../checks/udh.rs"]

@@ -1,3 +1,4 @@
+//! Fuzzes `sms:` URIs, classic calls and forms; what must hold stands in `fuzz/checks/uri.rs`.
 #![no_main]
 
 #[path = "../checks/uri.rs"]

@@ -1,3 +1,5 @@
+//! The page of `martlet try` as it is written: conversations by mailbox, and the words of others escaped.
+
 use super::*;
 use crate::doors::trial::letters::read;
 

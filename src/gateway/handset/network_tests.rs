@@ -1,3 +1,5 @@
+//! The network without phones: what each behaviour answers, shows and reports, delays, and that everything is bounded.
+
 use std::sync::Arc;
 
 use super::*;

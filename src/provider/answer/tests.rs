@@ -1,3 +1,5 @@
+//! Answers of providers against definitions, each with what must come of it.
+
 use super::*;
 use crate::{ground::Scope, provider::web::Headers};
 

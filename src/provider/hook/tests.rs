@@ -1,3 +1,5 @@
+//! Calls of hooks against definitions, each with the events that must come of it.
+
 use std::collections::BTreeMap;
 
 use super::*;

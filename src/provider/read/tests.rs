@@ -1,3 +1,5 @@
+//! Definitions that are read, and those that are refused with the place and the cause.
+
 use std::time::Duration;
 
 use super::*;

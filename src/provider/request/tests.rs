@@ -1,3 +1,5 @@
+//! Requests that definitions make of a submission, octet by octet.
+
 use super::*;
 use crate::{
     ground::{Scope as Whom, Secret},
