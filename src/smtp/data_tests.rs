@@ -114,7 +114,8 @@ fn hops_are_counted_in_the_header_only() {
 /// What each of the fakes above is where bare ends are made good; the end of the mail is the same.
 #[test]
 fn bare_ends_are_made_good() {
-    let cases: &[(&[u8], Result<&[u8], DataError>)] = &[
+    type Case = (&'static [u8], Result<&'static [u8], DataError>);
+    let cases: &[Case] = &[
         (b"\n", Ok(b"a\r\nb\r\n")),
         (b"\n\n", Ok(b"a\r\n\r\nb\r\n")),
         (b"\n.\r\n", Ok(b"a\r\n\r\nb\r\n")),
