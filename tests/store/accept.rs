@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use libtest_mimic::Trial;
 use martlet::store::*;
+use sqlx::Row as _;
 
 use super::*;
 use crate::support::{run_async, trial};
@@ -14,6 +15,7 @@ pub fn trials() -> Vec<Trial> {
         trial("store::accept::one_refusal_or_all", || run_async(one_refusal_or_all())),
         trial("store::accept::refunds_go_to_their_month", || run_async(refunds_go_to_their_month())),
         trial("store::accept::a_fingerprint_is_one_message", || run_async(a_fingerprint_is_one_message())),
+        trial("store::accept::many_fingerprints_are_sorted_in", || run_async(many_fingerprints_are_sorted_in())),
         trial("store::accept::an_original_is_stored_once", || run_async(an_original_is_stored_once())),
         trial("store::accept::urgent_first_and_accounts_in_turn", || run_async(urgent_first_and_accounts_in_turn())),
         trial("store::accept::lanes_are_woken", || run_async(lanes_are_woken())),
@@ -99,6 +101,42 @@ async fn a_fingerprint_is_one_message() {
         matches!(w.store.put(vec![with(1)], false).await.expect("store")[0], Ok(Placed::New(_))),
         "its time is over"
     );
+}
+
+/// The youngest lie apart until there are many: known young, sorted in, over a restart, and until their time is over.
+async fn many_fingerprints_are_sorted_in() {
+    let w = World::new().await;
+    let print = |n: u16| {
+        let mut hash = [0; 32];
+        // In no order, like digests.
+        hash[..2].copy_from_slice(&n.wrapping_mul(40_503).to_be_bytes());
+        Some(Fingerprint { hash, until: START + HOUR })
+    };
+    let batch = |from: u16| (from..from + 500).map(|n| New { fingerprint: print(n), ..text() }).collect::<Vec<_>>();
+    let mut ids = Vec::new();
+    for from in (0..3000).step_by(500) {
+        for placed in w.store.put(batch(from), false).await.expect("store") {
+            let Ok(Placed::New(id)) = placed else { panic!("it is new: {placed:?}") };
+            ids.push(id);
+        }
+    }
+    let mut conn = super::durable::raw(&w).await;
+    let sql = "SELECT (SELECT count(*) FROM fingerprint_young), (SELECT count(*) FROM fingerprint)";
+    let row = sqlx::query(sql).fetch_one(&mut conn).await.expect("a row");
+    let (young, old): (i64, i64) = (row.get(0), row.get(1));
+    assert_eq!((young + old, young > 0, old >= 2000), (3000, true, true), "{young} young, {old} sorted");
+    let restarted = w.crash().await;
+    for w in [&w, &restarted] {
+        for from in (0..3000).step_by(500) {
+            let again = w.store.put(batch(from), false).await.expect("store");
+            let before = &ids[usize::from(from)..][..500];
+            assert!(again.iter().zip(before).all(|(again, id)| *again == Ok(Placed::Before(*id))), "from {from}");
+        }
+    }
+    w.hand.advance(HOUR);
+    let again = w.store.put(vec![New { fingerprint: print(2999), ..text() }, New { fingerprint: print(0), ..text() }], false);
+    let again = again.await.expect("store");
+    assert!(again.iter().all(|placed| matches!(placed, Ok(Placed::New(_)))), "their time is over: {again:?}");
 }
 
 async fn an_original_is_stored_once() {

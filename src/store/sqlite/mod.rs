@@ -30,6 +30,7 @@ mod tests;
 mod work;
 mod write;
 mod writer;
+mod young;
 
 use std::{
     collections::BTreeSet,
@@ -49,6 +50,7 @@ use self::{
     lease::Leases,
     ops::{Answer, Job, Op},
     writer::{Message, Writer},
+    young::Young,
 };
 use super::{Down, Settings};
 use crate::ground::{Clock, MessageId};
@@ -72,6 +74,7 @@ pub struct Shared {
     events: AtomicI64,
     leases: Mutex<Leases>,
     fair: Mutex<Fair>,
+    young: Mutex<Young>,
     /// Lanes of several gateways under which something may wait.
     sets: Mutex<BTreeSet<String>>,
     /// Somebody is on the opt-out list, or was since the start.
@@ -86,6 +89,11 @@ impl Shared {
 
     pub fn leases(&self) -> MutexGuard<'_, Leases> {
         self.leases.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Never held beside another lock.
+    pub fn young(&self) -> MutexGuard<'_, Young> {
+        self.young.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub fn sets(&self) -> MutexGuard<'_, BTreeSet<String>> {
@@ -124,11 +132,13 @@ impl Sqlite {
         let fair = Fair::read(&mut conn).await.map_err(|e| down(&e))?;
         let sets = gateways::sets(&mut conn).await.map_err(|e| down(&e))?;
         let opted = optout::any(&mut conn).await.map_err(|e| down(&e))?;
+        let young = Young::read(&mut conn).await.map_err(|e| down(&e))?;
         let checkpoints = schema::writer(&path).await.map_err(|e| down(&e))?;
         let readers = schema::readers(&path).await.map_err(|e| down(&e))?;
 
         let shared = Arc::new(Shared::new(settings, clock, epoch, readers, fair));
         shared.sets().extend(sets);
+        *shared.young() = young;
         shared.opted.store(opted, Ordering::Release);
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(checkpoint::run(shared.clone(), checkpoints, stopped));
@@ -233,6 +243,7 @@ impl Shared {
             events: AtomicI64::new(epoch.wrapping_shl(44)),
             leases: Mutex::default(),
             fair: Mutex::new(fair),
+            young: Mutex::default(),
             sets: Mutex::default(),
             opted: AtomicBool::new(true),
         }

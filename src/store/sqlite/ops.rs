@@ -108,6 +108,15 @@ impl Op {
         }
     }
 
+    /// New items come in the order of their ids, which is that of their making: they go to the ends of tables then, and
+    /// no page is split in the middle.
+    pub fn first(&self) -> Option<MessageId> {
+        match self {
+            Self::Put { batch, .. } => batch.first().map(|new| new.id),
+            _ => None,
+        }
+    }
+
     /// How many lines it is worth, so that batches stay bounded.
     pub fn weight(&self) -> usize {
         match self {

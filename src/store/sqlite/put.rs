@@ -12,6 +12,7 @@ use super::{
     work::Work,
     write::Table,
 };
+use crate::ground::MessageId;
 use crate::store::{Charge, New, Payload, Placed, Refused};
 
 /// What must be known to put these.
@@ -71,8 +72,8 @@ pub fn errands(work: &mut Work<'_>, errands: &[New]) {
 
 fn decide(work: &mut Work<'_>, new: &New) -> Result<Placed, Refused> {
     let print = new.fingerprint.map(|print| (hex(&print.hash), print.until));
-    if let Some((before, _)) = print.as_ref().and_then(|(hash, _)| work.fingerprints.get(hash)) {
-        return Ok(Placed::Before(*before));
+    if let Some(before) = print.as_ref().and_then(|(hash, _)| known(work, hash)) {
+        return Ok(Placed::Before(before));
     }
     if new.payload.text().is_some_and(|text| optout::from_all(work, text.to.as_str(), &new.candidates)) {
         return Err(Refused::OptedOut);
@@ -96,6 +97,12 @@ fn decide(work: &mut Work<'_>, new: &New) -> Result<Placed, Refused> {
         work.fingerprints.insert(hash, (new.id, until));
     }
     Ok(Placed::New(new.id))
+}
+
+/// Whose message has this fingerprint already.
+fn known(work: &Work<'_>, hash: &str) -> Option<MessageId> {
+    let before = work.fingerprints.get(hash).map(|(id, _)| *id);
+    before.or_else(|| work.shared.young().of(hash, work.now))
 }
 
 fn undo(work: &mut Work<'_>, new: &New) {
@@ -134,7 +141,7 @@ fn enqueue(work: &mut Work<'_>, new: &New) {
         work.writes.push(Table::MailId, &(mid, new.id));
     }
     if let Some(print) = &new.fingerprint {
-        work.writes.push(Table::Fingerprint, &(hex(&print.hash), new.id, print.until));
+        work.fresh.add(print, new.id);
     }
     if let Some(original) = new.original.as_ref().filter(|original| work.originals.insert(original.id.0)) {
         let headers = work.writes.octets(&original.headers);
@@ -149,9 +156,7 @@ fn enqueue(work: &mut Work<'_>, new: &New) {
 
 /// Octets as hexadecimal digits.
 pub fn hex(octets: &[u8]) -> String {
-    use std::fmt::Write as _;
-    octets.iter().fold(String::with_capacity(octets.len() * 2), |mut out, octet| {
-        write!(out, "{octet:02x}").expect("invariant: writing to a String cannot fail");
-        out
-    })
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let pair = |octet: &u8| [DIGITS[usize::from(octet >> 4)], DIGITS[usize::from(octet & 15)]];
+    octets.iter().flat_map(pair).map(char::from).collect()
 }

@@ -70,6 +70,7 @@ fn migrator() -> Migrator {
         step(10, "opt-outs", include_str!("migrations/0010.sql")),
         step(11, "mates", include_str!("migrations/0011.sql")),
         step(14, "parts of parked receipts, positions of polls", include_str!("migrations/0014.sql")),
+        step(15, "young fingerprints", include_str!("migrations/0015.sql")),
         step(12, "media", include_str!("migrations/0012.sql")),
     ])
 }

@@ -14,6 +14,7 @@ use super::{
     optout,
     row::{Kind, Row, SEVERAL, Stage, Tally},
     write::{Table, Writes},
+    young::Fresh,
 };
 use crate::{
     ground::{GatewayId, MessageId, Timestamp},
@@ -67,6 +68,8 @@ pub struct Work<'a> {
     pub fair: HashMap<Flow, i64>,
     /// Work for lanes came up.
     pub wakes: Wakes,
+    /// Fingerprints that this transaction brings.
+    pub fresh: Fresh,
     pub writes: Writes,
     tallies: HashMap<&'static str, i64>,
     /// Segments that gateways took of their days, or gave back.
@@ -97,6 +100,7 @@ impl<'a> Work<'a> {
             originals: HashSet::new(),
             fair: HashMap::new(),
             wakes: Wakes::default(),
+            fresh: Fresh::default(),
             writes: Writes::new(),
             tallies: HashMap::new(),
             days: HashMap::new(),
@@ -179,7 +183,7 @@ impl<'a> Work<'a> {
     }
 
     /// Turns the changed rows into lines and gives out what is to be written.
-    pub fn finish(mut self) -> (Writes, Wakes) {
+    pub fn finish(mut self) -> (Writes, Wakes, Fresh) {
         let mut rows: Vec<_> = std::mem::take(&mut self.rows).into_values().filter(|entry| entry.dirty).collect();
         rows.sort_by_key(|entry| entry.row.id);
         for entry in &rows {
@@ -203,7 +207,14 @@ impl<'a> Work<'a> {
                 self.writes.push(Table::Tally, &(name, by));
             }
         }
-        (self.writes, self.wakes)
+        self.fresh.sorted = self.shared.young().are_many();
+        if self.fresh.sorted {
+            self.writes.push(Table::FingerprintsOld, &[true]);
+        }
+        for line in self.fresh.lines() {
+            self.writes.push(Table::Fingerprint, &line);
+        }
+        (self.writes, self.wakes, self.fresh)
     }
 
     fn save(&mut self, entry: &Entry) {

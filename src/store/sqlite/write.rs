@@ -52,7 +52,10 @@ tables! {
     Brake => "INSERT OR REPLACE INTO brake (k, until, n) SELECT value->>0, value->>1, value->>2 FROM json_each($J)",
     Rate => "INSERT INTO brake (k, until, n) SELECT value->>0, value->>1, value->>2 FROM json_each($J) WHERE true \
         ON CONFLICT (k) DO UPDATE SET n = n + excluded.n",
-    Fingerprint => "INSERT OR REPLACE INTO fingerprint (hash, id, until) SELECT value->>0, value->>1, value->>2 \
+    FingerprintsOld => "INSERT OR REPLACE INTO fingerprint (hash, id, until) SELECT hash, id, until \
+        FROM fingerprint_young WHERE EXISTS (SELECT 1 FROM json_each($J)) ORDER BY hash, rowid; \
+        DELETE FROM fingerprint_young",
+    Fingerprint => "INSERT INTO fingerprint_young (hash, id, until) SELECT value->>0, value->>1, value->>2 \
         FROM json_each($J)",
     Fair => "INSERT OR REPLACE INTO fair (lane, priority, flow, finish) SELECT value->>0, value->>1, value->>2, \
         value->>3 FROM json_each($J)",

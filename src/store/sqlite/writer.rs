@@ -27,6 +27,7 @@ use super::{
     schema::{self, down},
     work::Work,
     write::Texts,
+    young::{Fresh, Young},
 };
 use crate::store::Down;
 
@@ -74,8 +75,8 @@ impl Default for Unwritten {
     }
 }
 
-/// Answers, where the sweep goes on, how much was written, and which lanes have something new.
-type Carried = (Vec<Answer>, Option<String>, usize, Wakes);
+/// Answers, where the sweep goes on, how much was written, which lanes have something new, and new fingerprints.
+type Carried = (Vec<Answer>, Option<String>, usize, Wakes, Fresh);
 
 enum Failure {
     /// The transaction did not even begin: trying each operation alone would not help.
@@ -222,7 +223,10 @@ impl Writer {
 
     /// A connection that knows nothing of what failed. The old one stays until there is another.
     async fn connect_anew(&mut self) -> Result<(), sqlx::Error> {
-        let fresh = schema::writer(&self.shared.settings.path).await?;
+        let mut fresh = schema::writer(&self.shared.settings.path).await?;
+        // A commit that failed to say so may have been one.
+        let young = Young::read(&mut fresh).await?;
+        *self.shared.young() = young;
         let _ = std::mem::replace(&mut self.conn, fresh).close_hard().await;
         Ok(())
     }
@@ -239,7 +243,7 @@ impl Writer {
             Ok(()) => self.carry_out(jobs, work).await,
             Err(why) => Err(why),
         };
-        let (answers, cursor, size, wakes) = match done {
+        let (answers, cursor, size, wakes, fresh) = match done {
             Ok(done) => done,
             Err(why) => {
                 // Without a transaction to roll back, not even its first statement was taken.
@@ -252,6 +256,7 @@ impl Writer {
         if let Some(cursor) = cursor {
             self.sweep_cursor = cursor;
         }
+        shared.young().committed(fresh);
         shared.bells.ring(wakes);
         if shared.written.fetch_add(size, Ordering::Relaxed) + size > checkpoint::DUE {
             shared.log_grew.notify_one();
@@ -263,7 +268,7 @@ impl Writer {
     async fn carry_out(&mut self, jobs: &[Job], mut work: Work<'_>) -> Result<Carried, sqlx::Error> {
         let cursor = work.sweep_cursor.take();
         let mut order: Vec<usize> = (0..jobs.len()).collect();
-        order.sort_by_key(|n| jobs[*n].op.order());
+        order.sort_by_key(|n| (jobs[*n].op.order(), jobs[*n].op.first()));
         let mut answers: Vec<Option<Answer>> = jobs.iter().map(|_| None).collect();
         for n in order {
             answers[n] = Some(match &jobs[n].op {
@@ -271,7 +276,7 @@ impl Writer {
                 op => op.apply(&mut work),
             });
         }
-        let (writes, mut wakes) = work.finish();
+        let (writes, mut wakes, fresh) = work.finish();
         let size = writes.size();
         if jobs.iter().any(|job| matches!(job.op, Op::SetBack { .. })) {
             writes.run(&mut self.conn, &self.texts).await?;
@@ -287,7 +292,7 @@ impl Writer {
             writes.run_and_commit(&mut self.conn, &self.texts).await?;
         }
         let answers = answers.into_iter().map(|answer| answer.unwrap_or(Answer::Done)).collect();
-        Ok((answers, cursor, size, wakes))
+        Ok((answers, cursor, size, wakes, fresh))
     }
 
     /// While an outcome is not on the disk nothing new begins.
