@@ -9,7 +9,10 @@ use std::{
     os::unix::{fs::PermissionsExt, process::CommandExt},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
-    sync::atomic::{AtomicU16, Ordering},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU16, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -39,14 +42,20 @@ impl Scratch {
     }
 }
 
-/// A port of loopback that nothing listens on, below the range from which clients get theirs.
+/// A port of loopback that nothing listens on, below the range from which clients get theirs. It is this process's until
+/// it ends: another run of the tests beside this one gets others.
 pub fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
+    static MINE: Mutex<Vec<File>> = Mutex::new(Vec::new());
+    let folder = std::env::temp_dir().join(format!("martlet-ports-{}", nix::unistd::getuid()));
+    std::fs::create_dir_all(&folder).expect("a folder");
     let first = u16::try_from(std::process::id() % 12_000).expect("below 12,000");
     loop {
         let step = NEXT.fetch_add(1, Ordering::Relaxed);
-        let port = 20_000 + (first + step) % 12_000;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+        let port = 20_000 + (first + step % 12_000) % 12_000;
+        let claim = File::create(folder.join(port.to_string())).expect("a file");
+        if claim.try_lock().is_ok() && TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            MINE.lock().unwrap_or_else(PoisonError::into_inner).push(claim);
             return port;
         }
     }
