@@ -1,8 +1,8 @@
 //! Reading numbers as people write them.
 //!
 //! A person writes a number in a hundred ways; here it becomes one. libphonenumber's data (through `rlibphonenumber`)
-//! says what is valid where. That library takes milliseconds and megabytes to wake, so nothing touches it before the
-//! first number is read. Emergency numbers are refused before anything else is asked. What can go wrong: a number may
+//! says what is valid where. That library takes a while to wake, so nothing touches it before the first number is read, and
+//! its patterns are slow, so what was read lately is remembered. Emergency numbers are refused before anything else is asked. What can go wrong: a number may
 //! be possible without being valid (new ranges), see [`Accept`].
 
 use rlibphonenumber::{NumberLengthType, PHONE_NUMBER_UTIL, PhoneNumber, PhoneNumberFormat, ValidationError};
