@@ -134,7 +134,8 @@ async fn many_fingerprints_are_sorted_in() {
         }
     }
     w.hand.advance(HOUR);
-    let again = w.store.put(vec![New { fingerprint: print(2999), ..text() }, New { fingerprint: print(0), ..text() }], false);
+    let again =
+        w.store.put(vec![New { fingerprint: print(2999), ..text() }, New { fingerprint: print(0), ..text() }], false);
     let again = again.await.expect("store");
     assert!(again.iter().all(|placed| matches!(placed, Ok(Placed::New(_)))), "their time is over: {again:?}");
 }

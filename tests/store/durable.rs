@@ -189,7 +189,10 @@ async fn texts_go_before_histories() {
     w.hand.advance(31 * DAY);
     assert_eq!(w.store.purge(w.now()).await.expect("store"), 4, "text, original, link, fingerprint");
     assert_eq!(number(&mut conn, "SELECT count(*) FROM body").await, 1, "what is open keeps its text");
-    assert_eq!(number(&mut conn, "SELECT (SELECT count(*) FROM link) + (SELECT count(*) FROM fingerprint_young)").await, 0);
+    assert_eq!(
+        number(&mut conn, "SELECT (SELECT count(*) FROM link) + (SELECT count(*) FROM fingerprint_young)").await,
+        0
+    );
     assert!(w.store.original(original_id).await.expect("store").is_none());
     assert_eq!(w.state(id).await, (State::Closed, Some(Closed::Relayed)), "the history stays");
     w.hand.advance(60 * DAY);

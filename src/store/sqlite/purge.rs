@@ -49,7 +49,8 @@ pub async fn run(
     let (day, _) = Day::of(now - DAYS_KEPT, &jiff::tz::TimeZone::UTC);
     sqlx::query("DELETE FROM gateway_day WHERE day < $1").bind(day.0).execute(&mut *conn).await?;
     gone += walk(conn, &mut cursors.link, LINK, now).await?;
-    let old = "DELETE FROM fingerprint_young WHERE rowid IN (SELECT rowid FROM fingerprint_young WHERE until <= $1 LIMIT $2)";
+    let old =
+        "DELETE FROM fingerprint_young WHERE rowid IN (SELECT rowid FROM fingerprint_young WHERE until <= $1 LIMIT $2)";
     gone += delete(conn, old, now).await?;
     gone += walk(conn, &mut cursors.fingerprint, FINGERPRINT, now).await?;
     gone += walk(conn, &mut cursors.seen, SEEN, now).await?;
