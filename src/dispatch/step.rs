@@ -321,7 +321,9 @@ async fn wait_until(shared: &Shared, item: &Item, at: Timestamp, fault: Option<F
         refund: false,
         unlink: false,
     };
-    conclude(shared, item, 0, verdict, None).await;
+    let settlement = settlement(shared, item, 0, verdict, None).await;
+    // Where a person has held it meanwhile, it stays held.
+    shared.store.settle(settlement).await;
     shared.store.give_back(&[item.id]);
 }
 

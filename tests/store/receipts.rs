@@ -15,12 +15,48 @@ pub fn trials() -> Vec<Trial> {
         trial("store::receipts::strangers_are_forgotten_after_a_day", || run_async(strangers_are_forgotten())),
         trial("store::receipts::a_delivery_is_better_than_relayed", || run_async(better_than_relayed())),
         trial("store::receipts::a_name_given_out_again", || run_async(a_name_given_out_again())),
+        trial("store::receipts::what_is_held_as_unsure_goes_on", || run_async(held_as_unsure())),
         trial("store::receipts::parked_ones_are_bounded", || run_async(parked_ones_are_bounded())),
         trial("store::receipts::parts_that_overtake_their_settlement", || run_async(early_parts())),
         trial("store::receipts::counts_that_overtake_their_settlement", || run_async(early_counts())),
         trial("store::receipts::ids_in_normal_form", || run_async(ids_in_normal_form())),
         trial("store::receipts::positions_of_polls_survive_a_crash", || run_async(positions())),
     ]
+}
+
+/// Nobody knew whether it went out, and a person was to decide; then the network speaks of it.
+async fn held_as_unsure() {
+    for (state, free) in [(SegmentState::Delivered, true), (SegmentState::Sent, true), (SegmentState::Failed, false)] {
+        let w = World::new().await;
+        let mut new = text();
+        let Payload::Text(text) = &mut new.payload else { panic!("a text") };
+        text.parts = 3;
+        let id = w.put(new).await;
+        let n = w.begin(id).await;
+        let held = Settle { next: Next::Held(Why::Unsure), ..unsure(id, n, Vec::new()) };
+        assert!(w.store.settle(held).await);
+        assert_eq!(w.state(id).await, (State::Held, None));
+        let word = Receipt { reference: Reference::Ours(id, 0), ..receipt("r", state) };
+        assert!(w.store.receipt(word).await.expect("store").is_some());
+        if free {
+            assert!(w.leasable().await.is_empty(), "only the gateway that it went by knows how far it came");
+            let item = w.lease(id).await;
+            assert_eq!((item.key, item.segments[0].state), (Key::Gateway(gateway()), state));
+            assert_eq!(w.events(id).await, ["accepted", "begun", "unsure", "receipt", "proven"]);
+        } else {
+            assert_eq!(w.state(id).await, (State::Held, None));
+        }
+    }
+    // What a person holds stays held, whatever the network says.
+    let w = World::new().await;
+    let (id, n) = w.tried().await;
+    let pin = Some(gateway());
+    let again = Settle { next: Next::Waiting { at: w.now(), pin }, ..unsure(id, n, Vec::new()) };
+    assert!(w.store.settle(again).await);
+    assert!(w.store.admin(id, Hand::Hold).await.expect("store"));
+    let word = Receipt { reference: Reference::Ours(id, 0), ..receipt("r", SegmentState::Sent) };
+    assert!(w.store.receipt(word).await.expect("store").is_some());
+    assert_eq!(w.state(id).await, (State::Held, None));
 }
 
 async fn parked_ones_are_bounded() {

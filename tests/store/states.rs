@@ -13,6 +13,7 @@ pub fn trials() -> Vec<Trial> {
         trial("store::states::waiting_begins_once", || run_async(waiting_begins_once())),
         trial("store::states::waiting_is_due_at_its_moment", || run_async(waiting_is_due_at_its_moment())),
         trial("store::states::waiting_is_held_and_released", || run_async(waiting_is_held_and_released())),
+        trial("store::states::what_is_held_is_not_put_off", || run_async(what_is_held_is_not_put_off())),
         trial("store::states::waiting_is_cancelled", || run_async(waiting_is_cancelled())),
         trial("store::states::waiting_and_held_expire", || run_async(waiting_and_held_expire())),
         trial("store::states::held_is_cancelled", || run_async(held_is_cancelled())),
@@ -72,6 +73,20 @@ async fn waiting_is_held_and_released() {
     assert!(w.store.admin(id, Hand::Release).await.expect("store"));
     assert_eq!(w.leasable().await, [id]);
     assert_eq!(w.events(id).await, ["accepted", "held", "released"]);
+}
+
+/// The dispatcher has it leased, and would put it off; meanwhile a person holds it.
+async fn what_is_held_is_not_put_off() {
+    let w = World::new().await;
+    let id = w.put(text()).await;
+    let item = w.lease(id).await;
+    assert!(w.store.admin(id, Hand::Hold).await.expect("store"));
+    let later = Next::Waiting { at: w.now() + MINUTE, pin: None };
+    assert!(!w.store.settle(settle(item.id, 0, later, "deferred")).await);
+    assert_eq!(w.state(id).await, (State::Held, None));
+    assert_eq!(w.events(id).await, ["accepted", "held"]);
+    assert!(w.store.admin(id, Hand::Release).await.expect("store"));
+    assert_eq!(w.state(id).await, (State::Waiting, None));
 }
 
 async fn waiting_is_cancelled() {

@@ -139,7 +139,12 @@ fn says_opted_out(settle: &Settle) -> bool {
 /// Whether a settlement counts, and whether it comes late.
 fn counts(row: &Row, place: Place, settle: &Settle) -> Option<bool> {
     if settle.attempt == 0 {
-        return (!matches!(row.stage, Stage::Trying | Stage::Closed)).then_some(false);
+        // Only what waits is put off: a person may have held it since it was leased.
+        let open = match settle.next {
+            Next::Waiting { .. } => row.is_waiting(),
+            _ => !matches!(row.stage, Stage::Trying | Stage::Closed),
+        };
+        return open.then_some(false);
     }
     if settle.attempt != row.attempts {
         return None;

@@ -9,13 +9,13 @@ use std::time::Duration;
 use super::{
     attempt,
     load::Need,
-    row::{Stage, Tally},
+    row::{Stage, Tally, lane_of},
     work::{Entry, Work},
     write::Table,
 };
 use crate::{
     ground::{GatewayId, MessageId, RemoteId, Timestamp},
-    store::{Closed, Item, Part, Receipt, Reference, SegmentState, Settle},
+    store::{Closed, Item, Key, Part, Receipt, Reference, SegmentState, Settle, Why},
 };
 
 /// Receipts that may wait for their message.
@@ -273,7 +273,25 @@ fn apply_one(work: &mut Work<'_>, id: MessageId, n: u8, receipt: &Receipt, withi
     if closed {
         attempt::withdraw(work, id);
     }
+    proven(work, id);
     true
+}
+
+/// What is held because nobody knew whether it went out goes on when the network speaks of it: with what is left, at the
+/// gateway that has the rest.
+fn proven(work: &mut Work<'_>, id: MessageId) {
+    let Some(row) = work.row(id) else { return };
+    let known = |state| matches!(state, SegmentState::Waiting | SegmentState::Sent | SegmentState::Delivered);
+    let held = row.stage == Stage::Held && row.why == Some(Why::Unsure);
+    let Some(gateway) = row.gateway.clone() else { return };
+    if held && row.segments.iter().all(|segment| known(segment.state)) {
+        let now = work.now;
+        work.change(id, |row| {
+            row.key = lane_of(&Key::Gateway(gateway));
+            row.wait(now, now);
+        });
+        work.event(id, "proven", None, None, None);
+    }
 }
 
 /// Which segment the receipt is about, where the network cut the message by itself; `None`: it was counted already.
