@@ -81,7 +81,7 @@ impl Events {
     }
 
     async fn segment(&self, gateway: &GatewayId, incoming: Incoming) -> Result<Noted, Down> {
-        let from = self.inbound.originator(&incoming.from).await?;
+        let from = self.inbound.originator(gateway, &incoming.from).await?;
         let mo = MoSegment {
             gateway: gateway.clone(),
             number: incoming.number.or_else(|| self.numbers.now().get(gateway).cloned()),
@@ -101,7 +101,7 @@ impl Events {
     }
 
     async fn opt(&self, gateway: &GatewayId, said: &OptOut) -> Result<Noted, Down> {
-        let phone = self.inbound.originator(&said.phone).await?;
+        let phone = self.inbound.originator(gateway, &said.phone).await?;
         let changed = self.inbound.opt(gateway, &phone, said.number.as_deref(), said.out).await?;
         Ok(if changed { Noted::New } else { Noted::Again })
     }

@@ -44,13 +44,13 @@ use tokio_util::sync::CancellationToken;
 use self::assemble::{Assembled, assemble};
 use crate::{
     accounts::{Accounts, Brakes, Pace},
-    address::{Mailbox, Node, Originator, Region, originator::Originators},
+    address::{Mailbox, Node, Number, Originator, Region, originator::Originators},
     errand::Hands,
     ground::{Clock, GatewayId, Swap, Timestamp},
     mail::{Piece, media::Types},
     observe,
     report::Reporter,
-    routing::Costs,
+    routing::{Costs, Ours},
     rules::{Direction, Mark, Rates, Ruleset},
     store::{Down, MoSegment, Store, StoredSegment, Taken},
 };
@@ -117,6 +117,20 @@ pub struct Gateways {
     pub from: std::collections::HashMap<GatewayId, String>,
 }
 
+impl Gateways {
+    /// A number of ours that was dialled, as the configuration writes it: networks leave the `+` away.
+    fn number(&self, dialled: &str) -> Option<String> {
+        let ours = Ours::number(dialled)?;
+        let known = self.numbers.values().find(|number| Ours::number(number).as_ref() == Some(&ours));
+        Some(known.map_or_else(|| dialled.trim().to_owned(), Clone::clone))
+    }
+
+    /// Where numbers without `+` are read as of that come by this gateway: the region of our number there.
+    fn region(&self, gateway: &GatewayId) -> Option<Region> {
+        self.numbers.get(gateway)?.parse::<Number>().ok()?.region()
+    }
+}
+
 /// Without our numbers.
 impl std::fmt::Debug for Gateways {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -165,7 +179,12 @@ impl Inbound {
     /// Stores segments of one gateway. `Ok` is durable: now acknowledge.
     pub async fn take(&self, segments: Vec<MoSegment>) -> Result<Vec<Taken>, Down> {
         let gateways: Vec<_> = segments.iter().map(|segment| segment.gateway.clone()).collect();
-        let taken = self.0.store.take(segments).await?;
+        let known = self.0.settings.gateways.now();
+        let segments = segments.into_iter().map(|segment| MoSegment {
+            number: segment.number.as_deref().and_then(|dialled| known.number(dialled)),
+            ..segment
+        });
+        let taken = self.0.store.take(segments.collect()).await?;
         for (taken, gateway) in taken.iter().zip(&gateways) {
             match taken {
                 Taken::New(id) => observe::log::taken(*id, gateway),
@@ -186,15 +205,17 @@ impl Inbound {
         media::sifted(media, &self.0.settings.media_types, self.0.settings.media_text)
     }
 
-    /// Who a text is from, as the network wrote it: among the readings of a bare number, one with a live link first.
-    pub async fn originator(&self, written: &str) -> Result<Originator, Down> {
+    /// Who a text is from, as the network of this gateway wrote it: among the readings of a bare number, one with a live
+    /// link first.
+    pub async fn originator(&self, gateway: &GatewayId, written: &str) -> Result<Originator, Down> {
         let settings = &self.0.settings;
+        let region = settings.gateways.now().region(gateway).unwrap_or(settings.region);
         let asked = std::cell::RefCell::new(Vec::new());
         let ask = |phone: &str| {
             asked.borrow_mut().push(phone.to_owned());
             false
         };
-        let cold = Originator::read(written, settings.region, settings.originators, ask);
+        let cold = Originator::read(written, region, settings.originators, ask);
         let mut live = Vec::new();
         let now = self.0.clock.now();
         for phone in asked.into_inner() {
@@ -205,7 +226,7 @@ impl Inbound {
         if live.is_empty() {
             return Ok(cold);
         }
-        Ok(Originator::read(written, settings.region, settings.originators, |phone| live.iter().any(|l| l == phone)))
+        Ok(Originator::read(written, region, settings.originators, |phone| live.iter().any(|l| l == phone)))
     }
 
     /// Makes mails of what was taken, until stopped.

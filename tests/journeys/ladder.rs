@@ -17,6 +17,7 @@ pub fn trials() -> Vec<Trial> {
         trial("ladder: a tag leads to its mailbox and is cut from the text", tags),
         trial("ladder: no tag leads outside", tags_stay_inside),
         trial("ladder: one link leads to who wrote, in the thread", one_link),
+        trial("ladder: our number is known however the provider writes it", spellings),
         trial("ladder: no link leads to the default mailbox", no_link),
         trial("ladder: an expired link does not count", expired_link),
         trial("ladder: several links ask the phone, and its answer decides", conflict_answered),
@@ -98,6 +99,32 @@ fn one_link() {
         assert!(header_of(&reply, name).is_some_and(|v| v.contains(value)), "{name}");
     }
     assert!(reply.mail.contains(&format!("<\"sms:{PHONE}\"@sms.example.test>")), "{}", reply.mail);
+}
+
+/// Two people write to one phone from two numbers of ours; it answers the first one's.
+fn spellings() {
+    let more = "[[gateway]]\nid = \"second\"\ntype = \"http\"\nurl = \"http://127.0.0.1:PROVIDER/second?to=%number%&text=%data%\"\n\
+        number = \"+12025550102\"\n[[account]]\nuser = \"*\"\n[[inbound_route]]\nnumber = \"^\\\\+12025550101$\"\n\
+        mailbox = \"first@example.test\"\n";
+    let world = World::new(Setup { gateway: "number = \"+12025550101\"", more, ..Setup::default() });
+    for (who, id, gateway) in [(ALICE, "a1@example.test", "main"), (BOB, "b1@example.test", "second")] {
+        let to = format!("\"sms:{PHONE}?id={gateway}\"@sms.example.test");
+        assert_eq!(world.send(who, &[&to], &mail(id, who, "hello", ""))[0].code, 250);
+    }
+    world.martlet.settled();
+    for (n, to) in ["12025550101", "+12025550101", "%2B12025550101", " 12025550101"].into_iter().enumerate() {
+        let (number, to) = (PHONE.replace('+', "%2B"), to.replace(' ', "%20"));
+        let form = format!("id=main&pass=pin&number={number}&data=answer{n}&to={to}");
+        let (status, body) =
+            crate::support::http::call(world.martlet.http, "GET", "/sms/deliver.html", &form).expect("a call");
+        assert!(status == 200 && body.starts_with("OK"), "{status} {body}");
+        let mail = world.mail_to(ALICE, &format!("answer{n}"));
+        assert_eq!(header_of(&mail, "X-SMS-To").as_deref(), Some("+12025550101"));
+    }
+    // From a phone that nobody wrote to: the route by our number.
+    let form = "id=main&pass=pin&number=%2B12015550177&data=order&to=12025550101";
+    crate::support::http::call(world.martlet.http, "GET", "/sms/deliver.html", form).expect("a call");
+    world.mail_to("first@example.test", "order");
 }
 
 fn no_link() {

@@ -219,7 +219,7 @@ async fn segment(
     } else {
         Body::Text(data.to_owned())
     };
-    let from = shared.inbound.originator(number).await.map_err(Unreadable::Down)?;
+    let from = shared.inbound.originator(&gateway, number).await.map_err(Unreadable::Down)?;
     Ok(MoSegment {
         media: Vec::new(),
         number: pairs.first("to").map(str::to_owned).or_else(|| deliverer.number.clone()),
