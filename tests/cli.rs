@@ -138,6 +138,11 @@ fn addresses() {
         let (refused, code) = address(bad);
         assert_eq!((code, &refused["code"]), (65, &json!("550 5.1.3")), "{bad}: {refused}");
     }
+    // As RCPT would answer.
+    let (refused, code) = address("\"sms:+12025550123?id=nowhere\"@sms.example.test");
+    assert_eq!((code, &refused["code"]), (65, &json!("550 5.1.3")), "{refused}");
+    let (refused, code) = address("\"sms:+12025550123?sender=much-too-long-a-name\"@sms.example.test");
+    assert_eq!((code, &refused["code"]), (65, &json!("550 5.7.1")), "{refused}");
     let output = martlet(&["address", "sms:+12025550123?maxmsgs=2", "--config", QUICKSTART]);
     assert_eq!(out(&output), "+12025550123\n  maxmsgs = 2\n");
 }

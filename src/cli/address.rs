@@ -5,7 +5,10 @@ use std::{io::Write, path::PathBuf};
 use serde_json::{Map, Value, json};
 
 use super::{Done, Exit, Failure, json as print_json, load};
-use crate::address::{AddressError, Destination, Domains, Params, Path, Resolution, Target, uri};
+use crate::{
+    address::{AddressError, Destination, Domains, Params, Path, Resolution, Target, uri},
+    outbound::{NO_GATEWAY, bad_address},
+};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -27,14 +30,22 @@ impl std::fmt::Debug for Args {
 }
 
 pub fn run(args: &Args, out: &mut dyn Write) -> Done {
-    let domains = load(&args.config)?.addresses();
+    let config = load(&args.config)?;
+    let (domains, gateways) = (config.addresses(), config.gateway_names());
+    let unknown = |target: &Target| target.params.id.as_ref().is_some_and(|id| !gateways.contains(id));
     let (value, refused) = match resolve(&args.address, &domains) {
+        Ok(Resolution::Phones { targets, .. }) if targets.iter().any(unknown) => refusal("550 5.1.3", NO_GATEWAY),
         Ok(Resolution::Phones { targets, helper }) => {
             (phones(&targets, helper.as_ref().map(|account| account.as_str())), None)
         }
         Ok(Resolution::Postmaster) => (json!({ "postmaster": true }), None),
         Ok(Resolution::Foreign) => refusal("550 5.1.2", "not at any of the configured domains"),
-        Ok(Resolution::Refused(why)) => refusal("550 5.1.3", &why.to_string()),
+        // With the code that RCPT gives.
+        Ok(Resolution::Refused(why)) => {
+            let reply = bad_address(&why).reply;
+            let code = reply.enhanced().map_or_else(String::new, |code| format!(" {code}"));
+            refusal(&format!("{}{code}", reply.code()), &why.to_string())
+        }
         Err(why) => refusal("550 5.1.3", &why),
     };
     if args.json {

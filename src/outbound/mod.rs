@@ -38,7 +38,7 @@ use std::{
 };
 
 pub use door::{Accept, Evidence, Handed, Listener, Peer};
-pub use rcpt::{Refusal, bad_address};
+pub use rcpt::{NO_GATEWAY, Refusal, bad_address};
 pub use shape::{Shaped, Style};
 
 use crate::{

@@ -41,6 +41,9 @@ pub fn refuse(code: u16, enhanced: (u8, u16, u16), words: impl AsRef<str>, reaso
     Refusal::new(code, Enhanced::new(enhanced.0, enhanced.1, enhanced.2), words, reason)
 }
 
+/// The words for an `id=` that names neither a gateway nor a group.
+pub const NO_GATEWAY: &str = "parameter id: there is no gateway of that name";
+
 /// What an address of ours means.
 pub enum Resolved {
     /// `postmaster@` and `abuse@`: a person, not a phone.
@@ -151,9 +154,7 @@ impl Inner {
 
     pub fn known_gateway(&self, params: &Params) -> Result<(), Refusal> {
         match &params.id {
-            Some(id) if !self.routes().knows(id) => {
-                Err(refuse(550, (5, 1, 3), "parameter id: there is no gateway of that name", "gateway"))
-            }
+            Some(id) if !self.routes().knows(id) => Err(refuse(550, (5, 1, 3), NO_GATEWAY, "gateway")),
             _ => Ok(()),
         }
     }
@@ -186,7 +187,10 @@ impl Inner {
         pass: &[u8],
         peer: Option<IpAddr>,
     ) -> Result<Option<AccountName>, Refusal> {
-        let guesser = Guesser { user: users.first().map_or("", String::as_str), peer };
+        // One account is counted as one, however its name is written: the last reading is the fullest.
+        let name = users.iter().rev().find_map(|user| accounts::name(user));
+        let user = name.as_ref().map_or_else(|| users.first().map_or("", String::as_str), AccountName::as_str);
+        let guesser = Guesser { user, peer };
         if let Some(wait) = self.guesses.wait(guesser, self.clock.monotonic()) {
             let words = format!("too many wrong passwords, try again in {} s", wait.as_secs().max(1));
             return Err(refuse(454, (4, 7, 0), words, "locked"));

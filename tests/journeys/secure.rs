@@ -120,6 +120,17 @@ fn guessing() {
     let by_http = || crate::support::http::call(world.martlet.http, "POST", "/sms/", call).expect("a call").0;
     let answers: Vec<u16> = std::iter::repeat_with(by_http).take(200).take_while(|status| *status != 429).collect();
     assert!((5..200).contains(&answers.len()) && answers.iter().all(|status| *status == 401), "{answers:?}");
+    // Another spelling of the same name is no other account.
+    let as_user = |user: &str| {
+        let call = format!("user={user}&pass=wrong&number=%2B12015550123&data=x");
+        crate::support::http::call(world.martlet.http, "POST", "/sms/", &call).expect("a call").0
+    };
+    let tries =
+        std::iter::repeat_with(|| (as_user("carol%40example.test"), as_user("carol%25Example.Test."))).take(200);
+    let both = tries.take_while(|both| *both != (429, 429)).collect::<Vec<_>>();
+    // Five are free, and each one more waits twice as long; two accounts would have five each.
+    let looked_at = both.iter().flat_map(|(one, other)| [one, other]).filter(|status| **status == 401).count();
+    assert!((5..10).contains(&looked_at), "{both:?}");
 }
 
 fn proxies() {
