@@ -1,5 +1,7 @@
 //! What a sender may do: the allowance, and whether a wish is within it.
 
+use std::time::Duration;
+
 use super::{Count, Limit, Pace, Row, Table, Wording};
 use crate::{
     address::{Destination, Mailbox, Number, Params, Region, SenderId},
@@ -24,6 +26,8 @@ pub struct Allowance {
     pub regions: Vec<Region>,
     pub short_codes: bool,
     pub premium: bool,
+    /// Life of its texts where it is not the usual one.
+    pub expire_after: Option<Duration>,
     pub senders: Vec<SenderId>,
     pub phone: Option<Number>,
     /// The sender's own addresses, the main one first.
@@ -123,6 +127,7 @@ impl Table {
             regions: field(rows, |r| r.regions.clone()).unwrap_or_else(|| vec![self.region]),
             short_codes: field(rows, |r| r.short_codes).unwrap_or(false),
             premium: field(rows, |r| r.premium).unwrap_or(false),
+            expire_after: field(rows, |r| r.expire_after),
             senders: field(rows, |r| r.senders.clone()).unwrap_or_default(),
             phone: field(rows, |r| r.phone.clone()),
             addresses: own_addresses(who, rows),

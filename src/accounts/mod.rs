@@ -21,6 +21,7 @@ use std::{
     collections::HashMap,
     net::IpAddr,
     sync::{Arc, PoisonError, RwLock},
+    time::Duration,
 };
 
 use self::verified::Verified;
@@ -86,6 +87,8 @@ pub struct Row {
     pub short_codes: Option<bool>,
     /// Premium-rate numbers; absent: no.
     pub premium: Option<bool>,
+    /// Life of a text that cannot be sent; absent everywhere: `queue.expire`.
+    pub expire_after: Option<Duration>,
     /// Originators that may be shown.
     pub senders: Option<Vec<SenderId>>,
     /// Own number, for `%sender_phonealias%`.

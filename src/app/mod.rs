@@ -12,6 +12,7 @@ mod hook_doors;
 mod reload;
 mod trial;
 mod voice;
+mod words;
 pub use trial::{Trial, run_trial};
 
 use std::{net::SocketAddr, os::unix::fs::DirBuilderExt, process::ExitCode, sync::Arc, time::Duration};
@@ -123,6 +124,7 @@ pub fn check(config: &Config) -> Result<(), StartError> {
     }
     build::mailbox(config)?;
     build::folders(config)?;
+    words::own(config)?;
     build::tools(config, &Clock::system())?;
     for listener in &config.listeners {
         build::tls(listener)?;
@@ -169,7 +171,7 @@ pub async fn start_with(config: Config, clock: Clock, trial: Option<Trial>) -> R
     let loaded = self::rules(&config)?;
     let rules = Swap::new(loaded.set.clone());
     let hands = Arc::new(Hands::new(build::tools(&config, &clock)?, build::databases(&config)));
-    let reporter = Reporter::new(store.clone(), clock.clone(), build::report(&config), crate::mail::Words::default());
+    let reporter = Reporter::new(store.clone(), clock.clone(), build::report(&config), words::own(&config)?);
     let outbound = Outbound::new(
         store.clone(),
         clock.clone(),

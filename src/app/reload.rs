@@ -100,7 +100,7 @@ impl Live {
     async fn apply(&mut self, mut config: Config, rules: Loaded) -> Result<Reloaded, String> {
         config.sms = self.started.sms.clone();
         config.zone = self.started.zone.clone();
-        config.queue = self.started.queue;
+        config.queue = self.started.queue.clone();
         config.media = self.started.media.clone();
         let accounts = build::accounts(&config).map_err(|error| error.words)?;
         let tools = build::tools(&config, &self.clock).map_err(|error| error.words)?;

@@ -2,7 +2,7 @@
 //!
 //! What can go wrong beyond bad values: two accounts of one name, a gateway that is not there.
 
-use std::{collections::HashMap, net::IpAddr};
+use std::{collections::HashMap, net::IpAddr, time::Duration};
 
 use jiff::{civil::Date, tz::TimeZone};
 use serde::Deserialize;
@@ -10,7 +10,7 @@ use toml::{Spanned, Value};
 
 use super::{
     brakes::{Money, Paced},
-    check::Check,
+    check::{Check, days},
     error::Place,
     folders::Folder,
     net::Network,
@@ -50,6 +50,8 @@ pub struct Keys {
     class: Option<Setting<Classes>>,
     sender_required: Option<Setting<bool>>,
     short_codes: Option<Setting<bool>>,
+    premium: Option<Setting<bool>>,
+    expire_after: Option<Setting<Duration>>,
     value: Option<Setting<bool>>,
     description: Option<Setting<String>>,
     folder: Option<Setting<Folder>>,
@@ -95,6 +97,10 @@ pub struct Account {
     /// Rather not at all than without the wished sender.
     pub sender_required: Option<bool>,
     pub short_codes: Option<bool>,
+    /// Numbers that cost whoever writes to them extra.
+    pub premium: Option<bool>,
+    /// Life of its texts, instead of `queue.expire`.
+    pub expire_after: Option<Duration>,
     /// `value=` in addresses is allowed.
     pub value: Option<bool>,
     pub description: Option<String>,
@@ -196,6 +202,8 @@ pub fn account(
     let classes = check.take(keys.class).map(|Classes(classes)| classes);
     let sender_required = check.take(keys.sender_required);
     let short_codes = check.take(keys.short_codes);
+    let premium = check.take(keys.premium);
+    let expire_after = keys.expire_after.map(|given| check.time(Some(given), days(5)));
     let value = check.take(keys.value);
     let description = check.take(keys.description);
     let folder = check.take(keys.folder).map(|Folder(name)| name);
@@ -239,6 +247,8 @@ pub fn account(
         classes,
         sender_required,
         short_codes,
+        premium,
+        expire_after,
         value,
         description,
         folder,

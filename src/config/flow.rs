@@ -1,6 +1,6 @@
 //! `[store]`, `[log]`, `[inbound]` and `[queue]`: what the journeys go by.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use serde::Deserialize;
 use toml::Value;
@@ -8,12 +8,13 @@ use toml::Value;
 use super::{
     brakes::Paced,
     check::{Check, absolute, days, hours, seconds},
+    error::Place,
     later::not_available,
     value::{Domain, Read, Setting, Size, Wrong, one_of, quoted, text},
 };
 use crate::{
     accounts::Pace,
-    address::Mailbox,
+    address::{Mailbox, originator::Originators},
     ground::Backoff,
     inbound::opting,
     sms::keyword::{self, Keywords, Words},
@@ -140,6 +141,7 @@ pub struct InboundKeys {
     default: Option<Setting<Mailbox>>,
     keep: Option<Setting<Duration>>,
     assemble_for: Option<Setting<Duration>>,
+    originators: Option<Setting<Originators>>,
     conflict_wait: Option<Setting<Duration>>,
     conflict_text: Option<Setting<String>>,
     opt_out: Option<Setting<bool>>,
@@ -169,6 +171,8 @@ pub struct Inbound {
     /// Life of a call-log link.
     pub keep: Duration,
     pub assemble_for: Duration,
+    /// How phones' numbers without `+` are read.
+    pub originators: Originators,
     pub conflict_wait: Duration,
     /// With one `{choices}`.
     pub conflict_text: String,
@@ -185,6 +189,13 @@ impl Inbound {
         let texts =
             |o: &opting::Settings| [&o.stop_text, &o.start_text, &o.help_text].iter().any(|text| text.is_some());
         self.opting.as_ref().is_some_and(texts)
+    }
+}
+
+impl Read for Originators {
+    fn read(value: &Value) -> Result<Self, Wrong> {
+        let words = [("auto", Self::Auto), ("international", Self::International), ("national", Self::National)];
+        one_of(value, &words)
     }
 }
 
@@ -259,6 +270,7 @@ pub fn inbound(mut keys: InboundKeys, check: &mut Check<'_>) -> Inbound {
         default: check.take(keys.default),
         keep: check.time(keys.keep, hours(72)),
         assemble_for: check.time(keys.assemble_for, hours(1)),
+        originators: check.take(keys.originators).unwrap_or_default(),
         conflict_wait: check.time(keys.conflict_wait, hours(1)),
         conflict_text,
         flood_phone: check.take(keys.flood_phone).unwrap_or(Paced(ten_minutes(500))).0,
@@ -276,11 +288,12 @@ pub struct QueueKeys {
     receipt_wait: Option<Setting<Duration>>,
     bounce_size: Option<Setting<Size>>,
     report_text: Option<Setting<bool>>,
+    report_words: Option<Setting<PathBuf>>,
     consolidate: Option<Setting<bool>>,
 }
 
 /// Retries, expiry and reports.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Queue {
     pub expire: Duration,
     pub warn_after: Duration,
@@ -291,6 +304,8 @@ pub struct Queue {
     pub bounce_size: u64,
     /// The text may stand in reports.
     pub report_text: bool,
+    /// Folder with an administrator's own words of reports, and where it is named.
+    pub report_words: Option<(PathBuf, Place)>,
     /// Short texts of one account to one number that wait may go out as one.
     pub consolidate: bool,
 }
@@ -310,6 +325,7 @@ pub fn queue(keys: QueueKeys, check: &mut Check<'_>) -> Queue {
         receipt_wait: check.time(keys.receipt_wait, hours(72)),
         bounce_size: check.take(keys.bounce_size).map_or(50 << 10, |size| size.0.min(16 << 20)),
         report_text: check.take(keys.report_text).unwrap_or(true),
+        report_words: check.placed(keys.report_words).map(|(dir, place)| (absolute(&check.folder, &dir), place)),
         consolidate: check.take(keys.consolidate).unwrap_or(false),
     }
 }

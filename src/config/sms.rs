@@ -35,6 +35,9 @@ pub struct Keys {
     overflow: Option<Setting<Overflow>>,
     truncation_notice: Option<Setting<bool>>,
     html: Option<HtmlKeys>,
+    auto_replied: Option<Setting<bool>>,
+    auto_generated: Option<Setting<bool>>,
+    lists: Option<Setting<bool>>,
 }
 
 #[derive(Deserialize, Default)]
@@ -60,6 +63,10 @@ pub struct Sms {
     pub overflow: Overflow,
     /// The sender is told when his text was cut.
     pub truncation_notice: bool,
+    /// Which machines may write to phones: those that answer by themselves, those that raise an alarm, mailing lists.
+    pub auto_replied: bool,
+    pub auto_generated: bool,
+    pub lists: bool,
 }
 
 impl Read for Overflow {
@@ -177,6 +184,9 @@ pub fn sms(keys: Keys, check: &mut Check<'_>) -> Option<Sms> {
         placeholder: check.take(keys.placeholder).filter(|words| !words.trim().is_empty()),
         overflow: check.take(keys.overflow).unwrap_or_default(),
         truncation_notice: check.take(keys.truncation_notice).unwrap_or(false),
+        auto_replied: check.take(keys.auto_replied).unwrap_or(false),
+        auto_generated: check.take(keys.auto_generated).unwrap_or(true),
+        lists: check.take(keys.lists).unwrap_or(true),
         numbering: Numbering { region: region?, accept },
     })
 }

@@ -191,7 +191,11 @@ impl Inner {
         to: Mailbox,
         nth: usize,
     ) -> Option<New> {
-        let Written { data, .. } = self.written(asked, around, (before, after), &to)?;
+        let Written { data, phone, .. } = self.written(asked, around, (before, after), &to)?;
+        let data = match phone {
+            Some(_) => [self.received(around, asked).as_bytes(), &data].concat(),
+            None => data,
+        };
         let fingerprint = again(around, &[&nth.to_be_bytes()]);
         Some(New { fingerprint, ..self.mail(to, data, asked) })
     }
@@ -255,6 +259,13 @@ impl Inner {
         data.extend_from_slice(b"\r\n");
         data.extend_from_slice(body);
         Some(Written { data, message_id, phone: Some(phone) })
+    }
+
+    /// Our line above those of the hosts before us (RFC 5321 4.4), for a mail that goes on as it came.
+    fn received(&self, around: &Around<'_>, asked: &Asked<'_>) -> String {
+        let protocol = if around.door == "lmtp" { "LMTP" } else { "ESMTP" };
+        let (host, id) = (&self.settings.hostname, MessageId::new());
+        format!("Received: by {host} (Martlet) with {protocol} id {id};\r\n\t{}\r\n", asked.now.rfc5322())
     }
 
     fn notice(&self, to: &Mailbox, subject: &str, text: &str, about: Option<&str>, asked: &Asked<'_>) -> Option<New> {

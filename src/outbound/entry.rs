@@ -87,7 +87,7 @@ impl Inner {
             key,
             priority: Priority::Normal,
             due: now,
-            expires: now + self.settings.expire,
+            expires: now + allowance.expire_after.unwrap_or(self.settings.expire),
             warn_at: Some(now + self.settings.warn_after),
             payload: Payload::Text(Box::new(text)),
             charge: Some(Charge { pool, month, amount, limit }),

@@ -7,6 +7,7 @@ mod consolidate;
 mod discreet;
 mod errands;
 mod header;
+mod keys;
 mod ladder;
 mod loops;
 mod opting;
@@ -43,6 +44,7 @@ pub fn trials() -> Vec<Trial> {
         secure::trials(),
         wording::trials(),
         header::trials(),
+        keys::trials(),
         routes::trials(),
     ]
     .into_iter()
