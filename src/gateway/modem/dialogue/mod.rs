@@ -16,7 +16,7 @@ use std::{collections::VecDeque, time::Duration};
 
 pub use send::{SendEnd, Submission};
 use start::Step;
-use task::Task;
+use task::{Task, Ussd};
 
 use super::{
     answer::{AtError, Unasked},
@@ -167,6 +167,8 @@ pub struct Dialogue {
     kept: receive::Kept,
     events: VecDeque<Event>,
     tries: u32,
+    /// Its radio was switched on.
+    switched: bool,
     last_heard: Duration,
     checked: Duration,
     listed: Duration,
@@ -189,6 +191,7 @@ impl Dialogue {
             kept: receive::Kept::default(),
             events: VecDeque::new(),
             tries: 0,
+            switched: false,
             last_heard: now,
             checked: now,
             listed: now,
@@ -275,7 +278,7 @@ impl Dialogue {
 
     /// Asks the network with a code such as `*100#`.
     pub fn ussd(&mut self, code: &str, now: Duration) {
-        self.task(Task::Ussd { code: code.to_owned(), packed: false });
+        self.task(Task::Ussd { code: code.to_owned(), how: Ussd::Words });
         self.advance(now);
     }
 
@@ -284,6 +287,7 @@ impl Dialogue {
         self.tasks.clear();
         self.kept.begin();
         self.tries = 0;
+        self.switched = false;
         self.misses = 0;
         self.talk.escape();
         self.phase = Phase::Pause { until: now + start::QUIET, then: Step::Wake, deaf: true };

@@ -13,6 +13,7 @@ use super::{
     },
     Dialogue, Event, Task, Ticket,
 };
+use crate::sms::tpdu::{Toward, read_pdu};
 
 /// Where a text stands until it is durable.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,7 +100,7 @@ impl Dialogue {
         let Some(at) = answer.lines.iter().position(|line| line.starts_with("+CMGR:")) else { return };
         let state = answer.value("+CMGR").and_then(|rest| fields(rest).into_iter().next());
         if let Some(pdu) = answer.lines.get(at + 1).and_then(|line| hex(line))
-            && is_received(state.as_deref())
+            && is_received(state.as_deref(), &pdu)
         {
             self.stored(memory, index, pdu);
         }
@@ -115,7 +116,7 @@ impl Dialogue {
                 continue;
             };
             let Some(pdu) = hex(&pair[1]) else { continue };
-            if !is_received(state.map(String::as_str)) || self.kept.is_held(&memory, index) {
+            if !is_received(state.map(String::as_str), &pdu) || self.kept.is_held(&memory, index) {
                 continue;
             }
             if self.kept.uncommitted() >= super::UNCOMMITTED {
@@ -127,7 +128,12 @@ impl Dialogue {
     }
 }
 
-/// 0 and 1: received, unread and read. Others are texts that somebody has stored to send.
-fn is_received(state: Option<&str>) -> bool {
-    matches!(state, Some("0" | "1"))
+/// 0 and 1: received, unread and read. Others are texts that somebody has stored to send. Some modems leave it out, for
+/// reports above all: then the PDU itself says where it came from.
+fn is_received(state: Option<&str>, pdu: &[u8]) -> bool {
+    match state {
+        Some("0" | "1") => true,
+        None | Some("") => read_pdu(pdu, Toward::Phone).is_ok(),
+        Some(_) => false,
+    }
 }

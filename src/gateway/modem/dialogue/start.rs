@@ -1,4 +1,4 @@
-//! Starting a modem: leave any prompt, echo off, errors in numbers, PIN, PDU mode, service centre, acknowledgement,
+//! Starting a modem: leave any prompt, echo off, errors in numbers, radio on, PIN, PDU mode, service centre, acknowledgement,
 //! storage, indications, registration.
 //!
 //! What can go wrong: a PIN that is entered again and again locks the SIM. So it is asked of whoever keeps the word on
@@ -23,6 +23,8 @@ pub const WAKES: u32 = 4;
 const WAKING: Duration = Duration::from_secs(3);
 /// Behind the PIN.
 const SETTLE: Duration = Duration::from_secs(2);
+/// How long a modem may take to switch its radio on.
+const RADIO: Duration = Duration::from_secs(60);
 /// Looks at a SIM that is busy.
 const BUSY: u32 = 20;
 
@@ -38,6 +40,8 @@ pub enum Step {
     Echo,
     Words,
     Errors,
+    AskRadio,
+    Radio,
     Maker,
     Model,
     Revision,
@@ -78,6 +82,8 @@ impl Dialogue {
             Step::Echo => "ATE0".to_owned(),
             Step::Words => "ATV1".to_owned(),
             Step::Errors => "AT+CMEE=1".to_owned(),
+            Step::AskRadio => "AT+CFUN?".to_owned(),
+            Step::Radio => "AT+CFUN=1".to_owned(),
             Step::Maker => "AT+CGMI".to_owned(),
             Step::Model => "AT+CGMM".to_owned(),
             Step::Revision => "AT+CGMR".to_owned(),
@@ -118,7 +124,11 @@ impl Dialogue {
             Step::Imsi => "AT+CIMI".to_owned(),
         };
         self.doing = Some(Doing::Step(step));
-        let limit = if step == Step::Wake { WAKING } else { LIMIT };
+        let limit = match step {
+            Step::Wake => WAKING,
+            Step::Radio => RADIO,
+            _ => LIMIT,
+        };
         self.talk.ask(&command, None, limit, now);
     }
 
@@ -141,7 +151,17 @@ impl Dialogue {
             Step::Wake => self.to(Step::Echo),
             Step::Echo => self.to(Step::Words),
             Step::Words => self.to(Step::Errors),
-            Step::Errors => self.to(Step::Maker),
+            Step::Errors => self.to(Step::AskRadio),
+            Step::AskRadio => {
+                let switch = !self.switched && is_off(answer);
+                self.to(if switch { Step::Radio } else { Step::Maker });
+            }
+            // It is as if it had been plugged in now.
+            Step::Radio if answer.ok() => {
+                self.switched = true;
+                self.pause(SETTLE, Step::Echo, now);
+            }
+            Step::Radio => self.to(Step::Maker),
             Step::Maker => {
                 self.facts.maker = word();
                 self.to(Step::Model);
@@ -245,10 +265,12 @@ impl Dialogue {
     fn sim(&mut self, answer: &Answer, now: Duration) {
         let state = answer.value("+CPIN").map(str::to_ascii_uppercase);
         match (state.as_deref(), answer.end) {
-            (Some("READY" | "SIM PIN2" | "SIM PUK2"), _) => {
+            // As long as it was busy it may have refused everything else, too.
+            (Some("READY" | "SIM PIN2" | "SIM PUK2"), _) if self.tries > 0 => {
                 self.tries = 0;
-                self.to(Step::PduMode);
+                self.to(Step::Echo);
             }
+            (Some("READY" | "SIM PIN2" | "SIM PUK2"), _) => self.to(Step::PduMode),
             (Some("SIM PIN"), _) | (None, End::Error(AtError::Cme(11) | AtError::Cms(311))) => {
                 if self.setup.has_pin {
                     self.to(Step::EnterPin);
@@ -305,6 +327,12 @@ impl Dialogue {
             }
         }
     }
+}
+
+/// The radio is off (TS 27.007 8.2), as other programs leave modems. What a maker has invented beyond that stays as it is.
+fn is_off(answer: &Answer) -> bool {
+    let state = answer.value("+CFUN").and_then(|rest| fields(rest).into_iter().next());
+    matches!(state.as_deref(), Some("0" | "2" | "3" | "4"))
 }
 
 fn is_busy(answer: &Answer) -> bool {

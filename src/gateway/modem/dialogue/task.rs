@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{
     super::{
-        answer::{End, fields, registration},
+        answer::{AtError, End, fields, registration},
         balance,
         talk::Answer,
     },
@@ -35,11 +35,21 @@ pub(super) enum Task {
     Signal,
     Registration,
     PacketRegistration,
-    /// `packed`: in digits of packed GSM-7, as the modems want it that refuse words.
     Ussd {
         code: String,
-        packed: bool,
+        how: Ussd,
     },
+}
+
+/// How a code is asked: each way behind the refusal of the one before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ussd {
+    Words,
+    /// In digits of packed GSM-7.
+    Packed,
+    /// Huaweis that take neither (and how they refused) are told to take words.
+    Mode(AtError),
+    WordsNow,
 }
 
 impl Task {
@@ -95,8 +105,9 @@ impl Dialogue {
             Task::Signal => "AT+CSQ".to_owned(),
             Task::Registration => "AT+CREG?".to_owned(),
             Task::PacketRegistration => "AT+CEREG?".to_owned(),
-            Task::Ussd { code, packed: false } => format!("AT+CUSD=1,\"{code}\",15"),
-            Task::Ussd { code, packed: true } => format!("AT+CUSD=1,\"{}\",15", balance::packed(code)),
+            Task::Ussd { code, how: Ussd::Words | Ussd::WordsNow } => format!("AT+CUSD=1,\"{code}\",15"),
+            Task::Ussd { code, how: Ussd::Packed } => format!("AT+CUSD=1,\"{}\",15", balance::packed(code)),
+            Task::Ussd { how: Ussd::Mode(_), .. } => "AT^USSDMODE=0".to_owned(),
         };
         self.ask(&command, Doing::Task(task), now);
     }
@@ -105,14 +116,7 @@ impl Dialogue {
         match task {
             // An acknowledgement that came too late has set the modem to keep silent.
             Task::Acknowledge if !answer.ok() => self.task(Task::Indications),
-            Task::Ussd { code, packed: false } if !answer.ok() => {
-                self.task(Task::Ussd { code: code.clone(), packed: true });
-            }
-            Task::Ussd { .. } => {
-                if let End::Error(error) = answer.end {
-                    self.events.push_back(Event::NoUssd(error));
-                }
-            }
+            Task::Ussd { code, how } => self.ussd_answered(code, *how, answer.end),
             Task::Acknowledge | Task::Indications => {}
             Task::Memory(memory) => {
                 // Where it cannot be chosen, reading would read something else.
@@ -139,6 +143,19 @@ impl Dialogue {
             }
             Task::PacketRegistration => self.packet_answered(answer),
         }
+    }
+
+    fn ussd_answered(&mut self, code: &str, how: Ussd, end: End) {
+        let next = match (how, end) {
+            (Ussd::Words, End::Error(_)) => Ussd::Packed,
+            (Ussd::Packed, End::Error(error)) => Ussd::Mode(error),
+            (Ussd::Mode(_), End::Ok) => Ussd::WordsNow,
+            (Ussd::Mode(error), End::Error(_)) | (Ussd::WordsNow, End::Error(error)) => {
+                return self.events.push_back(Event::NoUssd(error));
+            }
+            (_, End::Ok) => return,
+        };
+        self.task(Task::Ussd { code: code.to_owned(), how: next });
     }
 
     pub(super) fn signal(&mut self, answer: &Answer) {

@@ -1,5 +1,7 @@
 //! The dialogue against the simulator, octet by octet and whole, and against modems that are worse.
 
+mod quirks;
+
 use proptest::prelude::*;
 
 use super::{
@@ -19,6 +21,8 @@ struct Line {
     dialogue: Dialogue,
     now: Duration,
     events: Vec<Event>,
+    /// Commands that went out.
+    written: Vec<String>,
     /// Octets of the modem that come at once.
     chunk: usize,
 }
@@ -30,6 +34,7 @@ impl Line {
             dialogue: Dialogue::new(setup, Duration::ZERO),
             now: Duration::ZERO,
             events: Vec::new(),
+            written: Vec::new(),
             chunk: 4_096,
         };
         line.settle();
@@ -49,6 +54,7 @@ impl Line {
                 }
             }
             let out = self.dialogue.take_out();
+            self.written.extend(String::from_utf8_lossy(&out).split_terminator('\r').map(str::to_owned));
             self.sim.receive(&out);
             let answer = self.sim.take_out();
             if out.is_empty() && answer.is_empty() {
