@@ -5,7 +5,8 @@ use std::{collections::BTreeSet, time::Duration};
 
 use martlet::gateway::modem::dialogue::{Dialogue, Event, Setup, Submission};
 
-/// The first octet says how the modem is set up and in which pieces octets come; 0x00 lets time pass.
+/// The first octet says how the modem is set up and in which pieces octets come; 0x00 lets time pass. One with a memory of
+/// its own is asked a code as soon as it is ready.
 pub fn dialogue(data: &[u8]) {
     let Some((how, rest)) = data.split_first() else { return };
     let setup = Setup {
@@ -26,7 +27,9 @@ pub fn dialogue(data: &[u8]) {
             submitted += 1;
         }
         dialogue.receive(piece, now);
-        heard(&mut dialogue, &mut ended, &mut arrived, now);
+        if heard(&mut dialogue, &mut ended, &mut arrived, now) && how & 8 != 0 {
+            dialogue.ussd("*100#", now);
+        }
         if let Some(ticket) = arrived.pop() {
             dialogue.committed(ticket, how & 2 == 0, now);
         }
@@ -40,13 +43,17 @@ pub fn dialogue(data: &[u8]) {
     assert_eq!(ended.len() as u64, submitted);
 }
 
-fn heard(dialogue: &mut Dialogue, ended: &mut BTreeSet<u64>, arrived: &mut Vec<u64>, now: Duration) {
+/// Takes what happened; whether it has become ready.
+fn heard(dialogue: &mut Dialogue, ended: &mut BTreeSet<u64>, arrived: &mut Vec<u64>, now: Duration) -> bool {
+    let mut ready = false;
     while let Some(event) = dialogue.next_event() {
         match event {
             Event::Ended(id, _) => assert!(ended.insert(id), "a submission ends once"),
             Event::Arrived(ticket, _) => arrived.push(ticket),
             Event::PinWanted => dialogue.pin(Some("1234"), now),
+            Event::Ready => ready = true,
             _ => {}
         }
     }
+    ready
 }

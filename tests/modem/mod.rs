@@ -1,7 +1,9 @@
 //! Modems: the gateway at the simulator, over real pseudo-terminals and TCP, under a clock that is turned while nothing
-//! happens; `faults` lets go wrong what can, `strangers` shows that the simulator is a modem to other programs too, `whole` has
-//! the daemon between such modems and a mail server.
+//! happens; `faults` lets go wrong what can, `strangers` shows that the simulator is a modem to other programs too, `fakes` has
+//! modems that other people have recorded, `whole` has the daemon between modems and a mail server.
 
+mod daemon;
+mod fakes;
 mod faults;
 mod lines;
 mod strangers;
@@ -9,6 +11,7 @@ mod whole;
 
 use std::{
     collections::HashSet,
+    ops::{Deref, DerefMut},
     path::PathBuf,
     sync::{Arc, Mutex},
     time::Duration,
@@ -34,7 +37,10 @@ use martlet::{
 use tokio::sync::oneshot;
 
 pub fn trials() -> Vec<Trial> {
-    [lines::trials(), faults::trials(), strangers::trials(), whole::trials()].into_iter().flatten().collect()
+    [lines::trials(), faults::trials(), strangers::trials(), fakes::trials(), whole::trials()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 const PHONE: &str = "+15551234567";
@@ -49,16 +55,36 @@ struct Core {
     /// Repetitions of what was durable.
     again: usize,
     busy: bool,
+    /// How often it was asked while it was.
+    turned_away: usize,
 }
 
-/// One gateway, its simulator and its core.
-struct World {
+/// One gateway and its core.
+struct Host {
     folder: tempfile::TempDir,
-    sim: Shared,
     gateway: Option<Gateway>,
     core: Arc<Mutex<Core>>,
     settings: Settings,
     tasks: tokio::task::JoinSet<()>,
+}
+
+/// A host and a simulator of ours, under a clock that is turned.
+struct World {
+    host: Host,
+    sim: Shared,
+}
+
+impl Deref for World {
+    type Target = Host;
+    fn deref(&self) -> &Host {
+        &self.host
+    }
+}
+
+impl DerefMut for World {
+    fn deref_mut(&mut self) -> &mut Host {
+        &mut self.host
+    }
 }
 
 fn rules(text: &str) -> Vec<Rule> {
@@ -95,19 +121,44 @@ impl World {
     }
 
     fn new(options: Options) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
         let (clock, hand) = Clock::manual(Timestamp(1_800_000_000_000));
         let sim = Shared::new(Sim::new(options), clock.clone());
-        let settings = Settings::new(Device::Serial(PathBuf::new()), folder.path().to_owned(), clock);
-        let mut tasks = tokio::task::JoinSet::new();
-        tasks.spawn(async move {
+        let mut host = Host::new(clock);
+        host.tasks.spawn(async move {
             // Far slower than what both sides need to answer: sixteen seconds take more than half a second.
             loop {
                 tokio::time::sleep(Duration::from_millis(2)).await;
                 hand.advance(Duration::from_millis(50));
             }
         });
-        Self { folder, sim, gateway: None, core: Arc::default(), settings, tasks }
+        Self { host, sim }
+    }
+
+    fn text(&self, words: &str) {
+        self.sim.with(|sim| sim.deliver(PHONE, Segment { body: Body::Text(words.to_owned()), udh: Vec::new() }));
+    }
+
+    /// Waits until something is so.
+    async fn until<T>(&self, what: &str, mut fact: impl FnMut(&Core, &mut Sim) -> Option<T>) -> T {
+        self.host.until(what, |core| self.sim.with(|sim| fact(core, sim))).await
+    }
+
+    /// The words that the network has taken.
+    fn taken(&self) -> Vec<String> {
+        let words = |segment: &Segment| match &segment.body {
+            Body::Text(words) => words.clone(),
+            Body::Binary(_) => String::new(),
+        };
+        self.sim.with(|sim| sim.taken().iter().map(|taken| words(&taken.submit.segment)).collect())
+    }
+}
+
+impl Host {
+    /// Without a device as yet.
+    fn new(clock: Clock) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let settings = Settings::new(Device::Serial(PathBuf::new()), folder.path().to_owned(), clock);
+        Self { folder, gateway: None, core: Arc::default(), settings, tasks: tokio::task::JoinSet::new() }
     }
 
     /// Starts the gateway, or starts it again.
@@ -168,18 +219,11 @@ impl World {
         answer
     }
 
-    fn text(&self, words: &str) {
-        self.sim.with(|sim| sim.deliver(PHONE, Segment { body: Body::Text(words.to_owned()), udh: Vec::new() }));
-    }
-
     /// Waits until something is so.
-    async fn until<T>(&self, what: &str, mut fact: impl FnMut(&Core, &mut Sim) -> Option<T>) -> T {
+    async fn until<T>(&self, what: &str, mut fact: impl FnMut(&Core) -> Option<T>) -> T {
         let looking = async {
             loop {
-                let found = {
-                    let core = self.core.lock().expect("the core");
-                    self.sim.with(|sim| fact(&core, sim))
-                };
+                let found = fact(&self.core.lock().expect("the core"));
                 match found {
                     Some(found) => return found,
                     None => tokio::time::sleep(Duration::from_millis(5)).await,
@@ -193,15 +237,6 @@ impl World {
     fn trouble(&self) -> Option<&'static str> {
         self.gateway.as_ref().and_then(|gateway| gateway.trouble.borrow().map(|trouble| trouble.word))
     }
-
-    /// The words that the network has taken.
-    fn taken(&self) -> Vec<String> {
-        let words = |segment: &Segment| match &segment.body {
-            Body::Text(words) => words.clone(),
-            Body::Binary(_) => String::new(),
-        };
-        self.sim.with(|sim| sim.taken().iter().map(|taken| words(&taken.submit.segment)).collect())
-    }
 }
 
 /// How long a test waits.
@@ -210,6 +245,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 impl Core {
     fn take(&mut self, event: Event) -> Result<Noted, Busy> {
         if self.busy {
+            self.turned_away += 1;
             return Err(Busy);
         }
         match event {

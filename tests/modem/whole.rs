@@ -1,7 +1,10 @@
 //! The daemon between simulated modems and a mail server: from mail to text to report, and back in the thread; several
 //! modems, one that is locked, and a report that comes after a restart.
 
-use std::path::Path;
+use std::{
+    ops::{Deref, DerefMut},
+    path::Path,
+};
 
 use libtest_mimic::Trial;
 use martlet::{
@@ -11,13 +14,10 @@ use martlet::{
 };
 use serde_json::Value;
 
+use super::daemon::{ALICE, Daemon, PHONE, header};
 use crate::support::{
     http::call,
-    letter,
-    martlet::Martlet,
-    process::{Scratch, free_port, until},
-    sink::{MailSink, Taken},
-    talk::{Letter, Place, Talk},
+    process::{Scratch, until},
     trial,
 };
 
@@ -51,63 +51,39 @@ pub fn trials() -> Vec<Trial> {
     ]
 }
 
-const ALICE: &str = "alice@example.test";
-const PHONE: &str = "+12015550123";
-
-/// A daemon between modems and a mail server.
+/// A daemon between simulators of ours and a mail server.
 struct World {
-    martlet: Martlet,
-    mails: MailSink,
-    lmtp: u16,
+    daemon: Daemon,
     sims: Vec<Shared>,
     _runtime: tokio::runtime::Runtime,
-    _scratch: Scratch,
+}
+
+impl Deref for World {
+    type Target = Daemon;
+    fn deref(&self) -> &Daemon {
+        &self.daemon
+    }
+}
+
+impl DerefMut for World {
+    fn deref_mut(&mut self) -> &mut Daemon {
+        &mut self.daemon
+    }
 }
 
 impl World {
     /// Each modem with its id and the lines of its table.
     fn new(modems: Vec<(&str, &str, Options)>) -> Self {
         let scratch = Scratch::new();
-        let dir = scratch.dir("martlet");
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.expect("a runtime");
-        let (mails, lmtp) = (MailSink::smtp(), free_port());
-        let mut config = toml(lmtp, free_port(), mails.port);
-        let mut sims = Vec::new();
+        let (mut sims, mut tables) = (Vec::new(), Vec::new());
         for (id, more, options) in modems {
-            let link = dir.join(id);
-            config.push_str(&format!("[[gateway]]\nid = \"{id}\"\ntype = \"modem\"\ndevice = {link:?}\n{more}\n"));
+            let link = scratch.path().join(id);
             sims.push(plugged(&runtime, &link, options));
+            tables.push((id, link.to_str().expect("UTF-8").to_owned(), more));
         }
-        let martlet = Martlet::start(&dir, &config, &[]);
-        Self { martlet, mails, lmtp, sims, _runtime: runtime, _scratch: scratch }
-    }
-
-    /// Waits until the modem is started.
-    fn ready(&self, id: &str) {
-        let label = format!("\"{id}\"");
-        until("a modem that is ready", || {
-            let (_, text) = call(self.martlet.http, "GET", "/metrics", "").ok()?;
-            let is = |l: &str| l.starts_with("martlet_modem_ready") && l.contains(&label) && l.ends_with(" 1");
-            text.lines().any(is).then_some(())
-        });
-    }
-
-    /// A mail from Alice to a phone; the message's id.
-    fn send(&self, number: &str, words: &str) -> String {
-        let name = words.replace(' ', "-");
-        let data = format!(
-            "From: {ALICE}\r\nTo: phone\r\nSubject: Dinner\r\nMessage-ID: <{name}@example.test>\r\n\r\n{words}\r\n"
-        );
-        let to = format!("{number}@sms.example.test");
-        let letter = Letter { from: ALICE, to: vec![&to], data, ..Letter::default() };
-        let mut talk = Talk::to(&Place::Tcp(self.lmtp)).expect("the LMTP door");
-        talk.say("LHLO mx.example.test").expect("LHLO");
-        let replies = talk.letter(&letter, true).expect("a session");
-        assert_eq!(replies[0].code, 250, "{replies:?}");
-        let known =
-            |m: &Value| replies[0].text().contains(m["id"].as_str()?).then(|| m["id"].as_str().map(str::to_owned))?;
-        until("the message in the queue", || self.martlet.queue().iter().find_map(known))
+        Self { daemon: Daemon::start(scratch, &tables), sims, _runtime: runtime }
     }
 
     /// The words that the network has taken from this modem.
@@ -118,18 +94,6 @@ impl World {
         };
         self.sims[modem].with(|sim| sim.taken().iter().map(|taken| words(&taken.submit.segment)).collect())
     }
-
-    fn result(&self, id: &str) -> Value {
-        self.martlet.json(&["queue", "show", id])["result"].clone()
-    }
-
-    fn delivered(&self, id: &str) {
-        until("a delivered message", || (self.result(id) == "delivered").then_some(()));
-    }
-
-    fn mail_with(&self, words: &str) -> Taken {
-        self.mails.seen.wait(&format!("a mail with {words:?}"), |mail| text(mail).contains(words))
-    }
 }
 
 /// A modem under this name.
@@ -139,14 +103,6 @@ fn plugged(runtime: &tokio::runtime::Runtime, link: &Path, options: Options) -> 
     runtime.spawn(async move { serving.on_pty(name, |_| {}).await.expect("a terminal") });
     until("its terminal", || link.exists().then_some(()));
     sim
-}
-
-fn text(mail: &Taken) -> String {
-    letter::text(&String::from_utf8_lossy(&mail.data))
-}
-
-fn header(mail: &Taken, name: &str) -> String {
-    letter::header(&String::from_utf8_lossy(&mail.data), name).unwrap_or_default()
 }
 
 fn both_ways() {
@@ -359,34 +315,4 @@ fn reload() {
     sent.sort();
     assert_eq!(taken, sent, "each once");
     assert_eq!(world.mails.seen.len(), 0, "nothing was unsure");
-}
-
-fn toml(lmtp: u16, http: u16, mails: u16) -> String {
-    format!(
-        r#"
-data_dir = "./data"
-domains = ["sms.example.test"]
-hostname = "sms.example.test"
-[[listener]]
-protocol = "lmtp"
-bind = "127.0.0.1:{lmtp}"
-trust = ["127.0.0.1/32"]
-identity = ["envelope"]
-[http]
-bind = "127.0.0.1:{http}"
-[mailbox]
-url = "smtp://127.0.0.1:{mails}"
-postmaster = "postmaster@example.test"
-[inbound]
-domains = ["example.test"]
-default = "inbox@example.test"
-[queue]
-retry_min = "50ms"
-retry_max = "1s"
-[sms]
-region = "US"
-[[account]]
-user = "alice@example.test"
-"#
-    )
 }

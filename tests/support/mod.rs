@@ -58,6 +58,8 @@ pub enum Needs {
     OpenSsl,
     Smstools,
     Gammu,
+    /// Python's `gsmmodem`, and the fake modems of its tests, unpacked into `target/gsmmodem` by `tests/run`.
+    FakeModems,
     /// An SMS gateway with a fake SMSC.
     Kannel,
     /// `systemd-analyze`; nothing of it needs to run.
@@ -79,6 +81,7 @@ impl Needs {
             Self::Mandoc => on_path("mandoc"),
             Self::Smstools => on_path("smsd"),
             Self::Gammu => on_path("gammu"),
+            Self::FakeModems => root().join("target/gsmmodem/test/fakemodems.py").is_file() && imports("gsmmodem.pdu"),
             Self::Kannel => on_path("bearerbox") && on_path("smsbox"),
             Self::Systemd => on_path("systemd-analyze"),
             Self::Root => nix::unistd::Uid::effective().is_root(),

@@ -22,23 +22,14 @@ pub(super) enum Task {
     Acknowledge,
     Indications,
     Memory(String),
-    Delete {
-        memory: String,
-        index: u16,
-    },
-    Read {
-        memory: String,
-        index: u16,
-    },
+    Delete { memory: String, index: u16 },
+    Read { memory: String, index: u16 },
     List,
     Room,
     Signal,
     Registration,
     PacketRegistration,
-    Ussd {
-        code: String,
-        how: Ussd,
-    },
+    Ussd { code: String, how: Ussd },
 }
 
 /// How a code is asked: each way behind the refusal of the one before it.

@@ -1,11 +1,11 @@
-"""A modem of python-gsmmodem's own tests at a real line: `fakes.py KIND (pty LINK | tcp) [SETTINGS]`.
+"""A modem of python-gsmmodem's own tests at a real line: `fake.py FAKEMODEMS CLASS (pty LINK | tcp -)`.
 
 What it says to a command is that package's word, recorded from real modems by other people; so is the reading and making of
 PDUs (`gsmmodem.pdu`). Added is what those tests put beside it by hand: octets to commands, an echo, the prompt and what is
 taken behind it, a memory with what comes, and reports. Where the package says more than OK to a command, nothing is added.
 
-SETTINGS is a JSON object of attributes of the fake modem (`pinLock`, `cfun`, `simBusyErrorCounter` …). Each line on standard
-input is a JSON object of what happens; each is answered with all that has happened. It ends with its input.
+Each line on standard input is a JSON object of what happens; each is answered with all that has happened. `set` gives
+attributes of the fake (`pinLock`, `cfun`, `simBusyErrorCounter` …). It ends with its input.
 """
 
 import codecs
@@ -259,12 +259,10 @@ def fakes(file):
 
 
 def main():
-    file, kind, where, link, settings = sys.argv[1:]
+    file, kind, where, link = sys.argv[1:]
     fake = getattr(fakes(file), kind)()
     line = Line(where, link)
     modem = Modem(fake, line.write)
-    for name, value in json.loads(settings).items():
-        setattr(fake, name, value)
     print(json.dumps({"ready": line.name}), flush=True)
     line.run(modem)
 
