@@ -383,7 +383,11 @@ impl Inner {
         let mut data =
             format!("Received: by {hostname} (Martlet) with {protocol} id {id};\r\n\t{}\r\n", common.now.rfc5322())
                 .into_bytes();
-        data.extend_from_slice(&common.handed.data);
+        // A password in its fields is not for him.
+        let body = mail::header_block(&common.handed.data).1;
+        for piece in [&common.original.headers[..], b"\r\n", body] {
+            data.extend_from_slice(piece);
+        }
         let from = match &common.handed.envelope.from {
             ReversePath::Null => None,
             ReversePath::Path(path) => Some(path.to_wire()),

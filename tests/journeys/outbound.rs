@@ -270,6 +270,12 @@ fn postmaster() {
         let passed = world.mail_to("postmaster@example.test", &words);
         assert!(header_of(&passed, "Received").is_some_and(|r| r.contains("by sms.example.test")));
     }
+    // Somebody else's password in its fields is not for him.
+    let fields = "Cc: \"sms:+12015550123?user=alice&pass=alice-pw\"@sms.example.test\r\n";
+    let data = mail("p9@x.example", "x@elsewhere.example", "complaint 9", fields);
+    assert_eq!(verdict(&world, "x@elsewhere.example", "postmaster@sms.example.test", &data).0, 250);
+    let passed = String::from_utf8_lossy(&world.mail_to("postmaster@example.test", "complaint 9").data).into_owned();
+    assert!(passed.contains("+12015550123") && !passed.contains("alice-pw"), "{passed}");
     assert_eq!(world.provider.seen.len(), 0);
 }
 
