@@ -22,6 +22,8 @@ use crate::ground::{GatewayId, Secret};
 pub struct Credentials {
     /// Every reading of the user's name (`%` and `/` may stand for `@`), as written first.
     pub users: Vec<String>,
+    /// So many of them are as written.
+    written: usize,
     pub pass: Secret<String>,
 }
 
@@ -34,7 +36,13 @@ impl fmt::Debug for Credentials {
 impl Credentials {
     /// A name and a password that came beside the address (HTTP basic auth), with the same readings of the name.
     pub fn new(user: &str, pass: String) -> Self {
-        Self { users: with_address(vec![user.to_owned()]), pass: Secret::new(pass) }
+        let (users, written) = with_address(vec![user.to_owned()]);
+        Self { users, written, pass: Secret::new(pass) }
+    }
+
+    /// The readings that count: with `percent_is_at` all of them, else only those as written.
+    pub fn readings(&self, percent_is_at: bool) -> &[String] {
+        if percent_is_at { &self.users } else { &self.users[..self.written] }
     }
 }
 
@@ -116,7 +124,8 @@ pub(super) fn decode(raw: &str, form: Form) -> Result<String, &'static str> {
 pub(super) struct Reader {
     form: Form,
     params: Params,
-    users: Vec<String>,
+    /// Readings, and how many of them are as written.
+    users: (Vec<String>, usize),
     pass: Option<String>,
     seen: Vec<&'static str>,
 }
@@ -140,7 +149,7 @@ const NAMES: [&str; 14] = [
 
 impl Reader {
     pub(super) fn new(form: Form) -> Self {
-        Self { form, params: Params::default(), users: Vec::new(), pass: None, seen: Vec::new() }
+        Self { form, params: Params::default(), users: (Vec::new(), 0), pass: None, seen: Vec::new() }
     }
 
     /// Takes one pair, the value as written.
@@ -193,9 +202,10 @@ impl Reader {
     }
 
     pub(super) fn finish(mut self) -> Result<Params, AddressError> {
-        self.params.credentials = match (self.users.is_empty(), self.pass) {
+        let (users, written) = self.users;
+        self.params.credentials = match (users.is_empty(), self.pass) {
             (true, None) => None,
-            (false, Some(pass)) => Some(Credentials { users: self.users, pass: Secret::new(pass) }),
+            (false, Some(pass)) => Some(Credentials { users, written, pass: Secret::new(pass) }),
             (true, Some(_)) => return Err(bad("user", "is missing beside pass")),
             (false, None) => return Err(bad("pass", "is missing beside user")),
         };
@@ -228,7 +238,7 @@ pub(super) fn flag(value: &str) -> Result<bool, &'static str> {
 
 /// Every reading of a user name. As written, where only `%40` and `%25` are escapes; and with every `%` and `/` as `@`,
 /// where that makes an address. In an HTTP query, where everything is encoded, the plain decoding comes first.
-fn readings(raw: &str, form: Form) -> Result<Vec<String>, &'static str> {
+fn readings(raw: &str, form: Form) -> Result<(Vec<String>, usize), &'static str> {
     let spaced = match form {
         Form::Http => raw.replace('+', " "),
         Form::Uri => raw.to_owned(),
@@ -247,19 +257,21 @@ fn readings(raw: &str, form: Form) -> Result<Vec<String>, &'static str> {
     }
 }
 
-/// Adds the reading of the last name as an address, where there is one, and drops what is there twice.
-fn with_address(mut users: Vec<String>) -> Vec<String> {
+/// Adds the reading of the last name as an address, where there is one, and drops what is there twice; how many are as
+/// written.
+fn with_address(users: Vec<String>) -> (Vec<String>, usize) {
     let address = users.last().map(|written| written.replace(['%', '/'], "@")).unwrap_or_default();
-    if address.matches('@').count() == 1 {
-        users.push(address);
-    }
-    let mut unique: Vec<String> = Vec::with_capacity(users.len());
+    let mut unique: Vec<String> = Vec::with_capacity(users.len() + 1);
     for user in users {
         if !unique.contains(&user) {
             unique.push(user);
         }
     }
-    unique
+    let written = unique.len();
+    if address.matches('@').count() == 1 && !unique.contains(&address) {
+        unique.push(address);
+    }
+    (unique, written)
 }
 
 /// Padding is often lost on the way: both forms are read.
@@ -385,7 +397,10 @@ mod tests {
 
     #[test]
     fn user_names_have_readings() {
-        let users = |raw: &str, form| readings(raw, form).expect("readings");
+        let users = |raw: &str, form| readings(raw, form).expect("readings").0;
+        let written = |raw: &str, form| readings(raw, form).expect("readings").1;
+        assert_eq!((written("john%acme.com", Form::Uri), written("john%40acme.com", Form::Uri)), (1, 1));
+        assert_eq!((written("john%acme.com", Form::Http), written("j%C3%B6rg", Form::Http)), (1, 2));
         assert_eq!(users("john", Form::Uri), ["john"]);
         assert_eq!(users("john%acme.com", Form::Uri), ["john%acme.com", "john@acme.com"]);
         assert_eq!(users("john/acme.com", Form::Uri), ["john/acme.com", "john@acme.com"]);

@@ -89,6 +89,7 @@ pub fn outbound(config: &Config, node: &Node, rules: &Swap<Ruleset>, hands: &Arc
         bounce_size: usize::try_from(queue.bounce_size).unwrap_or(usize::MAX),
         brakes: config.brakes,
         zone: config.zone.clone(),
+        percent_is_at: config.percent_is_at,
         hops: 50,
         send_auto_replied: config.sms.auto_replied,
         send_auto_generated: config.sms.auto_generated,

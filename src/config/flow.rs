@@ -66,6 +66,11 @@ pub fn store(keys: StoreKeys, data_dir: &std::path::Path, check: &mut Check<'_>)
 }
 
 #[derive(Deserialize, Default)]
+pub struct LoginKeys {
+    pub percent_is_at: Option<Setting<bool>>,
+}
+
+#[derive(Deserialize, Default)]
 pub struct LogKeys {
     level: Option<Setting<Level>>,
     format: Option<Setting<Format>>,

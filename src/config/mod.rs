@@ -102,6 +102,7 @@ struct Keys {
     database: Option<Vec<Spanned<errands::DatabaseKeys>>>,
     statement: Option<Vec<Spanned<errands::StatementKeys>>>,
     log: Option<flow::LogKeys>,
+    login: Option<flow::LoginKeys>,
 }
 
 /// The keys of a file in `gateways.d`.
@@ -125,6 +126,8 @@ pub struct Config {
     pub store: store::Settings,
     pub listeners: Vec<Listener>,
     pub limits: Limits,
+    /// `%` and `/` in the user's name of an address may stand for `@`.
+    pub percent_is_at: bool,
     pub http: Option<Http>,
     pub control: Control,
     pub mailbox: WayBack,
@@ -389,6 +392,7 @@ fn assemble(keys: Keys, others: Others, check: &mut Check<'_>) -> Option<Config>
     let has_folders = mailbox.as_ref().is_some_and(|way| way.folders.is_some());
     let inbound_routes = inbound_route::routes(keys.inbound_route, has_folders, check);
     let log = flow::log(keys.log.unwrap_or_default(), check);
+    let percent_is_at = check.take(keys.login.unwrap_or_default().percent_is_at).unwrap_or(true);
     Some(Config {
         file: check.source.path.clone(),
         store,
@@ -397,6 +401,7 @@ fn assemble(keys: Keys, others: Others, check: &mut Check<'_>) -> Option<Config>
         hostname: hostname?,
         zone,
         limits,
+        percent_is_at,
         control,
         listeners: listeners.into_iter().map(|(listener, _)| listener).collect(),
         http: http.map(|(http, _)| http),

@@ -75,6 +75,8 @@ pub struct Settings {
     pub brakes: Brakes,
     /// Where months begin (`zone`).
     pub zone: jiff::tz::TimeZone,
+    /// `%` and `/` in the user's name of an address may stand for `@`.
+    pub percent_is_at: bool,
     /// How many Received lines are too many.
     pub hops: usize,
     /// Senders that are refused or not: disposition notices and auto-replies, alarms, mailing lists.

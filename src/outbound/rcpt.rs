@@ -175,7 +175,7 @@ impl Inner {
 
     /// Credentials decide alone. One answer, one time, whether the user or the password is wrong.
     pub async fn log_in(&self, given: &Credentials, peer: Option<IpAddr>) -> Result<AccountName, Refusal> {
-        self.proved(&given.users, given.pass.expose().as_bytes(), peer)
+        self.proved(given.readings(self.settings.percent_is_at), given.pass.expose().as_bytes(), peer)
             .await?
             .ok_or_else(|| refuse(550, (5, 7, 8), "user or password is wrong", "credentials"))
     }

@@ -13,9 +13,24 @@ pub fn trials() -> Vec<Trial> {
         trial("keys: machines may write or not, premium numbers may be written to", allowed),
         trial("keys: an account's texts have their own life, reports their own words", words_and_life),
         trial("keys: words that no report has, and templates that are none, are refused", bad_words),
+        trial("keys: a percent sign in a user's name is one or an at sign", names),
         trial("keys: phones' numbers without a plus", originators),
         trial("keys: a mail that a rule passes on has our Received line, once", passed_on),
     ]
+}
+
+fn names() {
+    let as_user = |user: &str| format!("{PHONE}?user={user}&pass=alice-pw");
+    let usual = World::new(Setup::default());
+    assert_eq!(answer(&usual, "x@elsewhere.test", &as_user("alice%example.test"), ""), "250 2.0.0");
+    let strict = World::new(Setup { more: "[login]\npercent_is_at = false\n", ..Setup::default() });
+    assert_eq!(answer(&strict, "x@elsewhere.test", &as_user("alice%example.test"), ""), "550 5.7.8");
+    assert_eq!(answer(&strict, "x@elsewhere.test", &as_user("alice%40example.test"), ""), "250 2.0.0");
+    let call = |user: &str| {
+        let form = format!("user={user}&pass=alice-pw&number=%2B12015550123&data=x");
+        crate::support::http::call(strict.martlet.http, "POST", "/sms/", &form).expect("a call").0
+    };
+    assert_eq!((call("alice/example.test"), call("alice%40example.test")), (401, 200));
 }
 
 /// The answer to one mail with these header fields.
