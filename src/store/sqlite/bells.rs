@@ -9,7 +9,7 @@ use super::row::key_of;
 use crate::store::{Craft, Key};
 
 /// Texts, mails, and errands of each craft.
-const KINDS: usize = 2 + Craft::ALL.len();
+pub const KINDS: usize = 2 + Craft::ALL.len();
 
 fn kind(key: &Key) -> usize {
     match key {
@@ -17,6 +17,11 @@ fn kind(key: &Key) -> usize {
         Key::Mailbox => 1,
         Key::Errand(craft) => 2 + Craft::ALL.iter().position(|one| one == craft).unwrap_or(0),
     }
+}
+
+/// The kind of a lane; `None`: no known one.
+pub fn kind_of(lane: &str) -> Option<usize> {
+    key_of(lane).as_ref().map(kind)
 }
 
 /// The kinds of lanes that something came up for.
@@ -28,10 +33,14 @@ impl Wakes {
 
     /// Something waits under this lane. One of no known kind wakes everybody.
     pub fn lane(&mut self, lane: &str) {
-        match key_of(lane) {
-            Some(key) => self.0[kind(&key)] = true,
+        match kind_of(lane) {
+            Some(kind) => self.0[kind] = true,
             None => *self = Self::ALL,
         }
+    }
+
+    pub fn has(self, kind: usize) -> bool {
+        self.0[kind]
     }
 }
 

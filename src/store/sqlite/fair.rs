@@ -51,6 +51,13 @@ impl Fair {
         *now = rank.max(*now);
     }
 
+    /// The same for the highest rank of each lane and priority.
+    pub fn served_all(&mut self, ranks: HashMap<(String, u8), i64>) {
+        for ((lane, priority), rank) in ranks {
+            self.served(&lane, priority, rank);
+        }
+    }
+
     /// Forgets flows that are no further than their lane: they say nothing.
     pub fn prune(&mut self) -> Vec<Flow> {
         let idle: Vec<_> = (self.0.iter())

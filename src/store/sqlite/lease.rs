@@ -3,12 +3,16 @@
 //! One index serves every question: (lane, stage, priority, ord). Of each lane, ready items come by rank and those
 //! that have fallen due since by their moment; the two are merged one by one, so neither starves the other.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    time::Duration,
+};
 
 use sqlx::{AssertSqlSafe, Row as _, SqliteConnection};
 
 use super::{
     Shared,
+    handover::Handed,
     load::{decode, id, payload},
     media,
     row::{Kind, Row, lane_of},
@@ -68,6 +72,13 @@ struct Candidate {
     key: usize,
 }
 
+/// Leases what is due without asking the database, as [`lease`] would; `None`: it must be asked.
+pub fn at_hand(shared: &Shared, keys: &[(Key, usize)], limit: usize, now: Timestamp) -> Option<Vec<Item>> {
+    let (lanes, room): (Vec<String>, Vec<usize>) = keys.iter().map(|(key, room)| (lane_of(key), *room)).unzip();
+    let handed = shared.handovers().take(&lanes, &room, limit, now)?;
+    Some(handed_over(shared, handed))
+}
+
 /// Leases up to `limit` items that are due, of each key at most so many as stand beside it.
 pub async fn lease(
     shared: &Shared,
@@ -79,13 +90,52 @@ pub async fn lease(
     if keys.is_empty() || limit == 0 {
         return Ok(Vec::new());
     }
+    let (lanes, room): (Vec<String>, Vec<usize>) = keys.iter().map(|(key, room)| (lane_of(key), *room)).unzip();
+    let happened = shared.handovers().happened(&lanes);
+    let (chosen, all) = candidates(shared, conn, &lanes, room, limit, now).await?;
+    let wanted = chosen.len();
+    let leased = fetch(shared, conn, chosen, now).await?;
+    if all && leased.len() == wanted && wanted < limit {
+        shared.handovers().is_empty(lanes, happened);
+    }
+    Ok(leased)
+}
+
+/// Leases what was handed over. Some of it may be leased already, by who looked into the database at the same time.
+fn handed_over(shared: &Shared, handed: Vec<Handed>) -> Vec<Item> {
+    let mut served: HashMap<(String, u8), i64> = HashMap::new();
+    let mut items = Vec::with_capacity(handed.len());
+    let mut leases = shared.leases();
+    for Handed { item, lane, rank } in handed {
+        if let Entry::Vacant(free) = leases.0.entry(item.id) {
+            // The version of a row that nobody has touched.
+            free.insert(0);
+            let most = served.entry((lane, item.priority as u8)).or_default();
+            *most = rank.max(*most);
+            items.push(item);
+        }
+    }
+    drop(leases);
+    shared.fair().served_all(served);
+    items
+}
+
+/// Which items of these lanes go next, and whether these are all that are due and not leased.
+async fn candidates(
+    shared: &Shared,
+    conn: &mut SqliteConnection,
+    lanes: &[String],
+    mut room: Vec<usize>,
+    limit: usize,
+    now: Timestamp,
+) -> Result<(Vec<MessageId>, bool), sqlx::Error> {
     let out = shared.leases().0.len();
     let most = i64::try_from(limit.saturating_add(out)).unwrap_or(i64::MAX);
     let mut found = Vec::new();
-    for (chunk, some) in keys.chunks(TOGETHER).enumerate() {
+    for (chunk, some) in lanes.chunks(TOGETHER).enumerate() {
         let mut query = sqlx::query(AssertSqlSafe(candidates_sql(some.len()))).bind(now.0).bind(most);
-        for (key, _) in some {
-            query = query.bind(lane_of(key));
+        for lane in some {
+            query = query.bind(lane);
         }
         for row in query.fetch_all(&mut *conn).await? {
             let deferred = row.try_get::<i64, _>(1)? == 1;
@@ -93,19 +143,30 @@ pub async fn lease(
             found.push(Candidate { id: id(&row, 0)?, deferred, priority: row.try_get(2)?, ord: row.try_get(3)?, key });
         }
     }
-    let chosen: Vec<_> = {
-        let leases = shared.leases();
-        found.retain(|candidate| !leases.0.contains_key(&candidate.id));
-        let mut room: Vec<usize> = keys.iter().map(|(_, most)| *most).collect();
-        let mut has_room = |candidate: &Candidate| match room.get_mut(candidate.key) {
-            Some(left) if *left > 0 => {
-                *left -= 1;
-                true
-            }
-            _ => false,
-        };
-        merge(found).into_iter().filter(&mut has_room).take(limit).map(|candidate| candidate.id).collect()
+    let leases = shared.leases();
+    found.retain(|candidate| !leases.0.contains_key(&candidate.id));
+    drop(leases);
+    let due = found.len();
+    let mut has_room = |candidate: &Candidate| match room.get_mut(candidate.key) {
+        Some(left) if *left > 0 => {
+            *left -= 1;
+            true
+        }
+        _ => false,
     };
+    let chosen: Vec<_> =
+        merge(found).into_iter().filter(&mut has_room).take(limit).map(|candidate| candidate.id).collect();
+    let all = chosen.len() == due;
+    Ok((chosen, all))
+}
+
+/// Reads and leases these, as far as they are due still.
+async fn fetch(
+    shared: &Shared,
+    conn: &mut SqliteConnection,
+    chosen: Vec<MessageId>,
+    now: Timestamp,
+) -> Result<Vec<Item>, sqlx::Error> {
     if chosen.is_empty() {
         return Ok(Vec::new());
     }
@@ -128,10 +189,7 @@ pub async fn lease(
         leased.push(row.item(payload, frozen));
     }
     drop(leases);
-    let mut fair = shared.fair();
-    for ((lane, priority), rank) in served {
-        fair.served(&lane, priority, rank);
-    }
+    shared.fair().served_all(served);
     Ok(leased)
 }
 
@@ -194,27 +252,36 @@ pub async fn set_back(conn: &mut SqliteConnection, now: Timestamp, by: Duration)
     Ok(sqlx::query(WAITING).bind(now.0).bind(by).execute(conn).await?.rows_affected())
 }
 
-/// When the next item that nobody has leased falls due; for one that is due already, the moment it was due at.
+/// What [`next_due`] would find, where that is known.
+pub fn next_known(shared: &Shared, keys: &[Key]) -> Option<Option<Timestamp>> {
+    let lanes: Vec<String> = keys.iter().map(lane_of).collect();
+    shared.handovers().next(&lanes)
+}
+
+/// When the next item that nobody has leased falls due; for one that is due already, a moment that is over.
 pub async fn next_due(
     shared: &Shared,
     conn: &mut SqliteConnection,
     keys: &[Key],
 ) -> Result<Option<Timestamp>, sqlx::Error> {
+    let lanes: Vec<String> = keys.iter().map(lane_of).collect();
+    let now = shared.clock.now();
     let leased: Vec<MessageId> = shared.leases().0.keys().copied().collect();
     let limit = i64::try_from(leased.len() + 1).unwrap_or(i64::MAX);
     let leased = serde_json::to_string(&leased).expect("invariant: ids are strings");
     let mut next: Option<Timestamp> = None;
-    for some in keys.chunks(TOGETHER) {
+    for some in lanes.chunks(TOGETHER) {
         let query = sqlx::query(AssertSqlSafe(next_sql(some.len())));
-        let mut query = query.bind(limit).bind(&leased).bind(shared.clock.now().0);
-        for key in some {
-            query = query.bind(lane_of(key));
+        let mut query = query.bind(limit).bind(&leased).bind(now.0);
+        for lane in some {
+            query = query.bind(lane);
         }
         for row in query.fetch_all(&mut *conn).await? {
             let due = decode(&row, 1)?.next;
             next = Some(next.map_or(due, |next| next.min(due)));
         }
     }
+    shared.handovers().next_is(&lanes, next, now);
     Ok(next)
 }
 

@@ -12,6 +12,7 @@ mod fair;
 mod files;
 mod gateways;
 mod hand;
+mod handover;
 mod inbound;
 mod lease;
 mod load;
@@ -47,6 +48,7 @@ use self::{
     bells::{Bells, Wakes},
     fair::Fair,
     files::Room,
+    handover::Handovers,
     lease::Leases,
     ops::{Answer, Job, Op},
     writer::{Message, Writer},
@@ -75,6 +77,7 @@ pub struct Shared {
     leases: Mutex<Leases>,
     fair: Mutex<Fair>,
     young: Mutex<Young>,
+    handovers: Mutex<Handovers>,
     /// Lanes of several gateways under which something may wait.
     sets: Mutex<BTreeSet<String>>,
     /// Somebody is on the opt-out list, or was since the start.
@@ -94,6 +97,17 @@ impl Shared {
     /// Never held beside another lock.
     pub fn young(&self) -> MutexGuard<'_, Young> {
         self.young.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Never held beside another lock.
+    pub fn handovers(&self) -> MutexGuard<'_, Handovers> {
+        self.handovers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends leases of items that wait as before.
+    pub fn unlease<'a>(&self, ids: impl IntoIterator<Item = &'a MessageId>) {
+        self.leases().end(ids);
+        self.handovers().stir();
     }
 
     pub fn sets(&self) -> MutexGuard<'_, BTreeSet<String>> {
@@ -222,7 +236,7 @@ impl Sqlite {
     }
 
     pub fn give_back(&self, ids: &[MessageId]) {
-        self.shared.leases().end(ids);
+        self.shared.unlease(ids);
         self.shared.bells.ring(Wakes::ALL);
     }
 }
@@ -244,6 +258,7 @@ impl Shared {
             leases: Mutex::default(),
             fair: Mutex::new(fair),
             young: Mutex::default(),
+            handovers: Mutex::default(),
             sets: Mutex::default(),
             opted: AtomicBool::new(true),
         }

@@ -151,6 +151,7 @@ fn enqueue(work: &mut Work<'_>, new: &New) {
     }
     if row.is_waiting() {
         work.wakes.lane(&row.key);
+        work.brought.new_item(&row, &new.payload, |kind| work.shared.handovers().wanted(kind));
     }
 }
 

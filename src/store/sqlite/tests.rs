@@ -4,10 +4,14 @@ use std::time::{Duration, Instant};
 
 use sqlx::{AssertSqlSafe, Connection as _, Row as _};
 
-use super::{lease::candidates_sql, row::trying_lane, schema};
+use super::{
+    lease::{at_hand, candidates_sql, next_known},
+    row::trying_lane,
+    schema,
+};
 use crate::{
-    ground::{Clock, Timestamp},
-    store::{Down, Key, Settings, Store},
+    ground::{Clock, MessageId, Timestamp},
+    store::{About, Begin, Down, Hand, Key, Mail, New, Settings, Store},
 };
 
 /// A queue of this many rows, half of them ready, a quarter waiting for their moment, a quarter sent.
@@ -109,4 +113,142 @@ fn epochs_sort_as_numbers() {
         assert_eq!(super::row::key_of(&lane), Some(key));
     }
     assert_eq!(super::row::key_of("?"), None);
+}
+
+const NOW: Timestamp = Timestamp(1_800_000_000_000);
+const LATER: Duration = Duration::from_secs(5);
+
+fn mail(octets: usize, due: Timestamp) -> New {
+    let mail = Mail {
+        from: None,
+        to: "alice@example.test".parse().expect("a mailbox"),
+        ladder: Vec::new(),
+        message_id: "m@example.test".into(),
+        data: vec![b'x'; octets].into(),
+        about: About::Report(None),
+    };
+    New { due, ..New::mail(mail, NOW, Timestamp::NEVER) }
+}
+
+/// A store whose lane of mails has looked and found nothing, and its clock.
+async fn idle() -> (Store, crate::ground::Hand, tempfile::TempDir) {
+    let dir = tempfile::tempdir().expect("a folder");
+    let day = Duration::from_secs(86_400);
+    let path = dir.path().join("martlet.db");
+    let settings = Settings { path, min_free: 0, keep_closed: day, keep_texts: day, dedupe: day };
+    let (clock, hand) = Clock::manual(NOW);
+    let store = Store::open(settings, clock).await.expect("a store");
+    look(&store).await;
+    (store, hand, dir)
+}
+
+const MAILS: [Key; 1] = [Key::Mailbox];
+
+/// What a lane does when it has nothing to do: which items it got, and when the next falls due.
+async fn look(store: &Store) -> (Vec<MessageId>, Option<Timestamp>) {
+    let now = store.inner.shared.clock.now();
+    let items = store.lease(&MAILS, 10, now).await.expect("store");
+    let next = store.next_due(&MAILS).await.expect("store");
+    (items.into_iter().map(|item| item.id).collect(), next)
+}
+
+/// What it would be given without a look into the database.
+fn handed(store: &Store, limit: usize) -> Option<Vec<MessageId>> {
+    let shared = &store.inner.shared;
+    let items = at_hand(shared, &[(Key::Mailbox, limit)], limit, shared.clock.now())?;
+    Some(items.into_iter().map(|item| item.id).collect())
+}
+
+async fn put(store: &Store, new: New) -> MessageId {
+    let id = new.id;
+    store.put(vec![new], false).await.expect("store")[0].as_ref().expect("it is taken");
+    id
+}
+
+fn begin(id: MessageId) -> Vec<Begin> {
+    vec![Begin { id, gateway: None, parts: 0..0, frozen: None, link: None, spend: None, ours: None }]
+}
+
+#[tokio::test]
+async fn an_idle_lane_is_handed_what_comes() {
+    let (store, _hand, _dir) = idle().await;
+    assert_eq!(handed(&store, 10), Some(vec![]));
+    let (one, two) = (put(&store, mail(9, NOW)).await, put(&store, mail(9, NOW)).await);
+    assert_eq!(next_known(&store.inner.shared, &MAILS), Some(Some(NOW)), "something is due");
+    assert_eq!(handed(&store, 10), Some(vec![one, two]));
+    assert_eq!(handed(&store, 10), Some(vec![]), "each once");
+    assert_eq!(next_known(&store.inner.shared, &MAILS), Some(None));
+    assert_eq!(store.begin(begin(one)).await.expect("store"), [Some(1)], "it was leased");
+    store.give_back(&[two]);
+    assert_eq!(handed(&store, 10), None, "what is given back is looked for");
+    assert_eq!(look(&store).await.0, [two]);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn what_new_items_do_not_explain_is_looked_for() {
+    let (store, hand, _dir) = idle().await;
+    let one = put(&store, mail(9, NOW)).await;
+    assert!(store.admin(one, Hand::Hold).await.expect("store"));
+    assert_eq!(handed(&store, 10), Some(vec![one]), "as it was when it came");
+    assert_eq!(store.begin(begin(one)).await.expect("store"), [None], "and it does not begin");
+    assert!(store.admin(one, Hand::Release).await.expect("store"));
+    assert_eq!(handed(&store, 10), None);
+    assert_eq!(look(&store).await.0, [one]);
+
+    let late = put(&store, mail(9, NOW + LATER)).await;
+    assert_eq!(next_known(&store.inner.shared, &MAILS), Some(Some(NOW + LATER)));
+    assert_eq!(handed(&store, 10), Some(vec![]));
+    hand.advance(LATER);
+    assert_eq!(handed(&store, 10), None, "its moment has come");
+    assert_eq!(look(&store).await.0, [late]);
+
+    let (first, second) = (put(&store, mail(9, NOW)).await, put(&store, mail(9, NOW)).await);
+    assert_eq!(handed(&store, 1), None, "who goes first is the database's to say");
+    assert_eq!(look(&store).await.0, [first, second]);
+    let large = put(&store, mail(1 << 20, NOW)).await;
+    assert_eq!(handed(&store, 10), None, "nobody keeps it in memory");
+    assert_eq!(look(&store).await.0, [large]);
+
+    hand.advance(Duration::from_secs(60));
+    assert_eq!(handed(&store, 10), None, "that there is nothing else is not believed for ever");
+    assert_eq!(look(&store).await, (vec![], None));
+    assert_eq!(handed(&store, 10), Some(vec![]));
+    store.close().await;
+}
+
+/// A commit between the look and the knowledge: whatever was put before, during or after it is found.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nothing_falls_between_a_look_and_a_commit() {
+    let (store, _hand, _dir) = idle().await;
+    let store = std::sync::Arc::new(store);
+    let puts: Vec<_> = (0..4)
+        .map(|_| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                for _ in 0..100 {
+                    put(&store, mail(9, NOW)).await;
+                }
+            })
+        })
+        .collect();
+    let mut begun = std::collections::HashSet::new();
+    while begun.len() < 400 {
+        let changed = store.changed(&Key::Mailbox);
+        let (ids, next) = look(&store).await;
+        let idle = ids.is_empty() && next.is_none_or(|due| due > NOW);
+        for id in ids {
+            if store.begin(begin(id)).await.expect("store") == [Some(1)] {
+                assert!(begun.insert(id), "each begins once");
+            }
+        }
+        if idle && begun.len() < 400 {
+            let found = tokio::time::timeout(Duration::from_secs(60), changed).await;
+            assert!(found.is_ok(), "{} of 400 were found, the rest is overlooked", begun.len());
+        }
+    }
+    for put in puts {
+        put.await.expect("they are put");
+    }
+    store.close().await;
 }

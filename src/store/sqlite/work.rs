@@ -11,6 +11,7 @@ use super::{
     bells::Wakes,
     brake,
     fair::Flow,
+    handover::Brought,
     optout,
     row::{Kind, Row, SEVERAL, Stage, Tally},
     write::{Table, Writes},
@@ -35,6 +36,13 @@ pub struct Entry {
     pub payload: Option<Payload>,
     tally: Option<Tally>,
     dirty: bool,
+}
+
+/// What becomes known when the transaction is committed, and not before.
+pub struct After {
+    pub wakes: Wakes,
+    pub brought: Brought,
+    pub fresh: Fresh,
 }
 
 /// A receipt's address: gateway and the id in normal form.
@@ -68,6 +76,8 @@ pub struct Work<'a> {
     pub fair: HashMap<Flow, i64>,
     /// Work for lanes came up.
     pub wakes: Wakes,
+    /// And what it is.
+    pub brought: Brought,
     /// Fingerprints that this transaction brings.
     pub fresh: Fresh,
     pub writes: Writes,
@@ -100,6 +110,7 @@ impl<'a> Work<'a> {
             originals: HashSet::new(),
             fair: HashMap::new(),
             wakes: Wakes::default(),
+            brought: Brought::default(),
             fresh: Fresh::default(),
             writes: Writes::new(),
             tallies: HashMap::new(),
@@ -129,6 +140,7 @@ impl<'a> Work<'a> {
             entry.dirty = true;
             if entry.row.is_waiting() {
                 self.wakes.lane(&entry.row.key);
+                self.brought.changed(&entry.row.key);
             }
         }
     }
@@ -137,6 +149,7 @@ impl<'a> Work<'a> {
     pub fn wake(&mut self, id: MessageId) {
         if let Some(entry) = self.rows.get(&id).filter(|entry| entry.row.is_waiting()) {
             self.wakes.lane(&entry.row.key);
+            self.brought.changed(&entry.row.key);
         }
     }
 
@@ -183,7 +196,7 @@ impl<'a> Work<'a> {
     }
 
     /// Turns the changed rows into lines and gives out what is to be written.
-    pub fn finish(mut self) -> (Writes, Wakes, Fresh) {
+    pub fn finish(mut self) -> (Writes, After) {
         let mut rows: Vec<_> = std::mem::take(&mut self.rows).into_values().filter(|entry| entry.dirty).collect();
         rows.sort_by_key(|entry| entry.row.id);
         for entry in &rows {
@@ -214,7 +227,7 @@ impl<'a> Work<'a> {
         for line in self.fresh.lines() {
             self.writes.push(Table::Fingerprint, &line);
         }
-        (self.writes, self.wakes, self.fresh)
+        (self.writes, After { wakes: self.wakes, brought: self.brought, fresh: self.fresh })
     }
 
     fn save(&mut self, entry: &Entry) {

@@ -25,9 +25,9 @@ use super::{
     ops::{Answer, Job, Op},
     purge,
     schema::{self, down},
-    work::Work,
+    work::{After, Work},
     write::Texts,
-    young::{Fresh, Young},
+    young::Young,
 };
 use crate::store::Down;
 
@@ -75,8 +75,8 @@ impl Default for Unwritten {
     }
 }
 
-/// Answers, where the sweep goes on, how much was written, which lanes have something new, and new fingerprints.
-type Carried = (Vec<Answer>, Option<String>, usize, Wakes, Fresh);
+/// Answers, where the sweep goes on, how much was written, and what becomes known by the commit.
+type Carried = (Vec<Answer>, Option<String>, usize, After);
 
 enum Failure {
     /// The transaction did not even begin: trying each operation alone would not help.
@@ -206,7 +206,8 @@ impl Writer {
                 self.unwritten.jobs.push(job);
                 return;
             }
-            (Op::Begin { batch, .. }, _) => self.shared.leases().end(batch.iter().map(|begin| &begin.id)),
+            (Op::Begin { batch, .. }, Ok(_)) => self.shared.leases().end(batch.iter().map(|begin| &begin.id)),
+            (Op::Begin { batch, .. }, Err(_)) => self.shared.unlease(batch.iter().map(|begin| &begin.id)),
             _ => {}
         }
         let _ = job.reply.send(result);
@@ -227,6 +228,7 @@ impl Writer {
         // A commit that failed to say so may have been one.
         let young = Young::read(&mut fresh).await?;
         *self.shared.young() = young;
+        self.shared.handovers().stir();
         let _ = std::mem::replace(&mut self.conn, fresh).close_hard().await;
         Ok(())
     }
@@ -243,7 +245,7 @@ impl Writer {
             Ok(()) => self.carry_out(jobs, work).await,
             Err(why) => Err(why),
         };
-        let (answers, cursor, size, wakes, fresh) = match done {
+        let (answers, cursor, size, after) = match done {
             Ok(done) => done,
             Err(why) => {
                 // Without a transaction to roll back, not even its first statement was taken.
@@ -256,8 +258,9 @@ impl Writer {
         if let Some(cursor) = cursor {
             self.sweep_cursor = cursor;
         }
-        shared.young().committed(fresh);
-        shared.bells.ring(wakes);
+        shared.young().committed(after.fresh);
+        shared.handovers().committed(after.brought);
+        shared.bells.ring(after.wakes);
         if shared.written.fetch_add(size, Ordering::Relaxed) + size > checkpoint::DUE {
             shared.log_grew.notify_one();
         }
@@ -276,7 +279,7 @@ impl Writer {
                 op => op.apply(&mut work),
             });
         }
-        let (writes, mut wakes, fresh) = work.finish();
+        let (writes, mut after) = work.finish();
         let size = writes.size();
         if jobs.iter().any(|job| matches!(job.op, Op::SetBack { .. })) {
             writes.run(&mut self.conn, &self.texts).await?;
@@ -284,7 +287,8 @@ impl Writer {
                 if let Op::SetBack { now, by } = job.op {
                     // Behind everything else: what was due by the wrong clock is so in the rows just written too.
                     *answer = Some(Answer::Gone(lease::set_back(&mut self.conn, now, by).await?));
-                    wakes = Wakes::ALL;
+                    after.wakes = Wakes::ALL;
+                    after.brought.everything();
                 }
             }
             sqlx::query("COMMIT").execute(&mut self.conn).await?;
@@ -292,7 +296,7 @@ impl Writer {
             writes.run_and_commit(&mut self.conn, &self.texts).await?;
         }
         let answers = answers.into_iter().map(|answer| answer.unwrap_or(Answer::Done)).collect();
-        Ok((answers, cursor, size, wakes, fresh))
+        Ok((answers, cursor, size, after))
     }
 
     /// While an outcome is not on the disk nothing new begins.
@@ -300,7 +304,7 @@ impl Writer {
         let (begins, rest): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| matches!(job.op, Op::Begin { .. }));
         for job in begins {
             if let Op::Begin { batch, .. } = &job.op {
-                self.shared.leases().end(batch.iter().map(|begin| &begin.id));
+                self.shared.unlease(batch.iter().map(|begin| &begin.id));
             }
             let why = format!("the outcome of an earlier attempt is not written yet: {}", self.unwritten.why);
             let _ = job.reply.send(Err(Down::Broken(why)));
