@@ -55,11 +55,9 @@ impl Brought {
             return self.other.lane(&row.key);
         }
         match row.stage {
-            Stage::Ready => self.items.push(Handed {
-                item: row.item(payload.clone(), None),
-                lane: row.key.clone(),
-                rank: row.rank,
-            }),
+            Stage::Ready => {
+                self.items.push(Handed { item: row.item(payload.clone(), None), lane: row.key.clone(), rank: row.rank })
+            }
             _ => self.later.push((kind, row.next)),
         }
     }
