@@ -8,13 +8,13 @@ use std::{
 };
 
 use libtest_mimic::Trial;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::{
     Needs,
     martlet::Martlet,
     process::{Running, Scratch, free_port, until},
-    trial, trial_with,
+    python, root, trial, trial_with,
 };
 
 pub fn trials() -> Vec<Trial> {
@@ -24,6 +24,11 @@ pub fn trials() -> Vec<Trial> {
         trial("strangers: a modem whose troubles stand in a script", by_script),
         trial_with("strangers: smstools sends and receives through the simulator", &[Needs::Smstools], smstools),
         trial_with("strangers: gammu sends and receives through the simulator", &[Needs::Gammu], gammu),
+        trial_with(
+            "strangers: python-gsmmodem sends, hears of it and receives through the simulator",
+            &[Needs::FakeModems],
+            gsmmodem,
+        ),
     ]
 }
 
@@ -227,6 +232,28 @@ fn smstools() {
         std::fs::read_to_string(entry.path()).ok().filter(|text| text.contains("smstools"))
     });
     assert!(received.contains("From: 15551234567") && received.contains("a text for smstools"), "{received}");
+}
+
+fn gsmmodem() {
+    let scratch = Scratch::new();
+    let mut simulator = Simulator::start(scratch.path());
+    let client = Command::new(python())
+        .arg(root().join("tests/modem/client.py"))
+        .args([simulator.device(), "+15559876543", "from gsmmodem, with love: 5 €"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("python");
+    let sent = until("gsmmodem to send", || Some(simulator.taken()).filter(|taken| !taken.is_empty()));
+    assert_eq!(sent, ["+15559876543 from gsmmodem, with love: 5 €"]);
+    simulator.type_in("text +15551234567 a text for gsmmodem");
+    let output = client.wait_with_output().expect("it ends");
+    let said: Value = serde_json::from_slice(&output.stdout).expect("one JSON value");
+    assert_eq!((&said["maker"], &said["delivered"]), (&"Martlet".into(), &true.into()), "{said}");
+    assert_eq!(said["came"], json!([["+15551234567", "a text for gsmmodem"]]));
+    until("an empty SIM", || {
+        simulator.type_in("stored");
+        (simulator.line() == "stored 0").then_some(())
+    });
 }
 
 fn gammu() {

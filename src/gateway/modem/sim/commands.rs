@@ -19,7 +19,18 @@ impl Sim {
         if self.is_locked()
             && !matches!(
                 name,
-                "" | "Z" | "&F" | "E0" | "E1" | "V1" | "+CMEE" | "+CPIN" | "+CGMI" | "+CGMM" | "+CGMR" | "+CGSN"
+                "" | "Z"
+                    | "&F"
+                    | "E0"
+                    | "E1"
+                    | "V1"
+                    | "+CMEE"
+                    | "+CFUN"
+                    | "+CPIN"
+                    | "+CGMI"
+                    | "+CGMM"
+                    | "+CGMR"
+                    | "+CGSN"
             )
         {
             return self.refuse(AtError::Cme(11));
@@ -63,10 +74,18 @@ impl Sim {
             "+CNMI" if lists => self.word("+CNMI: (0-2),(0-2),(0),(0-2),(0)"),
             "+CNMI" => self.indicate(argument),
             "+CREG" | "+CGREG" | "+CEREG" if asks => {
-                let state = u8::from(self.options.registered);
+                let state = u8::from(self.is_registered());
                 self.word(&format!("{name}: 0,{state}"));
             }
-            "+CREG" | "+CGREG" | "+CEREG" | "+CMMS" | "+CSMP" | "+CSDH" | "+CLIP" | "+CRC" | "+CFUN" => self.say("OK"),
+            "+CREG" | "+CGREG" | "+CEREG" | "+CMMS" | "+CSMP" | "+CSDH" | "+CLIP" | "+CRC" => self.say("OK"),
+            "+CFUN" if lists => self.word("+CFUN: (0,1,4),(0)"),
+            "+CFUN" if asks => self.word(&format!("+CFUN: {}", self.radio)),
+            "+CFUN" => {
+                let state = fields(argument).first().and_then(|state| state.parse().ok());
+                let state = state.filter(|state| matches!(state, 0 | 1 | 4));
+                self.radio = state.unwrap_or(self.radio);
+                self.either(state.is_some(), AtError::Cme(4));
+            }
             "+CSQ" => self.word("+CSQ: 21,99"),
             "+COPS" if asks => self.word("+COPS: 0,0,\"Simulated\""),
             "+CNMA" => self.acknowledged(),

@@ -84,6 +84,8 @@ pub struct Sim {
     /// How often a PIN was entered.
     pub pins_entered: u32,
     unlocked: bool,
+    /// 1: on (TS 27.007 8.2).
+    radio: u8,
     echo: bool,
     cmee: u8,
     csms: u8,
@@ -121,6 +123,7 @@ impl Sim {
             pin_tries: 3,
             pins_entered: 0,
             unlocked: false,
+            radio: 1,
             echo: true,
             cmee: 0,
             csms: 0,
@@ -142,11 +145,15 @@ impl Sim {
         }
     }
 
+    fn is_registered(&self) -> bool {
+        self.options.registered && self.radio == 1
+    }
+
     /// Power has come back: settings are lost, texts are not.
     pub fn power(&mut self) {
         (self.unlocked, self.echo, self.cmee, self.csms, self.cnmi) = (false, true, 0, 0, [0; 5]);
         (self.text_mode, self.prompt, self.unacknowledged) = (false, None, false);
-        (self.unplugged, self.mute) = (false, false);
+        (self.unplugged, self.mute, self.radio) = (false, false, 1);
         "SM".clone_into(&mut self.memory);
         self.held.clear();
         self.out.clear();
@@ -287,7 +294,7 @@ impl Sim {
         else {
             return self.refuse(AtError::Cms(304));
         };
-        if !self.options.registered {
+        if !self.is_registered() {
             return self.refuse(AtError::Cms(331));
         }
         let reference = self.reference;

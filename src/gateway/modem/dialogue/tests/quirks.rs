@@ -14,6 +14,14 @@ fn a_radio_that_is_off_is_switched_on_once() {
     assert!(line.dialogue.is_ready() && line.trouble().is_empty());
     assert_eq!(line.dialogue.facts().maker.as_deref(), Some("Martlet"));
     assert_eq!(switched_on(&line), 1);
+    let mut sim = Sim::new(Options::default());
+    sim.receive(b"AT+CFUN=4\r");
+    sim.take_out();
+    let mut line = Line::plain(Options::default());
+    line.sim = sim;
+    line.pass(20);
+    line.send(1);
+    assert_eq!(line.ends(), [(1, SendEnd::Sent(Some(0)))]);
     // One that stays off is not switched on again and again; the network will say what it thinks of that.
     let mut line = Line::plain(scripted("AT+CFUN? every say +CFUN: 0"));
     line.pass(20);
