@@ -23,12 +23,12 @@ use crate::support::{
     Needs, docs,
     dovecot::{Dovecot, PASSWORD},
     http, letter,
-    martlet::Martlet,
     postfix::{PAGE, Postfix, Way},
     process::{Scratch, free_port, until},
     run_async,
     talk::Identity,
     trial_with,
+    world::World,
 };
 
 const NEEDS: [Needs; 2] = [Needs::Postfix, Needs::Dovecot];
@@ -206,44 +206,20 @@ fn lmtp() {
     assert_eq!((dovecot.mails("alice").len(), dovecot.mails("bob").len()), (3, 1), "each mail is one");
 }
 
-/// The daemon with this `[mailbox]` and these lines of `[inbound]`; a handset takes what is sent.
-fn daemon(scratch: &Scratch, mailbox: &str, inbound: &str) -> Martlet {
-    let toml = format!(
-        r#"
-domains = ["sms.example.test"]
-[http]
-bind = "127.0.0.1:{}"
-[mailbox]
-{mailbox}
-[inbound]
-domains = ["example.test"]
-{inbound}
-[queue]
-retry_min = "100ms"
-retry_max = "500ms"
-[sms]
-region = "US"
-[[gateway]]
-id = "main"
-type = "handset"
-password = "pin"
-[[account]]
-user = "*"
-"#,
-        free_port()
-    );
-    Martlet::start(&scratch.dir("martlet"), &toml, &[("MAILBOX_PW", PASSWORD)])
-}
-
-fn text(martlet: &Martlet, words: &str) {
-    let (status, body) = martlet.phone("POST", "+12015550123", words).expect("a call");
-    assert_eq!(status, 200, "{body}");
+/// The daemon with these lines of `[mailbox]` and `[inbound]`; a handset takes what is sent.
+fn daemon(mailbox: &str, inbound: &str) -> World {
+    World::new()
+        .keys("[mailbox]", mailbox)
+        .keys("[inbound]", inbound)
+        .gateway("main", "handset", "password = \"pin\"")
+        .account("*", "")
+        .start()
 }
 
 /// What `martlet queue list` says why the only open mail waits.
-fn cause(martlet: &Martlet) -> String {
+fn cause(world: &World) -> String {
     until("a mail that waits, with its cause", || {
-        let waiting = martlet.queue().into_iter().find(|m| m["state"] == "waiting")?;
+        let waiting = world.martlet.queue().into_iter().find(|m| m["state"] == "waiting")?;
         waiting["cause"].as_str().map(str::to_owned)
     })
 }
@@ -266,20 +242,20 @@ fn quota() {
     assert_eq!((fault.scope, fault.code.to_string().as_str()), (Scope::Recipient, "4.2.2"), "{}", fault.text);
 
     let mailbox = format!("url = \"lmtp:{}\"\npostmaster = \"postmaster@example.test\"", socket.display());
-    let martlet = daemon(&scratch, &mailbox, "default = \"postmaster@example.test\"");
+    let world = daemon(&mailbox, "default = \"postmaster@example.test\"");
     let long = "words ".repeat(150);
-    text(&martlet, &format!("#alice@example.test# patient {long}"));
-    let why = cause(&martlet);
+    world.phone(&format!("#alice@example.test# patient {long}"));
+    let why = cause(&world);
     assert!(why.contains("Quota exceeded"), "{why}");
     dovecot.change(&[("bytes=5000", "bytes=50000")]);
     dovecot.wait("alice", "the text, once there is room", |m| letter::text(m).contains("patient"));
-    martlet.settled();
+    world.martlet.settled();
     assert_eq!(dovecot.mails("postmaster").len(), 0);
     // The same trouble called final.
     dovecot.change(&[("bytes=50000", "bytes=5000"), ("quota_full_tempfail = yes", "quota_full_tempfail = no")]);
-    text(&martlet, &format!("#alice@example.test# final {long}"));
+    world.phone(&format!("#alice@example.test# final {long}"));
     dovecot.wait("postmaster", "the text, by the next step", |m| letter::text(m).contains("final"));
-    martlet.settled();
+    world.martlet.settled();
     assert_eq!((dovecot.mails("alice").len(), dovecot.mails("postmaster").len()), (2, 1));
 }
 
@@ -321,10 +297,10 @@ fn greylisting() {
     let postfix = Postfix::start(&scratch, Way::Tcp(free_port()), &restrictions);
     // Where strangers come in: the way that an administrator without a port of our own would take.
     let url = format!("url = \"smtp://127.0.0.1:{}\"\npostmaster = \"postmaster@example.test\"", postfix.mx);
-    let martlet = daemon(&scratch, &url, "");
-    text(&martlet, "#alice@example.test# hello again");
+    let world = daemon(&url, "");
+    world.phone("#alice@example.test# hello again");
     dovecot.wait("alice", "the text", |m| letter::text(m).contains("hello again"));
-    martlet.settled();
+    world.martlet.settled();
     assert!(asked.load(Ordering::SeqCst) >= 2, "put off, and tried again");
     assert!(postfix.log().contains("450 4.2.0"), "{}", postfix.log());
     assert_eq!((dovecot.mails("alice").len(), dovecot.mails("postmaster").len()), (1, 0));
@@ -345,20 +321,20 @@ fn mended() {
         ("mailbox.pw", secret.to_str().expect("UTF-8")),
     ];
     let recipe = docs::block_with(PAGE, "martlet.toml smtps", &places);
-    let mut martlet = daemon(&scratch, &format!("{recipe}ca = \"{}\"", ca.display()), "");
-    text(&martlet, "#alice@example.test# do not lose me");
-    let why = cause(&martlet);
+    let mut world = daemon(&format!("{recipe}ca = \"{}\"", ca.display()), "");
+    world.phone("#alice@example.test# do not lose me");
+    let why = cause(&world);
     assert!(why.contains("refuses our login") && !why.contains("hunter2"), "{why}");
-    let log = martlet.log();
+    let log = world.martlet.log();
     assert!(log.contains("no session with the mail server") && log.contains("refuses our login"), "{log}");
-    martlet.stop();
+    world.martlet.stop();
     std::fs::write(&secret, format!("{PASSWORD}\n")).expect("write");
-    martlet.restart();
+    world.martlet.restart();
     dovecot.wait("alice", "the text", |m| letter::text(m).contains("do not lose me"));
-    martlet.settled();
+    world.martlet.settled();
     assert_eq!(dovecot.mails("alice").len(), 1);
     for secret in ["hunter2", PASSWORD, "lose me", "5550123"] {
-        assert!(!martlet.log().contains(secret), "{secret} is in the log");
+        assert!(!world.martlet.log().contains(secret), "{secret} is in the log");
     }
 }
 
@@ -369,17 +345,17 @@ fn nobody() {
     let restrictions = "virtual_mailbox_maps = inline:{ alice@example.test=alice }";
     let postfix = Postfix::start(&scratch, Way::Tcp(free_port()), restrictions);
     let url = format!("url = \"smtp://127.0.0.1:{}\"\npostmaster = \"postmaster@example.test\"", postfix.helper);
-    let martlet = daemon(&scratch, &url, "default = \"ghost@example.test\"");
-    text(&martlet, "#gone@example.test# nobody wants me");
+    let world = daemon(&url, "default = \"ghost@example.test\"");
+    world.phone("#gone@example.test# nobody wants me");
     until("a dead letter", || {
-        let (_, metrics) = http::call(martlet.http, "GET", "/metrics", "").expect("an answer");
+        let (_, metrics) = http::call(world.martlet.http, "GET", "/metrics", "").expect("an answer");
         metrics.contains("martlet_queue_depth{kind=\"dead letters\"} 1").then_some(())
     });
-    martlet.settled();
+    world.martlet.settled();
     let log = postfix.log();
     for refused in ["gone", "ghost", "postmaster"] {
         assert_eq!(log.matches(&format!("550 5.1.1 <{refused}@example.test>")).count(), 1, "{log}");
     }
-    text(&martlet, "#alice@example.test# but she is there");
+    world.phone("#alice@example.test# but she is there");
     dovecot.wait("alice", "the next text", |m| letter::text(m).contains("but she is there"));
 }

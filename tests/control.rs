@@ -13,10 +13,10 @@ use serde_json::{Value, json};
 
 use crate::support::{
     Needs,
-    martlet::Martlet,
-    process::{DEADLINE, Scratch, free_port, until},
-    sink::{Answer, MailSink, Provider},
+    process::{DEADLINE, Scratch, until},
+    sink::{Answer, Provider},
     trial, trial_with,
+    world::World,
 };
 
 pub fn trials() -> Vec<Trial> {
@@ -32,36 +32,18 @@ pub fn trials() -> Vec<Trial> {
 
 const PHONE: &str = "+12025550123";
 
-struct World {
-    scratch: Scratch,
-    martlet: Martlet,
-    provider: Provider,
-    mails: MailSink,
-}
-
 fn account(more: &str) -> String {
     format!("[[account]]\nuser = \"alice@example.test\"\nmonthly_max = 5\n{more}")
 }
 
-impl World {
-    fn new(provider: Provider, more: &str) -> Self {
-        let (scratch, mails) = (Scratch::new(), MailSink::smtp());
-        let config = format!(
-            "domains = [\"sms.example.test\"]\n[http]\nbind = \"127.0.0.1:{}\"\n[mailbox]\nurl = \"smtp://127.0.0.1:{}\"\n\
-             postmaster = \"postmaster@example.test\"\n[queue]\nretry_min = \"1h\"\nretry_max = \"1h\"\n\
-             [[gateway]]\nid = \"main\"\ntype = \"http\"\n\
-             url = \"http://127.0.0.1:{}/send?to=%number%&text=%data%\"\n{more}",
-            free_port(),
-            mails.port,
-            provider.port,
-        );
-        let martlet = Martlet::start(scratch.path(), &config, &[]);
-        Self { scratch, martlet, provider, mails }
-    }
+/// Gateway `main` is this provider; what it puts off waits for an hour.
+fn daemon(provider: Provider, more: &str) -> World {
+    let hour = "retry_min = \"1h\"\nretry_max = \"1h\"";
+    World::new().provider(provider).keys("[queue]", hour).tables(more).start()
+}
 
-    fn socket(&self) -> UnixStream {
-        UnixStream::connect(self.scratch.path().join("data/control.sock")).expect("the control socket")
-    }
+fn socket(world: &World) -> UnixStream {
+    UnixStream::connect(world.dir.join("data/control.sock")).expect("the control socket")
 }
 
 fn out(output: &Output) -> String {
@@ -78,7 +60,7 @@ fn says(output: &Output, code: i32, words: &str) {
 }
 
 fn send() {
-    let w = World::new(Provider::willing(), &account(""));
+    let w = daemon(Provider::willing(), &account(""));
     // Root has no account here: what holds without any.
     let queued = w.martlet.command(&["send", "--to", PHONE, "Hello there"]);
     assert_eq!(queued.status.code(), Some(0), "{}", err(&queued));
@@ -123,7 +105,7 @@ fn send() {
 
 fn hands() {
     // The provider is down: everything waits.
-    let w = World::new(Provider::start(|_| Answer::Say(503, "busy".into())), &account(""));
+    let w = daemon(Provider::start(|_| Answer::Say(503, "busy".into())), &account(""));
     let queued = |text: &str| {
         let sent = w.martlet.json(&["send", "--account", "alice@example.test", "--to", PHONE, text]);
         sent["queued"][0].as_str().expect("an id").to_owned()
@@ -189,12 +171,12 @@ fn hand(w: &World, what: &str, id: &str) -> Value {
 }
 
 fn no_daemon() {
-    let mut w = World::new(Provider::willing(), &account(""));
+    let mut w = daemon(Provider::willing(), &account(""));
     let id = w.martlet.json(&["send", "--to", PHONE, "Hello"])["queued"][0].as_str().expect("an id").to_owned();
     w.provider.seen.wait("the text", |_| true);
     w.martlet.settled();
     w.martlet.stop();
-    assert!(!w.scratch.path().join("data/control.sock").exists(), "the socket is given back");
+    assert!(!w.dir.join("data/control.sock").exists(), "the socket is given back");
     assert_eq!(w.martlet.json(&["queue", "show", &id])["result"], "relayed");
     assert_eq!(w.martlet.json(&["queue", "list"])[0]["id"], json!(id));
     for args in [&["queue", "hold", &id][..], &["queue", "cancel", &id], &["send", "--to", PHONE, "Hello"], &["reload"]]
@@ -206,7 +188,7 @@ fn no_daemon() {
     // A daemon that was killed leaves its socket file: nobody listens behind it.
     w.martlet.restart();
     w.martlet.kill();
-    assert!(w.scratch.path().join("data/control.sock").exists());
+    assert!(w.dir.join("data/control.sock").exists());
     says(&w.martlet.command(&["reload"]), 69, "no daemon answers at");
     assert_eq!(w.martlet.json(&["queue", "show", &id])["result"], "relayed");
     w.martlet.restart();
@@ -219,10 +201,10 @@ fn strangers() {
     let more =
         |mode: &str| format!("[control]\nsocket = \"{}\"\ngroup = \"daemon\"\n{mode}{}", socket.display(), account(""));
     // Everybody may connect to the file; the kernel's word on who he is decides.
-    let w = World::new(Provider::willing(), &more("mode = \"0666\"\n"));
+    let w = daemon(Provider::willing(), &more("mode = \"0666\"\n"));
     let ask = |uid: u32, gid: u32| {
         let mut command = w.martlet.prepared(&["queue", "list", "--json"]);
-        readable(w.scratch.path());
+        readable(&w.dir);
         command.uid(uid).gid(gid).output().expect("the program runs")
     };
     let (nobody, nogroup) = (65_534, 65_534);
@@ -237,11 +219,11 @@ fn strangers() {
     drop(w);
 
     // With the usual mode of a socket with a group the file itself says no.
-    let w = World::new(Provider::willing(), &more(""));
+    let w = daemon(Provider::willing(), &more(""));
     let mode = fs::metadata(&socket).expect("the socket").permissions().mode();
     assert_eq!(mode & 0o777, 0o660);
     let mut command = w.martlet.prepared(&["queue", "list"]);
-    readable(w.scratch.path());
+    readable(&w.dir);
     let refused = command.uid(nobody).gid(nogroup).output().expect("the program runs");
     says(&refused, 77, "as a member of the group that `control.group` names");
 }
@@ -252,11 +234,11 @@ fn readable(dir: &Path) {
 }
 
 fn garbage() {
-    let w = World::new(Provider::willing(), &account(""));
-    let mode = fs::metadata(w.scratch.path().join("data/control.sock")).expect("the socket").permissions().mode();
+    let w = daemon(Provider::willing(), &account(""));
+    let mode = fs::metadata(w.dir.join("data/control.sock")).expect("the socket").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     let say = |octets: &[u8]| {
-        let mut stream = w.socket();
+        let mut stream = socket(&w);
         // The daemon may have said no already.
         let _ = stream.write_all(octets);
         let mut line = String::new();
@@ -270,15 +252,15 @@ fn garbage() {
     assert!(say(&vec![b' '; 300 << 10])["error"]["words"].as_str().expect("words").contains("at most 262144 octets"));
 
     // Silent ones take no more than their place; a half-open one is still answered.
-    let silent: Vec<_> = (0..20).map(|_| w.socket()).collect();
-    let mut half = w.socket();
+    let silent: Vec<_> = (0..20).map(|_| socket(&w)).collect();
+    let mut half = socket(&w);
     half.write_all(b"{\"v\":1,\"op\":\"status\"}\n{\"v\":1,").expect("written");
     half.shutdown(std::net::Shutdown::Write).expect("half-closed");
     let mut all = String::new();
     half.read_to_string(&mut all).expect("an answer, and the end");
     assert_eq!(all.lines().count(), 1, "what was left unfinished is no request: {all}");
     // Several requests on one connection, in order.
-    let mut several = w.socket();
+    let mut several = socket(&w);
     several.write_all(b"{\"v\":1,\"op\":\"list\"}\nx\n{\"v\":1,\"op\":\"status\"}\n").expect("written");
     let lines: Vec<String> = BufReader::new(several).lines().take(3).map(|line| line.expect("a line")).collect();
     assert!(lines[0] == "{\"ok\":[]}" && lines[1].contains("error") && lines[2].contains("version"), "{lines:?}");
@@ -287,7 +269,7 @@ fn garbage() {
 }
 
 fn reload() {
-    let mut w = World::new(Provider::willing(), &account(""));
+    let mut w = daemon(Provider::willing(), &account(""));
     let as_bob = ["send", "--account", "bob@example.test", "--to", PHONE, "Hello"];
     says(&w.martlet.command(&as_bob), 65, "no account");
     let before = fs::read_to_string(&w.martlet.config).expect("the file");
@@ -300,7 +282,7 @@ fn reload() {
     // A file that is wrong changes nothing, and says where.
     fs::write(&w.martlet.config, format!("{before}[[account]]\nuser = \"carol@example.test\"\nmonthly_max = 0\n"))
         .expect("written");
-    let mut raw = w.socket();
+    let mut raw = socket(&w);
     raw.write_all(b"{\"v\":1,\"op\":\"reload\"}\n").expect("written");
     let mut line = String::new();
     BufReader::new(raw).read_line(&mut line).expect("an answer");

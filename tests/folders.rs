@@ -26,10 +26,10 @@ use crate::support::{
     Needs,
     dovecot::{self, Dovecot, PASSWORD},
     letter,
-    martlet::Martlet,
     process::{Scratch, free_port, until},
     talk::{Identity, Place, reachable},
     trial_with,
+    world::World,
 };
 
 pub fn trials() -> Vec<Trial> {
@@ -49,6 +49,7 @@ pub struct Server {
     pub imap: u16,
     pub imaps: u16,
     pub ca: PathBuf,
+    queue: PathBuf,
 }
 
 impl Server {
@@ -57,9 +58,14 @@ impl Server {
         let (lines, ca) = dovecot::imap(scratch, imap, imaps);
         let queue = scratch.dir("q");
         let dovecot = Dovecot::start_with(scratch, &queue, users, &format!("{lines}{extra}"));
-        let server = Self { dovecot, imap, imaps, ca };
+        let server = Self { dovecot, imap, imaps, ca, queue };
         server.wait();
         server
+    }
+
+    /// The socket of its LMTP.
+    fn lmtp(&self) -> PathBuf {
+        self.queue.join("private/dovecot-lmtp")
     }
 
     /// Until it takes connections.
@@ -296,38 +302,16 @@ fn broken() {
 }
 
 /// The daemon, with a handset for its phones; mails go by Dovecot's LMTP.
-fn start(scratch: &Scratch, imap: &str, more: &str, rules: &str) -> Martlet {
-    let toml = format!(
-        r#"
-domains = ["sms.example.test"]
-[http]
-bind = "127.0.0.1:{}"
-[mailbox]
-url = "lmtp:{}"
-postmaster = "postmaster@example.test"
-{imap}
-[inbound]
-domains = ["example.test"]
-default = "bob@example.test"
-[queue]
-retry_min = "100ms"
-retry_max = "500ms"
-[sms]
-region = "US"
-[[gateway]]
-id = "main"
-type = "handset"
-password = "pin"
-{more}
-"#,
-        free_port(),
-        scratch.path().join("q/private/dovecot-lmtp").display()
-    );
-    let dir = scratch.dir("martlet");
-    fs::create_dir_all(dir.join("rules")).expect("a folder");
-    fs::write(dir.join("rules/10.toml"), rules).expect("written");
-    fs::write(dir.join("imap.pw"), "hunter2\n").expect("written");
-    Martlet::start(&dir, &toml, &[("IMAP_PW", PASSWORD)])
+fn start(server: &Server, imap: &str, more: &str) -> World {
+    let mailbox = format!("url = \"lmtp:{}\"\n{imap}", server.lmtp().display());
+    World::new()
+        .keys("[mailbox]", &mailbox)
+        .keys("[inbound]", "default = \"bob@example.test\"")
+        .gateway("main", "handset", "password = \"pin\"")
+        .tables(more)
+        .files(&[("rules/10.toml", RULES), ("imap.pw", "hunter2\n")])
+        .env("IMAP_PW", PASSWORD)
+        .start()
 }
 
 const RULES: &str = r#"
@@ -359,11 +343,6 @@ user = "carol@example.test"
 folder = "SMS/Phones"
 "#;
 
-fn text(martlet: &Martlet, words: &str) {
-    let (status, body) = martlet.phone("POST", "+12015550123", words).expect("a call");
-    assert_eq!(status, 200, "{body}");
-}
-
 /// As soon as there are so many mails in the folder, with these words in each.
 fn wait(server: &Server, user: &str, folder: &str, count: usize, says: &str) {
     let mails = until(&format!("{count} mails in {folder:?} of {user}"), || {
@@ -373,10 +352,10 @@ fn wait(server: &Server, user: &str, folder: &str, count: usize, says: &str) {
     assert!(mails.iter().all(|mail| letter::text(mail).contains(says)), "{mails:?}");
 }
 
-fn cause(martlet: &Martlet) -> String {
+fn cause(world: &World) -> String {
     until("an errand that waits, with its cause", || {
         let waiting =
-            martlet.queue().into_iter().find(|item| item["state"] == "waiting" && item["kind"] == "append")?;
+            world.martlet.queue().into_iter().find(|item| item["state"] == "waiting" && item["kind"] == "append")?;
         waiting["cause"].as_str().map(str::to_owned)
     })
 }
@@ -390,53 +369,53 @@ fn daemon() {
         server.imaps,
         server.ca.display()
     );
-    let mut martlet = start(&scratch, &imap, MORE, RULES);
+    let mut world = start(&server, &imap, MORE);
     // A wrong password: texts are kept and tried again, and the postmaster is told once for all of them.
-    text(&martlet, "order one");
-    let why = cause(&martlet);
+    world.phone("order one");
+    let why = cause(&world);
     assert!(why.contains("refuses our login") && !why.contains("hunter2"), "{why}");
-    assert!(martlet.log().contains("no session with the mail server"), "{}", martlet.log());
+    assert!(world.martlet.log().contains("no session with the mail server"), "{}", world.martlet.log());
     let notice = |mail: &str| letter::text(mail).contains("refuses our login");
     let told = letter::text(&server.dovecot.wait("postmaster", "the notice", notice));
     assert!(told.contains("imap_password") && !told.contains("hunter2") && !told.contains("5550123"), "{told}");
-    text(&martlet, "order more");
+    world.phone("order more");
     until("both tried several times", || {
         let tried = |item: &serde_json::Value| item["kind"] == "append" && item["attempts"].as_u64() >= Some(2);
-        (martlet.queue().iter().filter(|item| tried(item)).count() == 2).then_some(())
+        (world.martlet.queue().iter().filter(|item| tried(item)).count() == 2).then_some(())
     });
-    martlet.stop();
-    fs::write(scratch.path().join("martlet/imap.pw"), format!("{PASSWORD}\n")).expect("written");
-    martlet.restart();
+    world.martlet.stop();
+    fs::write(world.dir.join("imap.pw"), format!("{PASSWORD}\n")).expect("written");
+    world.martlet.restart();
     wait(&server, "alice", ".Auftr&AOQ-ge", 2, "order ");
 
-    text(&martlet, "vote for Bob");
+    world.phone("vote for Bob");
     wait(&server, "alice", ".Votes", 1, "vote for Bob");
-    text(&martlet, "Carol, are you there?");
+    world.phone("Carol, are you there?");
     wait(&server, "carol", ".SMS.Phones", 1, "are you there");
-    text(&martlet, "#carol@example.test# a tag");
+    world.phone("#carol@example.test# a tag");
     let two = |mails: &Vec<String>| mails.len() == 2;
     until("the tagged one, too", || Some(server.dovecot.mails_in("carol", ".SMS.Phones")).filter(two));
-    text(&martlet, "note this");
+    world.phone("note this");
     wait(&server, "alice", ".Copies.+12015550123", 1, "note this");
     wait(&server, "bob", "", 1, "note this");
     // What cannot be put there goes by mail.
-    text(&martlet, "deep words");
+    world.phone("deep words");
     server.dovecot.wait("bob", "the text by mail", |mail| letter::text(mail).contains("deep words"));
-    martlet.settled();
+    world.martlet.settled();
 
     server.dovecot.down();
-    text(&martlet, "order two");
-    assert!(cause(&martlet).contains("no connection"), "{}", cause(&martlet));
+    world.phone("order two");
+    assert!(cause(&world).contains("no connection"), "{}", cause(&world));
     server.dovecot.up();
     server.wait();
     wait(&server, "alice", ".Auftr&AOQ-ge", 3, "order ");
-    martlet.settled();
+    world.martlet.settled();
     for (user, mails) in [("alice", 0), ("carol", 0), ("postmaster", 1)] {
         assert_eq!(server.dovecot.mails(user).len(), mails, "{user}'s inbox");
     }
     assert_eq!(server.dovecot.mails("bob").len(), 2);
     for secret in ["hunter2", PASSWORD, "order one", "order two", "5550123"] {
-        assert!(!martlet.log().contains(secret), "{secret} is in the log");
+        assert!(!world.martlet.log().contains(secret), "{secret} is in the log");
     }
 }
 
@@ -449,10 +428,10 @@ fn once() {
             "imap = \"imap://127.0.0.1:{}\"\nimap_user = \"alice@example.test\"\nimap_password = {{ env = \"IMAP_PW\" }}",
             breaker.port
         );
-        let martlet = start(&scratch, &imap, "", RULES);
-        text(&martlet, "order one");
+        let world = start(&server, &imap, "");
+        world.phone("order one");
         until("a second connection", || (breaker.broken.load(Ordering::SeqCst) >= 2).then_some(()));
-        martlet.settled();
+        world.martlet.settled();
         wait(&server, "alice", ".alice.Auftr&AOQ-ge", 1, "order one");
     }
 }

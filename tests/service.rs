@@ -6,9 +6,9 @@ use libtest_mimic::Trial;
 
 use crate::support::{
     Needs,
-    martlet::Martlet,
-    process::{DEADLINE, Scratch, free_port, signal},
+    process::{DEADLINE, Scratch, signal},
     root, trial, trial_with,
+    world::{ALICE, World},
 };
 
 pub fn trials() -> Vec<Trial> {
@@ -28,18 +28,11 @@ fn heard(socket: &UnixDatagram, words: &[&str]) {
 
 fn told() {
     let scratch = Scratch::new();
-    let dir = scratch.dir("martlet");
     let place = scratch.path().join("notify");
     let socket = UnixDatagram::bind(&place).expect("a socket");
     socket.set_read_timeout(Some(DEADLINE)).expect("a socket option");
-    let config = format!(
-        "data_dir = \"data\"\ndomains = [\"sms.example.test\"]\n[[listener]]\nprotocol = \"lmtp\"\nbind = \"127.0.0.1:{}\"\n\
-         trust = [\"127.0.0.1/32\"]\nidentity = [\"envelope\"]\n[http]\nbind = \"127.0.0.1:{}\"\n[mailbox]\n\
-         url = \"smtp://127.0.0.1:9\"\npostmaster = \"postmaster@example.test\"\n[[account]]\nuser = \"alice@example.test\"\n",
-        free_port(),
-        free_port(),
-    );
-    let mut martlet = Martlet::prepare(&dir, &config, &[]);
+    let mut world = World::new().account(ALICE, "").prepare();
+    let martlet = &mut world.martlet;
     martlet.serve_env = vec![("NOTIFY_SOCKET".to_owned(), place.display().to_string())];
     martlet.restart();
     heard(&socket, &["READY=1"]);

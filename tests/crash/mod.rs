@@ -24,11 +24,11 @@ use self::{
     verdict::{Counts, count, texts_arrive},
 };
 use crate::support::{
-    martlet::Martlet,
-    process::{Scratch, free_port, pause, signal, until, within},
+    process::{pause, signal, until, within},
     say,
-    sink::{Answer, MailSink, Provider},
+    sink::{Answer, Request},
     trial,
+    world::World,
 };
 
 /// Accepted between two ends, on average.
@@ -81,12 +81,9 @@ pub fn trials() -> Vec<Trial> {
     trials
 }
 
-/// The daemon between its two ends, under load.
-struct World {
-    provider: Provider,
-    sink: MailSink,
-    scratch: Scratch,
-    martlet: Martlet,
+/// A daemon under load.
+struct Run {
+    world: World,
     load: std::sync::Arc<Load>,
     threads: Vec<JoinHandle<()>>,
     choice: Choice,
@@ -94,21 +91,25 @@ struct World {
     dice: Dice,
 }
 
-impl World {
+impl Run {
     fn new(choice: Choice) -> Self {
         let seed = seed();
-        let provider = Provider::start(|request| {
+        let slow = |request: &Request| {
             // Slow enough that an end finds requests under way: 0 to 15 ms, by the text.
             let pause = request.value("text").bytes().map(u64::from).sum::<u64>() % 16;
             Answer::SayAfter(Duration::from_millis(pause), 200, "OK 1".into())
-        });
-        let sink = MailSink::smtp();
-        let scratch = Scratch::new();
-        let [lmtp, http] = [free_port(), free_port()];
-        let config = config(lmtp, http, provider.port, sink.port, choice);
-        let martlet = Martlet::prepare(&scratch.dir("martlet"), &config, &[]);
+        };
+        let gateway = format!("on_unsure = \"{}\"\nfrom = \"sms:%s@sms.example.test\"", choice.word());
+        let plan = World::new()
+            .answering(slow)
+            .keys("[queue]", "retry_min = \"200ms\"")
+            .main(&gateway)
+            .account("@example.test", "monthly_max = \"unlimited\"\nregions = [\"US\"]")
+            .tables("[store]\nurl = \"sqlite:martlet.db\"");
+        let (lmtp, http) = (plan.lmtp, plan.http);
+        let world = plan.prepare();
         let (load, threads) = Load::start(lmtp, http);
-        Self { provider, sink, scratch, martlet, load, threads, choice, seed, dice: Dice::new(seed) }
+        Self { world, load, threads, choice, seed, dice: Dice::new(seed) }
     }
 
     /// Runs until so many more are accepted; `false` when the daemon has ended before.
@@ -116,10 +117,10 @@ impl World {
         let goal = self.load.accepted() + more;
         let there = within(crate::support::process::DEADLINE, || {
             let over = self.load.accepted() >= goal || !self.load.running();
-            (over || self.martlet.has_ended()).then_some(())
+            (over || self.world.martlet.has_ended()).then_some(())
         });
-        assert!(there.is_some(), "seed {}: no progress under load:\n{}", self.seed, self.martlet.log_end());
-        !self.martlet.has_ended()
+        assert!(there.is_some(), "seed {}: no progress under load:\n{}", self.seed, self.world.martlet.log_end());
+        !self.world.martlet.has_ended()
     }
 
     /// The load ends, all that is accepted goes its way, and the daemon stops.
@@ -131,15 +132,15 @@ impl World {
         let odd = self.load.odd.lock().expect("odd");
         assert!(odd.is_empty(), "seed {}: {odd:?}", self.seed);
         if wait {
-            texts_arrive(&self.load, &self.sink);
+            texts_arrive(&self.load, &self.world.mails);
         }
-        self.martlet.idle();
-        self.martlet.stop();
-        count(&self.load, &self.provider, &self.sink, &self.martlet, self.choice)
+        self.world.martlet.idle();
+        self.world.martlet.stop();
+        count(&self.load, &self.world.provider, &self.world.mails, &self.world.martlet, self.choice)
     }
 
     fn discreet(&self) {
-        let log = self.martlet.log();
+        let log = self.world.martlet.log();
         let told =
             log.lines().find(|l| ["+1555", "%2B1555", "of the load", "Phone says"].iter().any(|w| l.contains(w)));
         assert!(told.is_none(), "the log tells a number or a text: {told:?}");
@@ -152,178 +153,137 @@ impl World {
 }
 
 fn killed(choice: Choice) {
-    let mut world = World::new(choice);
+    let mut run = Run::new(choice);
     let rounds = rounds();
     for _ in 0..rounds {
-        world.martlet.launch();
-        if world.dice.below(8) == 0 {
+        run.world.martlet.launch();
+        if run.dice.below(8) == 0 {
             // While it starts, or finds out what was under way.
-            pause(Duration::from_millis(world.dice.below(200) as u64));
+            pause(Duration::from_millis(run.dice.below(200) as u64));
         } else {
-            world.martlet.wait_ready();
-            let more = world.dice.below(2 * PER_ROUND);
-            world.progress(more);
-            pause(Duration::from_micros(world.dice.below(20_000) as u64));
+            run.world.martlet.wait_ready();
+            let more = run.dice.below(2 * PER_ROUND);
+            run.progress(more);
+            pause(Duration::from_micros(run.dice.below(20_000) as u64));
         }
-        world.martlet.kill();
+        run.world.martlet.kill();
     }
-    world.martlet.restart();
-    world.progress(PER_ROUND);
-    let counts = world.finish(true);
-    world.say("killed", rounds, &counts);
-    counts.must_be_right(&format!("seed {}", world.seed));
-    world.discreet();
+    run.world.martlet.restart();
+    run.progress(PER_ROUND);
+    let counts = run.finish(true);
+    run.say("killed", rounds, &counts);
+    counts.must_be_right(&format!("seed {}", run.seed));
+    run.discreet();
 }
 
 /// Every mail calls the provider as well, and every phone's text: at least once, however often the daemon is killed.
 fn errands() {
-    let mut world = World::new(Choice::Report);
+    let mut run = Run::new(Choice::Report);
     let call = |direction: &str, port: u16| {
         format!(
             "[[rule]]\ntitle = \"{direction}\"\ndirection = \"{direction}\"\n\
              do = [ {{ call = \"http://127.0.0.1:{port}/errand?words=%%body%%\" }} ]\n"
         )
     };
-    let folder = world.scratch.dir("martlet/rules");
-    let rules = call("out", world.provider.port) + &call("in", world.provider.port);
+    let folder = run.world.dir.join("rules");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let rules = call("out", run.world.provider.port) + &call("in", run.world.provider.port);
     std::fs::write(folder.join("10.toml"), rules).expect("written");
     let rounds = rounds().min(10);
     for _ in 0..rounds {
-        world.martlet.restart();
-        let more = world.dice.below(2 * PER_ROUND);
-        world.progress(more);
-        world.martlet.kill();
+        run.world.martlet.restart();
+        let more = run.dice.below(2 * PER_ROUND);
+        run.progress(more);
+        run.world.martlet.kill();
     }
-    world.martlet.restart();
-    world.progress(PER_ROUND);
-    let counts = world.finish(true);
-    let done = verdict::errands(&world.load, &world.provider);
-    world.say("killed with errands", rounds, &counts);
-    let (seed, verdict::Errands { asked, undone, twice }) = (world.seed, done);
+    run.world.martlet.restart();
+    run.progress(PER_ROUND);
+    let counts = run.finish(true);
+    let done = verdict::errands(&run.load, &run.world.provider);
+    run.say("killed with errands", rounds, &counts);
+    let (seed, verdict::Errands { asked, undone, twice }) = (run.seed, done);
     say(&format!("crash: {asked} errands asked for, {} undone, {twice} done more than once", undone.len()));
     assert!(undone.is_empty(), "seed {seed}: never done: {undone:?}");
     counts.must_be_right(&format!("seed {seed}"));
-    world.discreet();
+    run.discreet();
 }
 
 fn without_power(choice: Choice) {
-    let mut world = World::new(choice);
-    let disk = Disk::under(&world.scratch.dir("martlet"), Syncs::All);
+    let mut run = Run::new(choice);
+    let disk = Disk::under(&run.world.dir, Syncs::All);
     let rounds = rounds();
-    let checkpoints = (0..rounds).filter(|_| power_goes(&mut world, &disk)).count();
-    world.martlet.serve_env = disk.environment(0, 0);
-    world.martlet.restart();
-    world.progress(PER_ROUND);
-    let counts = world.finish(true);
-    world.say(&format!("without power ({checkpoints} in the middle of a checkpoint)"), rounds, &counts);
+    let checkpoints = (0..rounds).filter(|_| power_goes(&mut run, &disk)).count();
+    run.world.martlet.serve_env = disk.environment(0, 0);
+    run.world.martlet.restart();
+    run.progress(PER_ROUND);
+    let counts = run.finish(true);
+    run.say(&format!("without power ({checkpoints} in the middle of a checkpoint)"), rounds, &counts);
     disk.has_seen_everything();
-    counts.must_be_right(&format!("seed {}", world.seed));
+    counts.must_be_right(&format!("seed {}", run.seed));
 }
 
 /// One round: the power goes at some operation on a file, some time after enough was accepted, or while the daemon
 /// stops. Whether it was in the middle of a checkpoint.
-fn power_goes(world: &mut World, disk: &Disk) -> bool {
+fn power_goes(run: &mut Run, disk: &Disk) -> bool {
     // The first is for what a start and its recovery write, the last for a log that grows until it is moved.
-    let (operations, more) = match world.dice.below(10) {
+    let (operations, more) = match run.dice.below(10) {
         0 | 1 => (STARTING, PER_ROUND),
         2 => (20 * OPERATIONS, 8 * PER_ROUND),
         _ => (OPERATIONS, 2 * PER_ROUND),
     };
-    let stops = world.dice.below(4) == 0;
-    let at = if stops { 0 } else { 1 + world.dice.below(operations) };
-    world.martlet.serve_env = disk.environment(at, 1 + world.dice.below(CLOSING));
-    world.martlet.launch();
-    let more = world.dice.below(more);
-    if world.progress(more) {
-        pause(Duration::from_micros(world.dice.below(20_000) as u64));
+    let stops = run.dice.below(4) == 0;
+    let at = if stops { 0 } else { 1 + run.dice.below(operations) };
+    run.world.martlet.serve_env = disk.environment(at, 1 + run.dice.below(CLOSING));
+    run.world.martlet.launch();
+    let more = run.dice.below(more);
+    if run.progress(more) {
+        pause(Duration::from_micros(run.dice.below(20_000) as u64));
         if stops {
-            let pid = world.martlet.pid().to_string();
+            let pid = run.world.martlet.pid().to_string();
             signal("USR1", &pid);
             signal("TERM", &pid);
-            until("the end of the daemon", || world.martlet.has_ended().then_some(()));
+            until("the end of the daemon", || run.world.martlet.has_ended().then_some(()));
         }
     }
-    world.martlet.kill();
-    let loss = Loss::drawn(&mut world.dice);
-    disk.cut(loss, &mut world.dice)
+    run.world.martlet.kill();
+    let loss = Loss::drawn(&mut run.dice);
+    disk.cut(loss, &mut run.dice)
 }
 
 /// A disk that does not keep what it was told to keep must show in the counts.
 fn blind(syncs: Syncs) {
-    let mut world = World::new(Choice::Report);
-    let disk = Disk::under(&world.scratch.dir("martlet"), syncs);
+    let mut run = Run::new(Choice::Report);
+    let disk = Disk::under(&run.world.dir, syncs);
     let rounds = 3;
     for _ in 0..rounds {
-        world.martlet.serve_env = disk.environment(0, 0);
-        world.martlet.restart();
+        run.world.martlet.serve_env = disk.environment(0, 0);
+        run.world.martlet.restart();
         // Something waits when the power goes: more than the gateway takes at once.
-        world.progress(PER_ROUND);
-        world.martlet.kill();
-        disk.cut(Loss::Everything, &mut world.dice);
+        run.progress(PER_ROUND);
+        run.world.martlet.kill();
+        disk.cut(Loss::Everything, &mut run.dice);
     }
-    world.martlet.serve_env = disk.environment(0, 0);
-    world.martlet.restart();
-    let counts = world.finish(false);
-    world.say(&format!("without power on a disk with syncs {syncs:?}"), rounds, &counts);
-    assert!(!counts.lost.is_empty(), "seed {}: the harness is blind: {counts}", world.seed);
+    run.world.martlet.serve_env = disk.environment(0, 0);
+    run.world.martlet.restart();
+    let counts = run.finish(false);
+    run.say(&format!("without power on a disk with syncs {syncs:?}"), rounds, &counts);
+    assert!(!counts.lost.is_empty(), "seed {}: the harness is blind: {counts}", run.seed);
 }
 
 fn terminated() {
-    let mut world = World::new(Choice::Report);
+    let mut run = Run::new(Choice::Report);
     let rounds = 4;
     for _ in 0..rounds {
-        world.martlet.restart();
-        let more = world.dice.below(2 * PER_ROUND);
-        world.progress(more);
-        pause(Duration::from_micros(world.dice.below(20_000) as u64));
-        world.martlet.stop();
+        run.world.martlet.restart();
+        let more = run.dice.below(2 * PER_ROUND);
+        run.progress(more);
+        pause(Duration::from_micros(run.dice.below(20_000) as u64));
+        run.world.martlet.stop();
     }
-    world.martlet.restart();
-    world.progress(PER_ROUND);
-    let counts = world.finish(true);
-    world.say("terminated", rounds, &counts);
-    counts.must_be_right(&format!("seed {}", world.seed));
-    assert_eq!((counts.unsure, counts.mails_twice), (0, 0), "seed {}: something was cut off", world.seed);
-}
-
-fn config(lmtp: u16, http: u16, provider: u16, mailbox: u16, choice: Choice) -> String {
-    let on_unsure = choice.word();
-    format!(
-        r#"
-data_dir = "data"
-domains = ["sms.example.test"]
-hostname = "sms.example.test"
-[store]
-url = "sqlite:martlet.db"
-[[listener]]
-protocol = "lmtp"
-bind = "127.0.0.1:{lmtp}"
-trust = ["127.0.0.1/32"]
-identity = ["envelope"]
-[http]
-bind = "127.0.0.1:{http}"
-[mailbox]
-url = "smtp://127.0.0.1:{mailbox}"
-postmaster = "postmaster@example.test"
-[inbound]
-domains = ["example.test"]
-default = "inbox@example.test"
-[sms]
-region = "US"
-[queue]
-retry_min = "200ms"
-retry_max = "1s"
-[[gateway]]
-id = "main"
-type = "http"
-url = "http://127.0.0.1:{provider}/send?to=%number%&text=%data%"
-password = "pin"
-on_unsure = "{on_unsure}"
-from = "sms:%s@sms.example.test"
-[[account]]
-user = "@example.test"
-monthly_max = "unlimited"
-regions = ["US"]
-"#
-    )
+    run.world.martlet.restart();
+    run.progress(PER_ROUND);
+    let counts = run.finish(true);
+    run.say("terminated", rounds, &counts);
+    counts.must_be_right(&format!("seed {}", run.seed));
+    assert_eq!((counts.unsure, counts.mails_twice), (0, 0), "seed {}: something was cut off", run.seed);
 }

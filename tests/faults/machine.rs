@@ -4,13 +4,12 @@ use std::{net::TcpStream, process::Command};
 
 use libtest_mimic::Trial;
 
-use super::{ALICE, World, gateway};
+use super::{ALICE, at, daemon};
 use crate::support::{
     process::{free_port, signal, until},
     provider::Provider,
-    run_async, sink,
-    sink::MailSink,
-    talk::{Letter, Place, Talk},
+    run_async,
+    talk::Letter,
     trial,
 };
 
@@ -27,19 +26,18 @@ const TO: &str = "+12015550123@sms.example.test";
 const DAY: i64 = 86_400;
 
 async fn ahead_and_back() {
-    let mails = MailSink::smtp();
     let port = free_port();
-    let mut world = World::start(mails.port, &gateway("main", &format!("http://127.0.0.1:{port}/send"), ""), "");
-    let id = world.send(TO, "over a month");
+    let world = daemon().gateway("main", "http", &at(&format!("http://127.0.0.1:{port}/send"), "")).start();
+    let id = world.text(TO, "over a month");
     world.event(&id, "deferred");
-    world.faults.jump(30 * DAY);
+    world.faults().jump(30 * DAY);
     world.must_say(&["clock", "jumped", "expiry rests"]);
-    let meanwhile = world.send(TO, "in the wrong month");
+    let meanwhile = world.text(TO, "in the wrong month");
     world.event(&meanwhile, "deferred");
     assert_eq!(world.readyz().0, 200);
     let seen = |log: String| log.matches("jumped by").count();
     let jumps = seen(world.martlet.log());
-    world.faults.jump(-30 * DAY);
+    world.faults().jump(-30 * DAY);
     until("the step back", || (seen(world.martlet.log()) > jumps).then_some(()));
     // It may just be tried.
     let state = world.show(&id)["state"].clone();
@@ -47,22 +45,21 @@ async fn ahead_and_back() {
     let mut provider = Provider::start_at(port).await;
     assert_eq!((world.end(&id).as_str(), world.end(&meanwhile).as_str()), ("relayed", "relayed"));
     assert_eq!(provider_count(&mut provider).await, 2, "each once");
-    assert_eq!(mails.seen.len(), 0, "no warning, no report");
+    assert_eq!(world.mails.seen.len(), 0, "no warning, no report");
 }
 
 async fn back() {
-    let mails = MailSink::smtp();
     let port = free_port();
-    let mut world = World::start(mails.port, &gateway("main", &format!("http://127.0.0.1:{port}/send"), ""), "");
-    let id = world.send(TO, "a day later");
+    let world = daemon().gateway("main", "http", &at(&format!("http://127.0.0.1:{port}/send"), "")).start();
+    let id = world.text(TO, "a day later");
     world.event(&id, "deferred");
-    world.faults.jump(-DAY);
+    world.faults().jump(-DAY);
     world.must_say(&["clock", "jumped"]);
-    let other = world.send(TO, "a day earlier");
+    let other = world.text(TO, "a day earlier");
     let mut provider = Provider::start_at(port).await;
     assert_eq!((world.end(&other).as_str(), world.end(&id).as_str()), ("relayed", "relayed"));
     assert_eq!(provider_count(&mut provider).await, 2, "each once");
-    assert_eq!((mails.seen.len(), world.readyz().0), (0, 200));
+    assert_eq!((world.mails.seen.len(), world.readyz().0), (0, 200));
 }
 
 async fn provider_count(provider: &mut Provider) -> usize {
@@ -75,31 +72,26 @@ async fn provider_count(provider: &mut Provider) -> usize {
 }
 
 fn hang_up() {
-    let mails = MailSink::smtp();
-    let provider = sink::Provider::willing();
-    let mut world = World::start(mails.port, &gateway("main", &format!("http://127.0.0.1:{}/", provider.port), ""), "");
+    let mut world = daemon().start();
     let pid = world.martlet.pid().to_string();
     let ids: Vec<_> = (0..40)
         .map(|n| {
             if n % 4 == 0 {
                 signal("HUP", &pid);
             }
-            world.send(TO, &format!("word {n}"))
+            world.text(TO, &format!("word {n}"))
         })
         .collect();
     for id in &ids {
         assert_eq!(world.end(id), "relayed");
     }
     assert!(!world.martlet.has_ended(), "it is still the same process");
-    assert_eq!((provider.seen.len(), mails.seen.len(), world.readyz().0), (40, 0, 200));
+    assert_eq!((world.provider.seen.len(), world.mails.seen.len(), world.readyz().0), (40, 0, 200));
 }
 
 fn descriptors() {
-    let mails = MailSink::smtp();
-    let provider = sink::Provider::willing();
-    let world = World::start(mails.port, &gateway("main", &format!("http://127.0.0.1:{}/", provider.port), ""), "");
-    let mut talk = Talk::to(&Place::Tcp(world.lmtp)).expect("a session");
-    talk.say("LHLO mx.example.test").expect("LHLO");
+    let world = daemon().start();
+    let mut talk = world.talk();
     let pid = world.martlet.pid();
     let open = std::fs::read_dir(format!("/proc/{pid}/fd")).expect("its descriptors").count();
     let limit = format!("--nofile={0}:{0}", open + 10);
@@ -117,6 +109,6 @@ fn descriptors() {
     drop((crowd, caller));
     assert_eq!(world.end(&id), "relayed");
     world.must_be_ready();
-    assert_eq!(world.end(&world.send(TO, "alone again")), "relayed");
-    assert_eq!((provider.seen.len(), mails.seen.len()), (2, 0), "each once");
+    assert_eq!(world.end(&world.text(TO, "alone again")), "relayed");
+    assert_eq!((world.provider.seen.len(), world.mails.seen.len()), (2, 0), "each once");
 }

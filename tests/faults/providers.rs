@@ -5,14 +5,12 @@ use std::time::Duration;
 
 use libtest_mimic::Trial;
 
-use super::{World, gateway, report_about};
+use super::{at, daemon, report_about};
 use crate::support::{
     faults::NAME,
     process::free_port,
     provider::{Act, Provider},
-    run_async,
-    sink::MailSink,
-    trial,
+    run_async, trial,
 };
 
 pub fn trials() -> Vec<Trial> {
@@ -95,19 +93,18 @@ fn number(n: usize) -> String {
 }
 
 async fn table() {
-    let mails = MailSink::smtp();
     let mut providers = Vec::new();
-    let mut gateways = String::new();
+    let mut plan = daemon();
     let cases = cases();
     for case in &cases {
         let provider = Provider::start(case.plan.clone()).await;
         provider.go.add_permits(1);
-        gateways += &gateway(case.name, &format!("http://{}/send", provider.addr), case.more);
+        plan = plan.gateway(case.name, "http", &at(&format!("http://{}/send", provider.addr), case.more));
         providers.push(provider);
     }
-    let world = World::start(mails.port, &gateways, "");
+    let world = plan.start();
     let to = |n: usize| format!("{}?id={}@sms.example.test", number(n), cases[n].name);
-    let ids: Vec<_> = (0..cases.len()).map(|n| world.send(&to(n), &format!("trouble with {n}"))).collect();
+    let ids: Vec<_> = (0..cases.len()).map(|n| world.text(&to(n), &format!("trouble with {n}"))).collect();
     let mut reports = 0;
     for (n, case) in cases.iter().enumerate() {
         let result = world.end(&ids[n]);
@@ -136,20 +133,20 @@ async fn table() {
             End::Unsure(_) => ("4.4.2", "may have arrived"),
             End::Failed(status) => (status, "Action: failed"),
         };
-        let report = report_about(&mails, &number(n));
+        let report = report_about(&world.mails, &number(n));
         assert!(report.contains(&format!("Status: {status}")), "{name}: {report}");
         assert!(crate::support::letter::every_reading(&report).contains(words), "{name}: {report}");
     }
     assert_eq!(world.readyz().0, 200);
     // All is well again.
-    let again: Vec<_> = (0..cases.len()).map(|n| world.send(&to(n), &format!("peace with {n}"))).collect();
+    let again: Vec<_> = (0..cases.len()).map(|n| world.text(&to(n), &format!("peace with {n}"))).collect();
     for (n, case) in cases.iter().enumerate() {
         assert_eq!(world.end(&again[n]), "relayed", "{}", case.name);
         assert!(providers[n].seen().await.line.contains("peace"), "{}", case.name);
         assert_eq!(providers[n].unseen(), 0, "{}: nothing was sent again", case.name);
     }
-    assert_eq!(mails.seen.len(), reports, "one report each, and none about what was sent");
-    world.is_discreet(&["trouble with", "peace with", "169.254", "passwd"]);
+    assert_eq!(world.mails.seen.len(), reports, "one report each, and none about what was sent");
+    world.hides(&["2015550", "trouble with", "peace with", "169.254", "passwd"]);
 }
 
 async fn retry_after() {
@@ -164,24 +161,23 @@ async fn retry_after() {
         ("far", 429, "Retry-After: Fri, 31 Dec 9999 23:59:59 GMT\r\n"),
     ];
     let mut providers = Vec::new();
-    let mut gateways = String::new();
+    let mut plan = daemon();
     for (name, status, header) in answers {
         let provider = Provider::start([Act::Answer(status, header, "later")]).await;
-        gateways += &gateway(name, &format!("http://{}/send", provider.addr), "");
+        plan = plan.gateway(name, "http", &at(&format!("http://{}/send", provider.addr), ""));
         providers.push(provider);
     }
-    let mails = MailSink::smtp();
-    let mut world = World::start(mails.port, &gateways, "");
+    let world = plan.start();
     let to = |name: &str| format!("+12015550123?id={name}@sms.example.test");
-    let ids = answers.map(|(name, ..)| world.send(&to(name), "later please"));
+    let ids = answers.map(|(name, ..)| world.text(&to(name), "later please"));
     for (id, (name, ..)) in ids.iter().zip(answers) {
         world.event(id, "deferred");
         world.must_say(&["later", &format!("gateway={name}")]);
         assert_eq!(world.show(id)["state"], "waiting");
     }
     // Another message does not go there either, so long as it was told to wait.
-    let others = answers.map(|(name, ..)| world.send(&to(name), "later too"));
-    world.faults.pass(hour - Duration::from_secs(300));
+    let others = answers.map(|(name, ..)| world.text(&to(name), "later too"));
+    world.faults().pass(hour - Duration::from_secs(300));
     let due = |n: usize| world.show(&ids[n])["next"].as_i64().expect("a moment");
     assert!(due(3).abs_diff(due(4)) < 120_000, "a day, not an age");
     for provider in &mut providers {
@@ -190,12 +186,12 @@ async fn retry_after() {
     for (id, (name, ..)) in ids.iter().chain(&others).zip(answers.iter().chain(&answers)) {
         assert_eq!(world.show(id)["state"], "waiting", "{name}");
     }
-    world.faults.pass(Duration::from_secs(360));
+    world.faults().pass(Duration::from_secs(360));
     for id in ids[..3].iter().chain(&others[..3]) {
         assert_eq!(world.end(id), "relayed");
     }
     assert!(providers[3..].iter_mut().all(|provider| provider.unseen() == 0), "an hour is no day");
-    world.faults.pass(24 * hour);
+    world.faults().pass(24 * hour);
     for id in ids[3..].iter().chain(&others[3..]) {
         assert_eq!(world.end(id), "relayed");
     }
@@ -206,34 +202,31 @@ async fn retry_after() {
 }
 
 async fn dns() {
-    let mails = MailSink::smtp();
     let mut provider = Provider::start([]).await;
     let url = format!("http://{NAME}:{}/send", provider.addr.port());
-    let world = World::prepare(mails.port, &gateway("main", &url, ""), "");
-    world.faults.dns(false);
-    let mut world = world;
+    let mut world = daemon().gateway("main", "http", &at(&url, "")).prepare();
+    world.faults().dns(false);
     world.martlet.restart();
-    let id = world.send("+12015550123@sms.example.test", "where are you");
+    let id = world.text("+12015550123@sms.example.test", "where are you");
     world.event(&id, "deferred");
     world.must_say(&["later", "4.4.3"]);
     assert!(world.show(&id)["cause"].as_str().is_some_and(|cause| cause.contains("name was not found")));
     assert_eq!((world.readyz().0, provider.unseen()), (200, 0));
-    world.faults.dns(true);
+    world.faults().dns(true);
     assert_eq!(world.end(&id), "relayed");
     assert!(provider.seen().await.line.contains("where"));
-    assert_eq!((provider.unseen(), mails.seen.len()), (0, 0));
+    assert_eq!((provider.unseen(), world.mails.seen.len()), (0, 0));
 }
 
 async fn nobody() {
-    let mails = MailSink::smtp();
     let port = free_port();
-    let world = World::start(mails.port, &gateway("main", &format!("http://127.0.0.1:{port}/send"), ""), "");
-    let id = world.send("+12015550123@sms.example.test", "anybody there");
+    let world = daemon().gateway("main", "http", &at(&format!("http://127.0.0.1:{port}/send"), "")).start();
+    let id = world.text("+12015550123@sms.example.test", "anybody there");
     world.event(&id, "deferred");
     world.must_say(&["later", "4.4.1"]);
     assert_eq!(world.readyz().0, 200);
     let mut provider = Provider::start_at(port).await;
     assert_eq!(world.end(&id), "relayed");
     assert!(provider.seen().await.line.contains("anybody"));
-    assert_eq!((provider.unseen(), mails.seen.len()), (0, 0));
+    assert_eq!((provider.unseen(), world.mails.seen.len()), (0, 0));
 }

@@ -5,15 +5,13 @@ use std::{os::unix::fs::FileExt, path::Path, process::Command};
 use libtest_mimic::Trial;
 use sqlx::{Connection, SqliteConnection};
 
-use super::{PHONE, World, gateway};
+use super::{PHONE, World, at, daemon};
 use crate::support::{
     faults::Disk,
     http::call,
     process::until,
     provider::{Act, Provider},
-    run_async,
-    sink::MailSink,
-    trial,
+    run_async, trial,
 };
 
 pub fn trials() -> Vec<Trial> {
@@ -41,7 +39,7 @@ const TO: &str = "+12015550123@sms.example.test";
 
 /// Every door says to come back later, and `/readyz` says why.
 fn refuses(world: &World, code: u16, enhanced: &str) {
-    let reply = world.hand_over(TO, "nothing of this may be kept").expect("a session");
+    let reply = world.try_text(TO, "nothing of this may be kept");
     assert_eq!((reply.code, reply.enhanced()), (code, enhanced), "{reply:?}");
     let (status, body) = world.martlet.phone("GET", PHONE, "nor of this").expect("a call");
     assert!(status == 503 && body.contains(enhanced), "{status} {body}");
@@ -51,13 +49,12 @@ fn refuses(world: &World, code: u16, enhanced: &str) {
 }
 
 async fn for_a_while(disk: Disk, code: u16, enhanced: &str) {
-    let mails = MailSink::smtp();
     let mut provider = Provider::start([Act::Wait]).await;
-    let gateways = gateway("main", &format!("http://{}/send", provider.addr), "password = \"pin\"");
-    let world = World::start(mails.port, &gateways, "[store]\nmin_free = \"0B\"\n");
-    let under_way = world.send(TO, "this is under way");
+    let plan = daemon().gateway("main", "http", &at(&format!("http://{}/send", provider.addr), "password = \"pin\""));
+    let world = plan.tables("[store]\nmin_free = \"0B\"\n").start();
+    let under_way = world.text(TO, "this is under way");
     provider.seen().await;
-    world.faults.disk(disk);
+    world.faults().disk(disk);
     refuses(&world, code, enhanced);
     // Its outcome cannot be written down: nothing else may begin until it is, and nothing of it may be forgotten.
     provider.go.add_permits(1);
@@ -65,31 +62,30 @@ async fn for_a_while(disk: Disk, code: u16, enhanced: &str) {
     refuses(&world, code, enhanced);
     assert_eq!(world.show(&under_way)["state"], "trying");
     world.must_say(&["ERROR", "store"]);
-    world.faults.disk(Disk::Well);
+    world.faults().disk(Disk::Well);
     assert_eq!(world.end(&under_way), "relayed");
     world.must_be_ready();
-    let next = world.send(TO, "this comes behind it");
+    let next = world.text(TO, "this comes behind it");
     assert_eq!(world.end(&next), "relayed");
     assert!(provider.seen().await.line.contains("behind"));
-    assert_eq!((provider.unseen(), mails.seen.len()), (0, 0), "nothing twice, nothing of what was refused");
+    assert_eq!((provider.unseen(), world.mails.seen.len()), (0, 0), "nothing twice, nothing of what was refused");
     world.martlet.settled();
     assert_eq!(world.martlet.queue().len(), 2);
-    world.is_discreet(&["nothing of this", "nor of this", "under way\"", "behind it"]);
+    world.hides(&["2015550", "nothing of this", "nor of this", "under way\"", "behind it"]);
 }
 
 async fn locked() {
-    let mails = MailSink::smtp();
     let mut provider = Provider::start([]).await;
-    let gateways = gateway("main", &format!("http://{}/send", provider.addr), "password = \"pin\"");
-    let world = World::start(mails.port, &gateways, "");
-    let path = world.scratch.path().join("martlet/data/martlet.db");
+    let plan = daemon().gateway("main", "http", &at(&format!("http://{}/send", provider.addr), "password = \"pin\""));
+    let world = plan.start();
+    let path = world.dir.join("data/martlet.db");
     let mut somebody = SqliteConnection::connect(&format!("sqlite:{}", path.display())).await.expect("a connection");
     sqlx::query("BEGIN IMMEDIATE").execute(&mut somebody).await.expect("the lock");
     refuses(&world, 451, "4.3.0");
     world.must_say(&["ERROR", "store", "locked"]);
     sqlx::query("ROLLBACK").execute(&mut somebody).await.expect("unlocked");
     world.must_be_ready();
-    assert_eq!(world.end(&world.send(TO, "afterwards")), "relayed");
+    assert_eq!(world.end(&world.text(TO, "afterwards")), "relayed");
     assert!(provider.seen().await.line.contains("afterwards"));
     assert_eq!(provider.unseen(), 0);
 }
@@ -104,22 +100,22 @@ fn does_not_start(world: &mut World) -> String {
 }
 
 fn read_only_at_start() {
-    let mut world = World::prepare(1, &gateway("main", "http://127.0.0.1:1/", ""), "");
+    let mut world = daemon().gateway("main", "http", &at("http://127.0.0.1:1/", "")).prepare();
     world.martlet.restart();
     world.martlet.stop();
-    world.faults.disk(Disk::ReadOnly);
+    world.faults().disk(Disk::ReadOnly);
     let said = does_not_start(&mut world);
     assert!(said.contains("cannot be opened") && said.contains("martlet.db"), "{said}");
     assert!(said.to_lowercase().contains("read-only"), "{said}");
-    world.faults.disk(Disk::Well);
+    world.faults().disk(Disk::Well);
     world.martlet.restart();
 }
 
 fn no_database() {
-    let mut world = World::prepare(1, &gateway("main", "http://127.0.0.1:1/", ""), "");
+    let mut world = daemon().gateway("main", "http", &at("http://127.0.0.1:1/", "")).prepare();
     world.martlet.restart();
     world.martlet.stop();
-    let path = world.scratch.path().join("martlet/data/martlet.db");
+    let path = world.dir.join("data/martlet.db");
     let words = b"Dear diary, today somebody wrote over the database. ".repeat(100);
     let sound = std::fs::read(&path).expect("a database");
     std::fs::write(&path, &words).expect("written");
@@ -138,14 +134,13 @@ fn spoil(path: &Path) {
 }
 
 async fn corrupted() {
-    let mails = MailSink::smtp();
     let provider = Provider::start([]).await;
-    let gateways = gateway("main", &format!("http://{}/send", provider.addr), "password = \"pin\"");
-    let mut world = World::start(mails.port, &gateways, "");
-    let before = world.send(TO, "before the trouble");
+    let plan = daemon().gateway("main", "http", &at(&format!("http://{}/send", provider.addr), "password = \"pin\""));
+    let mut world = plan.start();
+    let before = world.text(TO, "before the trouble");
     assert_eq!(world.end(&before), "relayed");
     world.martlet.stop();
-    let path = world.scratch.path().join("martlet/data/martlet.db");
+    let path = world.dir.join("data/martlet.db");
     let sound = std::fs::read(&path).expect("a database");
     spoil(&path);
     world.martlet.launch();
@@ -164,7 +159,7 @@ async fn corrupted() {
     std::fs::write(&path, sound).expect("put back");
     world.martlet.restart();
     assert_eq!(world.show(&before)["result"], "relayed", "what was kept is there again");
-    assert_eq!(world.end(&world.send(TO, "after the trouble")), "relayed");
+    assert_eq!(world.end(&world.text(TO, "after the trouble")), "relayed");
 }
 
 /// A file system in memory, unmounted when dropped.
@@ -192,16 +187,13 @@ fn may_mount() -> bool {
 }
 
 fn small_disk() {
-    let mails = MailSink::smtp();
-    let provider = crate::support::sink::Provider::willing();
-    let gateways = gateway("main", &format!("http://127.0.0.1:{}/", provider.port), "password = \"pin\"");
-    let mut world = World::prepare(mails.port, &gateways, "[store]\nmin_free = \"0B\"\n");
-    let disk = Tmpfs::at(&world.scratch.path().join("martlet/data")).expect("it could be mounted before");
+    let mut world = daemon().tables("[store]\nmin_free = \"0B\"\n").prepare();
+    let disk = Tmpfs::at(&world.dir.join("data")).expect("it could be mounted before");
     world.martlet.restart();
     let large = format!("-- \r\n{}", "of a long signature\r\n".repeat(2_000));
     let mut taken = Vec::new();
     let refused = (0..500).find_map(|n| {
-        let reply = world.hand_over(TO, &format!("Word {n}\r\n{large}")).expect("a session");
+        let reply = world.try_text(TO, &format!("Word {n}\r\n{large}"));
         if reply.code == 250 {
             taken.push(reply.text().rsplit(' ').next().expect("an id").to_owned());
         }
@@ -212,11 +204,11 @@ fn small_disk() {
     world.must_say(&["ERROR", "store", "disk space"]);
     assert!(mount(&["-o", "remount,size=64m"], &disk.0), "remounted");
     world.must_be_ready();
-    taken.push(world.send(TO, "there is room again"));
+    taken.push(world.text(TO, "there is room again"));
     for id in &taken {
         assert_eq!(world.end(id), "relayed");
     }
-    assert_eq!(provider.seen.len(), taken.len(), "each once, and nothing that was refused");
+    assert_eq!(world.provider.seen.len(), taken.len(), "each once, and nothing that was refused");
     assert!(taken.len() > 5);
     world.martlet.stop();
     drop(disk);

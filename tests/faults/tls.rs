@@ -9,8 +9,8 @@ use rustls::{
     sign::CertifiedKey,
 };
 
-use super::{World, gateway};
-use crate::support::{provider::Provider, run_async, sink::MailSink, trial};
+use super::{at, daemon};
+use crate::support::{provider::Provider, run_async, trial};
 
 pub fn trials() -> Vec<Trial> {
     vec![trial("faults: certificates that are expired, another's or nobody's", || run_async(certificates()))]
@@ -62,20 +62,19 @@ async fn certificates() {
     let ca = dir.path().join("ca.pem");
     std::fs::write(&ca, ours.0.pem()).expect("written");
     let more = format!("ca = \"{}\"", ca.display());
-    let mut gateways = String::new();
+    let mut plan = daemon();
     let mut providers = Vec::new();
     for (name, certificate) in cases {
         let shown = Arc::new(Shown(Mutex::new(certificate)));
         let config = rustls::ServerConfig::builder().with_no_client_auth().with_cert_resolver(shown.clone());
         let provider = Provider::start_tls([], Arc::new(config)).await;
-        gateways += &gateway(name, &format!("https://localhost:{}/send", provider.addr.port()), &more);
+        plan = plan.gateway(name, "http", &at(&format!("https://localhost:{}/send", provider.addr.port()), &more));
         providers.push((name, shown, provider));
     }
-    let mails = MailSink::smtp();
-    let world = World::start(mails.port, &gateways, "");
+    let world = plan.start();
     let mut ids = Vec::new();
     for (name, _, provider) in &mut providers {
-        let id = world.send(&format!("+12015550123?id={name}@sms.example.test"), "for the right one");
+        let id = world.text(&format!("+12015550123?id={name}@sms.example.test"), "for the right one");
         world.event(&id, "deferred");
         world.must_say(&["attempt=", "later", "4.4.1", &format!("gateway={name}")]);
         let cause = world.show(&id)["cause"].as_str().unwrap_or_default().to_owned();
@@ -92,6 +91,6 @@ async fn certificates() {
         provider.seen().await;
         assert_eq!(provider.unseen(), 0, "{name}: sent once");
     }
-    assert_eq!(mails.seen.len(), 0);
-    world.is_discreet(&["for the right one"]);
+    assert_eq!(world.mails.seen.len(), 0);
+    world.hides(&["2015550", "for the right one"]);
 }

@@ -8,12 +8,12 @@ use std::{
 
 use libtest_mimic::Trial;
 
-use super::{PHONE, World, gateway};
+use super::{World, daemon};
 use crate::support::{
     http::call,
     letter,
     process::{free_port, until},
-    sink::{MailSink, Provider},
+    sink::MailSink,
     trial,
 };
 
@@ -27,19 +27,14 @@ pub fn trials() -> Vec<Trial> {
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
-fn phone(world: &World, text: &str) {
-    let (status, body) = world.martlet.phone("GET", PHONE, text).expect("a call");
-    assert!(status == 200 && body.starts_with("OK"), "{status} {body}");
-}
-
 /// A daemon whose mail server does not run, and whose gateway refuses everything: three mails wait, one is a report.
 fn three_waiting(port: u16) -> World {
-    let provider = Provider::start(|_| crate::support::sink::Answer::Say(400, "no".into()));
-    let world =
-        World::start(port, &gateway("main", &format!("http://127.0.0.1:{}/", provider.port), "password = \"pin\""), "");
-    phone(&world, "first words of the phone");
-    phone(&world, "#carol# second words of the phone");
-    let id = world.send("+12015550123@sms.example.test", "refused");
+    let refuses = |_: &_| crate::support::sink::Answer::Say(400, "no".into());
+    let nobody = format!("url = \"smtp://127.0.0.1:{port}\"");
+    let world = daemon().answering(refuses).keys("[mailbox]", &nobody).start();
+    world.phone("first words of the phone");
+    world.phone("#carol# second words of the phone");
+    let id = world.text("+12015550123@sms.example.test", "refused");
     assert_eq!(world.end(&id), "failed");
     until("three mails that wait", || (waiting(&world) == 3).then_some(()));
     world.must_say(&["mail", "deferred", "4.4.1"]);
@@ -59,10 +54,10 @@ fn dead_letters(world: &World) -> String {
 
 fn down() {
     let port = free_port();
-    let mut world = three_waiting(port);
+    let world = three_waiting(port);
     for _ in 0..6 {
-        world.faults.pass(HOUR);
-        phone(&world, "and more words of it");
+        world.faults().pass(HOUR);
+        world.phone("and more words of it");
         assert_eq!(world.readyz().0, 200, "what comes is taken all the while");
     }
     let sink = MailSink::at(port, false);
@@ -75,19 +70,19 @@ fn down() {
     }
     assert!(ids.len() == 9 && ids.values().all(|times| *times == 1), "each once: {ids:?}");
     assert_eq!((sink.seen.len(), dead_letters(&world).as_str()), (9, "0"));
-    world.is_discreet(&["words of the phone", "words of it", "refused by"]);
+    world.hides(&["2015550", "words of the phone", "words of it", "refused by"]);
 }
 
 fn down_for_too_long() {
     let port = free_port();
-    let mut world = three_waiting(port);
-    world.faults.pass(6 * 24 * HOUR);
+    let world = three_waiting(port);
+    world.faults().pass(6 * 24 * HOUR);
     // A step of both clocks may be seen as a jump of one of them: then expiry rests for ten minutes of its own.
-    world.faults.pass(Duration::from_secs(660));
+    world.faults().pass(Duration::from_secs(660));
     until("three dead letters", || (dead_letters(&world) == "3").then_some(()));
     assert_eq!(world.readyz().0, 200);
     let sink = MailSink::at(port, false);
-    phone(&world, "news of the phone");
+    world.phone("news of the phone");
     sink.seen.wait("a mail once it is up", |mail| String::from_utf8_lossy(&mail.data).contains("news of the phone"));
     assert_eq!(sink.seen.len(), 1, "what is over is told to nobody but the dead letters");
 }
@@ -99,16 +94,11 @@ fn over_quota() {
         l if l.contains("<bob@") => Some("552 5.2.2 over quota"),
         _ => None,
     });
-    let provider = Provider::willing();
-    let world = World::start(
-        sink.port,
-        &gateway("main", &format!("http://127.0.0.1:{}/", provider.port), "password = \"pin\""),
-        "",
-    );
-    phone(&world, "#alice# for alice alone");
-    phone(&world, "#bob# for bob in vain");
+    let world = daemon().mails(sink).start();
+    world.phone("#alice# for alice alone");
+    world.phone("#bob# for bob in vain");
     let to = |who: &str, words: &str| {
-        sink.seen.wait(words, |mail| {
+        world.mails.seen.wait(words, |mail| {
             mail.rcpt.iter().any(|r| r.contains(who)) && String::from_utf8_lossy(&mail.data).contains(words)
         })
     };
@@ -117,6 +107,6 @@ fn over_quota() {
     world.must_say(&["mail", "deferred", "4.2.2"]);
     world.must_say(&["mail", "refused", "5.2.2"]);
     world.martlet.settled();
-    assert_eq!((sink.seen.len(), dead_letters(&world).as_str()), (2, "0"));
+    assert_eq!((world.mails.seen.len(), dead_letters(&world).as_str()), (2, "0"));
     assert_eq!(world.readyz().0, 200);
 }

@@ -25,11 +25,11 @@ use tokio::{
 use super::{Act, Provider, URL, attempt, begin, certificate, gateway, later, send, server, settings, to};
 use crate::support::{
     Needs, http,
-    martlet::Martlet,
     process::{Running, Scratch, free_port, until},
-    run_async, sink,
+    run_async,
     talk::{Place, reachable},
     trial, trial_with,
+    world::World,
 };
 
 pub fn trials() -> Vec<Trial> {
@@ -356,41 +356,21 @@ async fn payloads(log: &Log) {
 
 /// Every proxy that the environment names is a port that nobody listens on.
 fn daemon() {
-    let scratch = Scratch::new();
-    let provider = sink::Provider::willing();
-    let http_port = free_port();
-    let toml = format!(
-        r#"
-domains = ["sms.example.test"]
-[http]
-bind = "127.0.0.1:{http_port}"
-[mailbox]
-url = "smtp://127.0.0.1:1"
-postmaster = "postmaster@example.test"
-[sms]
-region = "US"
-[[gateway]]
-id = "main"
-type = "http"
-url = "http://127.0.0.1:{}/send?key=s3cretkey&to=%number%&text=%data%"
-[[account]]
-user = "monitoring"
-password = "hunter2"
-"#,
-        provider.port
-    );
-    let proxies = ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
-    let env = proxies.map(|name| (name, "http://127.0.0.1:1"));
-    let martlet = Martlet::start(&scratch.dir("martlet"), &toml, &env);
+    let gateway = "url = \"http://127.0.0.1:PROVIDER/send?key=s3cretkey&to=%number%&text=%data%\"";
+    let mut plan = World::new().gateway("main", "http", gateway).account("monitoring", "password = \"hunter2\"");
+    for name in ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"] {
+        plan = plan.env(name, "http://127.0.0.1:1");
+    }
+    let world = plan.start();
     let form = "number=%2B12015550123&data=Zwetschge&user=monitoring&pass=hunter2";
-    let (status, body) = http::call(http_port, "POST", "/sms/", form).expect("an answer");
+    let (status, body) = http::call(world.martlet.http, "POST", "/sms/", form).expect("an answer");
     assert_eq!(status, 200, "{body}");
-    provider.seen.wait("the text", |r| r.value("text") == "Zwetschge");
-    martlet.settled();
-    let log = martlet.log();
+    world.provider.seen.wait("the text", |r| r.value("text") == "Zwetschge");
+    world.martlet.settled();
+    let log = world.martlet.log();
     let line = log.lines().find(|l| l.contains("method=")).unwrap_or_else(|| panic!("no request in the log:\n{log}"));
     for words in
-        ["gateway=main", "GET", &format!("127.0.0.1:{}", provider.port), "status=200", "request=[", "answer=[4]"]
+        ["gateway=main", "GET", &format!("127.0.0.1:{}", world.provider.port), "status=200", "request=[", "answer=[4]"]
     {
         assert!(line.contains(words), "{words}: {line}");
     }

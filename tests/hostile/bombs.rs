@@ -2,7 +2,7 @@
 
 use libtest_mimic::Trial;
 
-use super::{ALICE, World};
+use super::{ALICE, World, daemon, hand_over, log_is_sound, memory, serves, warm};
 use crate::support::trial;
 
 pub fn trials() -> Vec<Trial> {
@@ -16,13 +16,13 @@ pub fn trials() -> Vec<Trial> {
 /// Each is answered, by 250 or by a refusal for good, and memory stays small.
 fn each(world: &World, bombs: Vec<(&str, String)>) {
     for (name, bomb) in bombs {
-        let memory = world.memory();
-        let reply = world.hand_over(bomb);
+        let memory = memory(&world);
+        let reply = hand_over(&world, bomb);
         assert!(matches!(reply.code, 250 | 500..=599), "{name}: {reply:?}");
         memory.is_small(name);
     }
-    world.serves("all is well");
-    world.log_is_sound();
+    serves(&world, "all is well");
+    log_is_sound(&world);
 }
 
 fn top(kind: &str) -> String {
@@ -38,7 +38,7 @@ fn nested(depth: usize) -> String {
 }
 
 fn mime() {
-    let world = World::new("");
+    let world = warm(daemon());
     let part = "--b\r\nContent-Type: text/plain\r\n\r\nx\r\n";
     let message = "Content-Type: message/rfc822\r\n\r\n";
     let base64 = format!("{}\r\n", "QUJD".repeat(19));
@@ -74,7 +74,7 @@ fn mime() {
 }
 
 fn headers() {
-    let world = World::new("");
+    let world = warm(daemon());
     let mail = |fields: String| format!("From: {ALICE}\r\n{fields}\r\n\r\nthe words\r\n");
     let words = "=?utf-8?q?=C3=A9?= ".repeat(45);
     each(
@@ -106,7 +106,7 @@ fn headers() {
 }
 
 fn html() {
-    let world = World::new("");
+    let world = warm(daemon());
     let page = |body: String| top("text/html; charset=utf-8") + &body + "\r\n";
     let lines = |piece: &str, times: usize| format!("{}\r\n", piece.repeat(8)).repeat(times / 8);
     each(

@@ -2,7 +2,7 @@
 
 use libtest_mimic::Trial;
 
-use super::{ALICE, TO, World, from, push, rest};
+use super::{ALICE, TO, daemon, from, log_is_sound, memory, push, rest, sent, serves, warm};
 use crate::support::trial;
 
 pub fn trials() -> Vec<Trial> {
@@ -15,8 +15,8 @@ pub fn trials() -> Vec<Trial> {
 }
 
 fn smuggling() {
-    let world = World::new("");
-    let memory = world.memory();
+    let world = warm(daemon());
+    let memory = memory(&world);
     let ends: [&str; 13] = [
         "\n.\r\n",
         "\r\n.\n",
@@ -61,15 +61,15 @@ fn smuggling() {
             );
         }
     }
-    world.serves("honest words");
-    assert_eq!(world.sent(), ["honest words"], "nothing of a smuggler went out");
+    serves(&world, "honest words");
+    assert_eq!(sent(&world), ["honest words"], "nothing of a smuggler went out");
     memory.is_small("smuggling");
-    world.log_is_sound();
+    log_is_sound(&world);
 }
 
 fn commands() {
-    let world = World::new("");
-    let memory = world.memory();
+    let world = warm(daemon());
+    let memory = memory(&world);
     let long = |octets: usize| "x".repeat(octets);
     let cases: Vec<(Vec<u8>, &str)> = vec![
         (b"NOOP\nNOOP\r\n".to_vec(), "500"),
@@ -100,14 +100,14 @@ fn commands() {
         let answer = said.lines().skip_while(|line| !line.starts_with("250 ")).nth(1).unwrap_or_default().to_owned();
         assert!(answer.starts_with(code), "{shown:?}: {said:?}");
     }
-    world.serves("plain words");
+    serves(&world, "plain words");
     memory.is_small("commands");
-    world.log_is_sound();
+    log_is_sound(&world);
 }
 
 fn starttls() {
-    let world = World::new("");
-    let memory = world.memory();
+    let world = warm(daemon());
+    let memory = memory(&world);
     for n in 0..50 {
         let mut peer = from(1, world.smtp);
         push(&mut peer, b"EHLO mx.example.test\r\nSTARTTLS\r\n");
@@ -122,14 +122,14 @@ fn starttls() {
             "{said}"
         );
     }
-    world.serves("in the clear");
-    assert_eq!(world.sent(), ["in the clear"]);
+    serves(&world, "in the clear");
+    assert_eq!(sent(&world), ["in the clear"]);
     memory.is_small("STARTTLS");
 }
 
 fn guessing() {
-    let world = World::new("");
-    let memory = world.memory();
+    let world = warm(daemon());
+    let memory = memory(&world);
     let long = "QUFB".repeat(4_000);
     for lines in [
         format!("AUTH PLAIN {long}\r\n"),
@@ -167,7 +167,7 @@ fn guessing() {
         let guesses = said.lines().filter(|line| line.starts_with("535") || line.starts_with("454")).count();
         assert!(guesses < 20, "twenty guesses on one connection: {said}");
     }
-    world.serves("no guess");
+    serves(&world, "no guess");
     memory.is_small("guessing passwords");
     assert!(!world.martlet.log().contains("guess"), "a password in the log");
 }

@@ -12,7 +12,7 @@ use std::{
 
 use libtest_mimic::Trial;
 
-use super::{ALICE, TO, World, closed, from, push, rest};
+use super::{ALICE, TO, closed, control, daemon, from, memory, push, rest, serves, warm};
 use crate::support::{http::call, process::pause, trial};
 
 pub fn trials() -> Vec<Trial> {
@@ -25,8 +25,8 @@ pub fn trials() -> Vec<Trial> {
 }
 
 fn recipients() {
-    let world = World::new("");
-    let memory = world.memory();
+    let world = warm(daemon());
+    let memory = memory(&world);
     let mut peer = from(1, world.lmtp);
     push(&mut peer, format!("LHLO mx.example.test\r\nMAIL FROM:<{ALICE}>\r\n").as_bytes());
     let mut reader = peer.try_clone().expect("a handle");
@@ -39,7 +39,7 @@ fn recipients() {
     let count = |code: &str| said.lines().filter(|line| line.starts_with(code)).count();
     assert_eq!(count("250 2.1.5"), 1_000, "as many as one mail may have");
     assert!(count("452 4.5.3") > 0, "{}", said.lines().last().unwrap_or_default());
-    world.serves("after the crowd");
+    serves(&world, "after the crowd");
     memory.is_small("5,000 recipients");
 }
 
@@ -54,8 +54,8 @@ fn dribble(mut peer: impl Write, words: &'static [u8], stop: &AtomicBool) {
 }
 
 fn slow() {
-    let world = World::new("[limits]\nsession = \"4s\"\nidle = \"3s\"\nper_peer = 60\n");
-    let memory = world.memory();
+    let world = warm(daemon().tables("[limits]\nsession = \"4s\"\nidle = \"3s\"\nper_peer = 60\n"));
+    let memory = memory(&world);
     let stop = Arc::new(AtomicBool::new(false));
     let doors: [(u16, &[u8]); 3] = [
         (world.lmtp, b"LHLO x\r\nMAIL FROM:<>\r\nNOOP and so on and on and on\r\n"),
@@ -70,10 +70,10 @@ fn slow() {
         }
     }
     for _ in 0..40 {
-        let (peer, stop) = (UnixStream::connect(world.control()).expect("the control socket"), Arc::clone(&stop));
+        let (peer, stop) = (UnixStream::connect(control(&world)).expect("the control socket"), Arc::clone(&stop));
         threads.push(std::thread::spawn(move || dribble(peer, b"{\"queue\": and so on", &stop)));
     }
-    world.serves("while they dribble");
+    serves(&world, "while they dribble");
     assert!(world.martlet.json(&["gateways"]).is_array(), "the control socket, too");
     // A body that never comes ends too.
     let mut peer = from(2, world.martlet.http);
@@ -84,13 +84,13 @@ fn slow() {
         thread.join().expect("somebody slow");
     }
     assert!(!stop.load(Ordering::SeqCst), "they were cut off");
-    world.serves("when they are gone");
+    serves(&world, "when they are gone");
     memory.is_small("slow ones");
 }
 
 fn silent() {
-    let world = World::new("[limits]\nidle = \"5s\"\nper_peer = 100\nconnections = 150\n");
-    let memory = world.memory();
+    let world = warm(daemon().tables("[limits]\nidle = \"5s\"\nper_peer = 100\nconnections = 150\n"));
+    let memory = memory(&world);
     let mut crowd: Vec<_> = (0..400u32)
         .map(|n| from(2 + u8::try_from(n % 4).expect("small"), if n % 2 == 0 { world.lmtp } else { world.smtp }))
         .collect();
@@ -98,7 +98,7 @@ fn silent() {
     memory.is_small("silent connections");
     assert_eq!(crowd.iter_mut().map(closed).count(), 400, "each is told to go, or cut off");
     web.iter_mut().for_each(closed);
-    world.serves("when they are gone");
+    serves(&world, "when they are gone");
     // Half of a handshake, and gone.
     for n in 0..200 {
         let mut peer = from(3, world.smtp);
@@ -113,14 +113,14 @@ fn silent() {
         }
     }
     drop(crowd);
-    world.serves("after the handshakes");
+    serves(&world, "after the handshakes");
     assert_eq!(call(world.martlet.http, "GET", "/readyz", "").expect("readyz").0, 200);
     memory.is_small("half-open connections");
 }
 
 fn endless() {
-    let world = World::new("[limits]\nper_peer = 80\n");
-    let memory = world.memory();
+    let world = warm(daemon().tables("[limits]\nper_peer = 80\n"));
+    let memory = memory(&world);
     let line = format!("{}\r\n", "x".repeat(998));
     let mebibyte = line.repeat(1_049);
     let mut crowd = Vec::new();
@@ -134,7 +134,7 @@ fn endless() {
         push(&mut peer, mebibyte.as_bytes());
         crowd.push(peer);
     }
-    world.serves("between the endless");
+    serves(&world, "between the endless");
     memory.is_small("64 MiB of mails that do not end");
     // Those that end get an answer: taken, or told to come again.
     for peer in &mut crowd {
@@ -143,6 +143,6 @@ fn endless() {
         let verdict = said.lines().rev().nth(1).unwrap_or_default().to_owned();
         assert!(verdict.starts_with("452 4.3.1") || verdict.starts_with("550 5.7.1"), "{said}");
     }
-    world.serves("after the endless");
+    serves(&world, "after the endless");
     memory.is_small("the end of 64 MiB of mails");
 }

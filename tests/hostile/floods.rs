@@ -12,7 +12,7 @@ use std::{
 use libtest_mimic::Trial;
 use tokio::{io::AsyncWriteExt, net::TcpSocket};
 
-use super::World;
+use super::{daemon, log_is_sound, memory, serves, warm};
 use crate::support::{
     http::call,
     process::{free_port, until},
@@ -57,8 +57,8 @@ fn floods() {
         "[limits]\nconnections = 150\n[[listener]]\nprotocol = \"smtp\"\nbind = \"127.0.0.1:{smtps}\"\n\
          tls = {{ cert = \"cert.pem\", key = \"key.pem\", implicit = true }}\n"
     );
-    let world = World::with("timeout = \"60s\"\nconnections = 40", &more);
-    let memory = world.memory();
+    let world = warm(daemon().keys("[http]", "timeout = \"60s\"\nconnections = 40").tables(&more));
+    let memory = memory(&world);
     let doors: Vec<(u16, &'static [u8])> = vec![
         (world.lmtp, b""),
         (world.smtp, b"EHLO x\r\nSTARTTLS\r\n\x16\x03\x01\x02\x00\x01"),
@@ -75,16 +75,16 @@ fn floods() {
     for round in 1..=8 {
         let enough = 400 * round;
         until("the flood to go on", || (opened.load(Ordering::SeqCst) >= enough).then_some(()));
-        world.serves(&format!("in the flood {round}"));
+        serves(&world, &format!("in the flood {round}"));
         assert!(world.martlet.json(&["gateways"]).is_array(), "the control socket, too");
         assert_eq!(call(world.martlet.http, "GET", "/readyz", "").expect("readyz").0, 200);
     }
     stop.store(true, Ordering::SeqCst);
     flooding.join().expect("the flood");
     assert!(opened.load(Ordering::SeqCst) >= 3_200);
-    world.serves("when it is over");
+    serves(&world, "when it is over");
     memory.is_small("floods");
     let log = world.martlet.log();
     assert!(log.contains("all connections are taken") && log.contains("TooMany"), "it is said");
-    world.log_is_sound();
+    log_is_sound(&world);
 }

@@ -3,7 +3,7 @@
 use libtest_mimic::Trial;
 use serde_json::Value;
 
-use super::{ALICE, World};
+use super::{ALICE, daemon, log_is_sound, memory, warm};
 use crate::support::{
     http::call,
     letter,
@@ -80,10 +80,10 @@ fn form(pairs: &[(&str, &str)]) -> String {
 async fn requests() {
     let mut provider = Provider::start([]).await;
     let gateways = GATEWAYS.replace("PROVIDER", &provider.addr.to_string());
-    let world = World::new(&format!(
+    let world = warm(daemon().tables(&format!(
         "{gateways}\n[[account]]\nuser = \"bob@example.test\"\npassword = \"bob-pw\"\nvalue = true\n"
-    ));
-    let memory = world.memory();
+    )));
+    let memory = memory(&world);
     let kinds = ["json", "xml", "form", "query", "path"];
     for (n, text) in TEXTS.iter().enumerate() {
         for kind in kinds {
@@ -122,7 +122,7 @@ async fn requests() {
     }
     assert_eq!(provider.unseen(), 0, "no request beside those");
     memory.is_small("injection into requests");
-    world.log_is_sound();
+    log_is_sound(&world);
 }
 
 /// One request of the kind that was asked for, with no header of the text's own.
@@ -172,8 +172,8 @@ fn stays(kind: &str, text: &str, number: &str, seen: &Seen) {
 }
 
 fn mails() {
-    let world = World::new("");
-    let memory = world.memory();
+    let world = warm(daemon());
+    let memory = memory(&world);
     let numbers = [
         "+12015550124\r\nBcc: evil@example.net",
         "Evil\nBcc: evil@example.net",
@@ -234,7 +234,7 @@ fn mails() {
         assert!(address.ends_with("@sms.example.test") || address == "postmaster@example.test", "{from}");
     }
     memory.is_small("injection into mails");
-    world.log_is_sound();
+    log_is_sound(&world);
 }
 
 async fn answers() {
@@ -251,8 +251,8 @@ async fn answers() {
         "[[gateway]]\nid = \"odd\"\ntype = \"http\"\nurl = \"http://{}/?to=%number%&text=%data%\"\nanswer = {{ id = '^OK (.*)' }}\n",
         provider.addr
     );
-    let world = World::new(&gateway);
-    let memory: Memory = world.memory();
+    let world = warm(daemon().tables(&gateway));
+    let memory: Memory = memory(&world);
     let before = world.mails.seen.len();
     for n in 0..words.len() {
         let to = format!("+120155502{n:02}?id=odd@sms.example.test");
@@ -285,5 +285,5 @@ async fn answers() {
     }
     // An id with line ends is none, or one line.
     memory.is_small("answers of a provider");
-    world.log_is_sound();
+    log_is_sound(&world);
 }

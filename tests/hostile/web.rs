@@ -4,7 +4,7 @@ use std::{net::TcpStream, thread};
 
 use libtest_mimic::Trial;
 
-use super::{ALICE, World, from, push, rest};
+use super::{ALICE, World, daemon, from, log_is_sound, memory, push, rest, sent, serves, warm};
 use crate::support::{http::call, trial};
 
 pub fn trials() -> Vec<Trial> {
@@ -36,8 +36,8 @@ fn pour(world: &World, head: &str, piece: &[u8], octets: usize) -> String {
 }
 
 fn large() {
-    let world = World::new("");
-    let memory = world.memory();
+    let world = warm(daemon());
+    let memory = memory(&world);
     const TEN: usize = 10 << 20;
     let piece = vec![b'x'; 64 << 10];
     let post = |more: &str| format!("POST /sms/deliver.html HTTP/1.1\r\nHost: localhost\r\n{more}\r\n");
@@ -78,28 +78,25 @@ fn large() {
     for pourer in pourers {
         pourer.join().expect("a writer");
     }
-    world.serves("after the floods");
+    serves(&world, "after the floods");
     memory.is_small("eight bodies of 10 MiB at once");
     let two = "POST /sms/deliver.html HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /evil HTTP/1.1\r\n\r\n";
     let mut peer = from(1, world.martlet.http);
     push(&mut peer, two.as_bytes());
     let said = rest(&mut peer);
     assert!(said.matches("HTTP/1.1 ").count() <= 2 && !said.contains("200 OK"), "{said}");
-    assert_eq!(world.sent(), ["after the floods"]);
-    world.log_is_sound();
+    assert_eq!(sent(&world), ["after the floods"]);
+    log_is_sound(&world);
 }
 
 /// They have a door of their own in front of the definition's verifier.
 fn by_definition() {
     let key = "h00kKeyOfThisTest0123456789";
-    let world = World::with(
-        "timeout = \"2s\"",
-        &format!(
+    let world = warm(daemon().keys("[http]", "timeout = \"2s\"").tables(&format!(
             "[[gateway]]\nid = \"vonage\"\ntype = \"http\"\nprovider = \"vonage-sms\"\npriority = 9\nnumber = \"+12025550100\"\n\
              settings = {{ api_key = \"abcd1234\", api_secret = \"s3cret\", hook_key = \"{key}\" }}\n"
-        ),
-    );
-    let memory = world.memory();
+        )));
+    let memory = memory(&world);
     const TEN: usize = 10 << 20;
     let piece = vec![b'x'; 64 << 10];
     let chunk = [b"10000\r\n", piece.as_slice(), b"\r\n"].concat();
@@ -127,15 +124,15 @@ fn by_definition() {
     push(&mut peer, post("Content-Length: 100\r\n").as_bytes());
     push(&mut peer, b"msisdn=");
     assert_eq!(status(&rest(&mut peer)), "408", "a body that never comes");
-    world.serves("behind the hooks");
+    serves(&world, "behind the hooks");
     memory.is_small("hooks of a definition");
     assert!(!world.martlet.log().contains(key), "the key in the log");
-    world.log_is_sound();
+    log_is_sound(&world);
 }
 
 fn no_text() {
-    let world = World::new("");
-    let memory = world.memory();
+    let world = warm(daemon());
+    let memory = memory(&world);
     for octets in ["%ff", "%fe%ff", "%c3", "%c0%af", "%ed%a0%80", "%f8%88%80%80%80", "a%80b"] {
         let form = format!("id=main&pass=pin&number=%2B12015550123&data={octets}");
         assert_eq!(call(world.martlet.http, "POST", "/sms/deliver.html", &form).expect("a call").0, 400, "{octets}");
@@ -165,7 +162,7 @@ fn no_text() {
             "{kind}: {said}"
         );
     }
-    world.serves("whole words");
+    serves(&world, "whole words");
     memory.is_small("what is no text");
-    world.log_is_sound();
+    log_is_sound(&world);
 }

@@ -3,7 +3,7 @@
 
 use libtest_mimic::Trial;
 
-use super::{ALICE, BOB, PHONE, Setup, World, mail, words_of};
+use super::{ALICE, BOB, PHONE, World, daemon, mail, words_of};
 use crate::support::{http::call, process::until, trial};
 
 pub fn trials() -> Vec<Trial> {
@@ -50,7 +50,7 @@ fn told_once(world: &World, key: &str) {
 
 fn same_text() {
     let more = "[brakes]\nsame_text = { max = 2, within = \"1h\" }\n";
-    let world = World::new(Setup { more, ..Setup::default() });
+    let world = daemon().tables(more).start();
     for n in 0..2 {
         assert_eq!(send(&world, ALICE, PHONE, &format!("a{n}"), "The disk is full").0, 250);
     }
@@ -79,7 +79,7 @@ fn same_text() {
 fn new_places() {
     let more = "regions = [\"US\", \"DE\", \"FR\"]\n[brakes]\nnew_numbers = { max = 3, within = \"1h\" }\n\
         new_countries = { max = 2, within = \"24h\" }\n";
-    let world = World::new(Setup { more, ..Setup::default() });
+    let world = daemon().tables(more).start();
     let text = |to: &str, id: &str| send(&world, BOB, to, id, id);
     assert_eq!(text(PHONE, "one").0, 250);
     assert_eq!(text("+4915112345678", "two").0, 250);
@@ -98,7 +98,7 @@ fn new_places() {
 
 fn rate() {
     let more = "password = \"bob-pw\"\nrate = { max = 2, within = \"1h\" }\n";
-    let world = World::new(Setup { more, ..Setup::default() });
+    let world = daemon().tables(more).start();
     assert_eq!(send(&world, BOB, PHONE, "one", "one").0, 250);
     assert_eq!(send(&world, BOB, OTHER, "two", "two").0, 250);
     let (code, words) = send(&world, BOB, PHONE, "three", "three");
@@ -114,7 +114,7 @@ fn rate() {
 
 fn daily() {
     let more = "daily_max = 2\n[brakes]\nsame_text = \"off\"\ndaily_max = 4\n";
-    let world = World::new(Setup { more, ..Setup::default() });
+    let world = daemon().tables(more).start();
     let long = "a".repeat(200);
     assert_eq!(send(&world, BOB, PHONE, "one", &long).0, 250, "two segments");
     let (code, words) = send(&world, BOB, PHONE, "two", "b");
@@ -136,7 +136,7 @@ fn cost() {
     let gateway = "cost = { \"+1\" = 0.01 }\n[[gateway]]\nid = \"dear\"\ntype = \"http\"\npriority = 2\ncost = 0.05\n\
         url = \"http://127.0.0.1:PROVIDER/dear?to=%number%&text=%data%\"\n";
     let more = "daily_cost = 0.1\n[brakes]\nsame_text = \"off\"\ndaily_cost = 0.2\n";
-    let world = World::new(Setup { gateway, more, ..Setup::default() });
+    let world = daemon().main(gateway).tables(more).start();
     assert_eq!(send(&world, BOB, PHONE, "one", "a").0, 250);
     let (code, words) = send(&world, BOB, PHONE, "two", &"a".repeat(200));
     assert!(code == 550 && words.starts_with("5.7.1 daily cost of 0.1 reached"), "two segments are too many: {words}");
@@ -162,7 +162,7 @@ fn cost() {
 fn own_texts() {
     let more = "[[account]]\nuser = \"*\"\n[brakes]\nown_texts = { phone = 0, all = 200 }\n";
     let inbound = "conflict_wait = \"2s\"";
-    let world = World::new(Setup { more, inbound, ..Setup::default() });
+    let world = daemon().tables(more).keys("[inbound]", inbound).start();
     for (from, id) in [(ALICE, "one"), (BOB, "two")] {
         assert_eq!(send(&world, from, PHONE, id, id).0, 250);
         world.provider.seen.wait(id, |r| r.value("text") == id);
@@ -176,7 +176,7 @@ fn own_texts() {
 
     // They count against the day of the account that pays, like others.
     let more = "[[account]]\nuser = \"*\"\ndaily_max = 1\nshared = true\n";
-    let world = World::new(Setup { more, inbound: "stop_text = \"Bye\"\nstart_text = \"Hello\"", ..Setup::default() });
+    let world = daemon().tables(more).keys("[inbound]", "stop_text = \"Bye\"\nstart_text = \"Hello\"").start();
     world.phone("STOP");
     world.provider.seen.wait("the answer", |r| r.value("text") == "Bye");
     world.phone("START");
@@ -188,7 +188,7 @@ fn own_texts() {
 
 fn flood() {
     let inbound = "flood_phone = { max = 3, within = \"4s\" }";
-    let world = World::new(Setup { inbound, ..Setup::default() });
+    let world = daemon().keys("[inbound]", inbound).start();
     for n in 0..7 {
         world.phone(&format!("text {n}"));
     }
@@ -203,7 +203,7 @@ fn flood() {
 }
 
 fn without() {
-    let world = World::new(Setup::default());
+    let world = daemon().start();
     for n in 0..40 {
         let number = format!("+120155501{:02}", n % 4);
         assert_eq!(send(&world, ALICE, &number, &format!("n{n}"), "same").0, 250);

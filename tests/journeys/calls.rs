@@ -2,7 +2,7 @@
 
 use libtest_mimic::Trial;
 
-use super::{PHONE, Setup, World, words_of};
+use super::{PHONE, daemon, words_of};
 use crate::support::{http::call, martlet::deliver, sink::Answer, trial};
 
 pub fn trials() -> Vec<Trial> {
@@ -27,7 +27,7 @@ fn number() -> String {
 }
 
 fn sends() {
-    let world = World::new(Setup::default());
+    let world = daemon().start();
     let port = world.martlet.http;
     let (status, body) = call(port, "GET", "/sms/", &format!("{}&data=by+GET&{AUTH}", number())).expect("a call");
     assert_eq!(status, 200, "{body}");
@@ -53,7 +53,7 @@ fn sends() {
 }
 
 fn refusals() {
-    let world = World::new(Setup::default());
+    let world = daemon().start();
     let cases = [
         (format!("{}&data=x", number()), 401, "ERR 5.7.8"),
         (format!("{}&data=x&user=alice%40example.test&pass=no", number()), 401, "ERR 5.7.8"),
@@ -79,7 +79,7 @@ fn refusals() {
 
 fn dry_run() {
     let more = "[[account]]\nuser = \"app\"\npassword = \"app-pw\"\nmonthly_max = 1\n";
-    let world = World::new(Setup { more, ..Setup::default() });
+    let world = daemon().tables(more).start();
     let ask = |data: &str| {
         call(world.martlet.http, "GET", "/sms/", &format!("{}&{data}&user=app&pass=app-pw", number())).expect("a call")
     };
@@ -95,7 +95,7 @@ fn dry_run() {
 
 fn all_or_nothing() {
     let more = "[[account]]\nuser = \"app\"\npassword = \"app-pw\"\nmonthly_max = 2\n";
-    let world = World::new(Setup { more, ..Setup::default() });
+    let world = daemon().tables(more).start();
     let ask = |numbers: &str| {
         let query = format!("number={numbers}&data=x&user=app&pass=app-pw");
         call(world.martlet.http, "POST", "/sms/", &query).expect("a call")
@@ -108,7 +108,7 @@ fn all_or_nothing() {
 }
 
 fn same_msgid() {
-    let world = World::new(Setup::default());
+    let world = daemon().start();
     let query = format!("{}&data=x&msgid=m-17&{AUTH}", number());
     let first = call(world.martlet.http, "GET", "/sms/", &query).expect("a call");
     let second = call(world.martlet.http, "GET", "/sms/", &query).expect("a call");
@@ -130,7 +130,7 @@ fn raw(port: u16, head: &str) -> (u16, String) {
 }
 
 fn foreign() {
-    let world = World::new(Setup::default());
+    let world = daemon().start();
     let line = format!("GET /sms/?{}&data=x&{AUTH} HTTP/1.1\r\n", number());
     for header in [
         "Sec-Fetch-Site: cross-site\r\n",
@@ -146,7 +146,7 @@ fn foreign() {
 
 fn deliver_is_guarded() {
     let more = "[[gateway]]\nid = \"open\"\ntype = \"handset\"\npriority = 9\n[[gateway]]\nid = \"deaf\"\ntype = \"handset\"\npriority = 9\npassword = \"pin\"\nreceive = false\n";
-    let world = World::new(Setup { more, ..Setup::default() });
+    let world = daemon().tables(more).start();
     let mut answers = std::collections::BTreeSet::new();
     for query in [
         "id=main&pass=no",
@@ -174,7 +174,7 @@ fn deliver_is_guarded() {
 
 fn reports() {
     let more = "[[account]]\nuser = \"app\"\npassword = \"app-pw\"\n";
-    let world = World::answering(Setup { more, ..Setup::default() }, |_| Answer::Say(400, "unknown subscriber".into()));
+    let world = daemon().tables(more).answering(|_| Answer::Say(400, "unknown subscriber".into())).start();
     call(world.martlet.http, "GET", "/sms/", &format!("{}&data=x&user=app&pass=app-pw", number())).expect("a call");
     world.martlet.settled();
     call(world.martlet.http, "GET", "/sms/", &format!("{}&data=x&{AUTH}", number())).expect("a call");
@@ -186,7 +186,7 @@ fn reports() {
 }
 
 fn monitors() {
-    let world = World::new(Setup::default());
+    let world = daemon().start();
     let port = world.martlet.http;
     for path in ["/healthz", "/readyz"] {
         assert_eq!(call(port, "GET", path, "").expect(path).0, 200, "{path}");
@@ -197,7 +197,7 @@ fn monitors() {
 }
 
 fn binary() {
-    let world = World::new(Setup::default());
+    let world = daemon().start();
     let query = format!("{}&data=3q2%2B7w%3D%3D&binary=1&udh=hex:05040b8423f0&{AUTH}", number());
     let (status, body) = call(world.martlet.http, "GET", "/sms/", &query).expect("a call");
     assert_eq!(status, 200, "{body}");

@@ -3,7 +3,7 @@
 
 use libtest_mimic::Trial;
 
-use super::{ALICE, BOB, PHONE, Setup, World, header_of, mail};
+use super::{ALICE, BOB, PHONE, World, daemon, header_of, mail};
 use crate::support::{process::until, sink::Answer, trial};
 
 pub fn trials() -> Vec<Trial> {
@@ -17,8 +17,9 @@ pub fn trials() -> Vec<Trial> {
 }
 
 /// A gateway that takes nothing; then texts that wait for it.
-fn waiting(setup: Setup) -> World {
-    let world = World::answering(setup, |_| Answer::Say(400, "no such subscriber".to_owned()));
+fn waiting(queue: &str) -> World {
+    let refuses = |_: &_| Answer::Say(400, "no such subscriber".to_owned());
+    let world = daemon().keys("[queue]", queue).answering(refuses).start();
     world.martlet.json(&["gateway", "pause", "main"]);
     let to = format!("{PHONE}@sms.example.test");
     for (from, words) in [(ALICE, "one"), (BOB, "his"), (ALICE, "two"), (ALICE, "three")] {
@@ -35,7 +36,7 @@ fn texts(world: &World) -> Vec<String> {
 }
 
 fn together() {
-    let mut world = waiting(Setup { queue: "consolidate = true", ..Setup::default() });
+    let mut world = waiting("consolidate = true");
     world.martlet.kill();
     world.martlet.restart();
     world.martlet.json(&["gateway", "resume", "main"]);
@@ -52,7 +53,7 @@ fn together() {
 }
 
 fn off() {
-    let world = waiting(Setup::default());
+    let world = waiting("");
     world.martlet.json(&["gateway", "resume", "main"]);
     until("four texts", || (world.provider.seen.len() == 4).then_some(()));
     assert_eq!(texts(&world), ["his", "one", "three", "two"]);

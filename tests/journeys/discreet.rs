@@ -4,7 +4,7 @@ use std::process::Command;
 
 use libtest_mimic::Trial;
 
-use super::{ALICE, Setup, World, mail};
+use super::{ALICE, World, daemon, mail};
 use crate::support::{http, sink::Answer, trial};
 
 pub fn trials() -> Vec<Trial> {
@@ -20,7 +20,7 @@ fn the_log() {
         }
     };
     let gateway = "answer = { success = '^OK', id = '^OK (\\S+)' }";
-    let world = World::answering(Setup { gateway, ..Setup::default() }, echo);
+    let world = daemon().main(gateway).answering(echo).start();
     let send = |id: &str, to: &str, words: &str| {
         let data = mail(&format!("{id}@example.test"), ALICE, words, "Subject: Zwetschgensubject\r\n");
         world.send(ALICE, &[to], &data).last().expect("a reply").code

@@ -4,7 +4,7 @@ use std::fs;
 
 use libtest_mimic::Trial;
 
-use super::{ALICE, Setup, World, mail};
+use super::{ALICE, daemon, mail};
 use crate::support::{root, trial};
 
 pub fn trials() -> Vec<Trial> {
@@ -17,10 +17,9 @@ pub fn trials() -> Vec<Trial> {
 const SMITH: &str = "alice.smith@example.test";
 
 fn authors() {
-    let world = World::new(Setup {
-        more: "[[account]]\nuser = \"carol@example.test\"\naddresses = [\"carol.king@example.test\"]\n",
-        ..Setup::default()
-    });
+    let world = daemon()
+        .tables("[[account]]\nuser = \"carol@example.test\"\naddresses = [\"carol.king@example.test\"]\n")
+        .start();
     let (carol, king) = ("carol@example.test", "carol.king@example.test");
     for (n, (from, mailbox)) in [
         (king, king),

@@ -3,7 +3,7 @@
 
 use libtest_mimic::Trial;
 
-use super::{ALICE, BOB, PHONE, Setup, World, header_of, mail, words_of};
+use super::{ALICE, BOB, PHONE, World, daemon, header_of, mail, words_of};
 use crate::support::{
     martlet::deliver,
     process::until,
@@ -45,7 +45,7 @@ pub fn trials() -> Vec<Trial> {
 }
 
 fn tags() {
-    let world = World::new(Setup::default());
+    let world = daemon().start();
     world.phone("#bob@example.test# see you at eight");
     assert_eq!(words_of(&world.mail_to(BOB, "see you")), "see you at eight");
     world.phone("at nine then #carol@other.example.test#");
@@ -55,7 +55,7 @@ fn tags() {
 }
 
 fn tags_stay_inside() {
-    let world = World::new(Setup::default());
+    let world = daemon().start();
     let outside = [
         "#victim%evil.example@example.test# one",
         "#evil.example!victim@example.test# two",
@@ -83,7 +83,7 @@ fn tags_stay_inside() {
 }
 
 fn one_link() {
-    let world = World::new(Setup::default());
+    let world = daemon().start();
     let more = "References: <root@example.test>\r\n";
     let replies = world.send(ALICE, &[&to_phone()], &mail("first@example.test", ALICE, "Dinner at eight?", more));
     assert_eq!(replies[0].code, 250);
@@ -128,21 +128,21 @@ fn spellings() {
 }
 
 fn no_link() {
-    let world = World::new(Setup::default());
+    let world = daemon().start();
     world.phone("anybody there?");
     let mail = world.mail_to("inbox@example.test", "anybody");
     assert_eq!(header_of(&mail, "In-Reply-To"), None);
 }
 
 fn expired_link() {
-    let world = World::new(Setup { inbound: "keep = \"1ms\"", ..Setup::default() });
+    let world = daemon().keys("[inbound]", "keep = \"1ms\"").start();
     send_and_see(&world, ALICE, "one");
     world.phone("too late");
     world.mail_to("inbox@example.test", "too late");
 }
 
 fn conflict_answered() {
-    let world = World::new(Setup { more: "[[account]]\nuser = \"*\"\n", ..Setup::default() });
+    let world = daemon().tables("[[account]]\nuser = \"*\"\n").start();
     send_and_see(&world, ALICE, "from alice");
     send_and_see(&world, BOB, "from bob");
     world.phone("Yes, gladly");
@@ -166,7 +166,7 @@ fn conflict_answered() {
 
 fn conflict_unanswered() {
     let inbound = "conflict_wait = \"300ms\"";
-    let world = World::new(Setup { inbound, more: "[[account]]\nuser = \"*\"\n", ..Setup::default() });
+    let world = daemon().keys("[inbound]", inbound).tables("[[account]]\nuser = \"*\"\n").start();
     send_and_see(&world, ALICE, "from alice");
     send_and_see(&world, BOB, "from bob");
     world.phone("whom do I mean?");
@@ -174,7 +174,7 @@ fn conflict_unanswered() {
 }
 
 fn conflict_unpaid() {
-    let world = World::new(Setup { inbound: "conflict_wait = \"300ms\"", ..Setup::default() });
+    let world = daemon().keys("[inbound]", "conflict_wait = \"300ms\"").start();
     send_and_see(&world, ALICE, "from alice");
     send_and_see(&world, BOB, "from bob");
     world.phone("nobody pays for a question");
@@ -184,19 +184,19 @@ fn conflict_unpaid() {
 
 fn refused_mailbox() {
     let gone = |rcpt: &str| rcpt.contains("gone@").then_some("550 5.1.1 no such user");
-    let world = World::with(Setup::default(), Provider::willing(), MailSink::judging(gone));
+    let world = daemon().mails(MailSink::judging(gone)).start();
     world.phone("#gone@example.test# hello");
     let mail = world.mail_to("inbox@example.test", "hello");
     assert!(mail.rcpt.iter().all(|r| r.contains("inbox")));
     let gone = |rcpt: &str| (!rcpt.contains("postmaster@")).then_some("550 5.1.1 no such user");
-    let world = World::with(Setup::default(), Provider::willing(), MailSink::judging(gone));
+    let world = daemon().mails(MailSink::judging(gone)).start();
     world.phone("#gone@example.test# hello");
     world.mail_to("postmaster@example.test", "hello");
 }
 
 fn refused_tag() {
     let gone = |rcpt: &str| rcpt.contains("gone@").then_some("550 5.1.1 no such user");
-    let world = World::with(Setup::default(), Provider::willing(), MailSink::judging(gone));
+    let world = daemon().mails(MailSink::judging(gone)).start();
     send_and_see(&world, ALICE, "from alice");
     world.phone("#gone@example.test# hello");
     let mail = world.mail_to(ALICE, "hello");
@@ -205,7 +205,7 @@ fn refused_tag() {
 
 fn refused_report() {
     let refuses = Provider::start(|_| crate::support::sink::Answer::Say(400, "unknown subscriber".into()));
-    let world = World::with(Setup::default(), refuses, MailSink::judging(|_| Some("550 5.7.1 go away")));
+    let world = daemon().provider(refuses).mails(MailSink::judging(|_| Some("550 5.7.1 go away"))).start();
     let replies = world.send(ALICE, &[&to_phone()], &mail("lost@example.test", ALICE, "hello", ""));
     assert_eq!(replies[0].code, 250);
     until("a dead letter", || (dead_letters(&world) == 1).then_some(()));
@@ -214,7 +214,7 @@ fn refused_report() {
 }
 
 fn one_person() {
-    let world = World::new(Setup::default());
+    let world = daemon().start();
     send_and_see(&world, ALICE, "from alice");
     send_and_see(&world, "Alice@Example.test", "from Alice");
     world.phone("Yes, gladly");
@@ -225,7 +225,7 @@ fn one_person() {
 
 fn late_choice() {
     let inbound = "conflict_wait = \"300ms\"";
-    let world = World::new(Setup { inbound, more: "[[account]]\nuser = \"*\"\n", ..Setup::default() });
+    let world = daemon().keys("[inbound]", inbound).tables("[[account]]\nuser = \"*\"\n").start();
     send_and_see(&world, ALICE, "from alice");
     send_and_see(&world, BOB, "from bob");
     world.phone("whom do I mean?");
@@ -239,7 +239,7 @@ fn late_choice() {
 fn one_way() {
     let more =
         "[[account]]\nuser = \"*\"\n[[gateway]]\nid = \"ear\"\ntype = \"handset\"\npassword = \"pin\"\nsend = false\n";
-    let world = World::new(Setup { more, ..Setup::default() });
+    let world = daemon().tables(more).start();
     send_and_see(&world, ALICE, "from alice");
     send_and_see(&world, BOB, "from bob");
     let form = format!("id=ear&pass=pin&number=%2B{}&data=whom", &PHONE[1..]);
@@ -250,7 +250,7 @@ fn one_way() {
 }
 
 fn refused_everywhere() {
-    let world = World::with(Setup::default(), Provider::willing(), MailSink::judging(|_| Some("550 5.7.1 go away")));
+    let world = daemon().mails(MailSink::judging(|_| Some("550 5.7.1 go away"))).start();
     world.phone("#gone@example.test# hello");
     until("a dead letter", || (dead_letters(&world) == 1).then_some(()));
     world.martlet.settled();
@@ -263,13 +263,13 @@ fn greylisted() {
         let n = asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
         (n < 2).then_some("451 4.7.1 come back later")
     };
-    let world = World::with(Setup::default(), Provider::willing(), MailSink::judging(first));
+    let world = daemon().mails(MailSink::judging(first)).start();
     world.phone("patience");
     world.mail_to("inbox@example.test", "patience");
 }
 
 fn duplicates() {
-    let world = World::new(Setup::default());
+    let world = daemon().start();
     let again = [("number", PHONE), ("data", "once"), ("msgid", "m-1")];
     for _ in 0..3 {
         let (status, body) = deliver(world.martlet.http, "POST", &again).expect("a call");
@@ -297,7 +297,7 @@ pub(super) fn say_part(world: &World, udh: &str, text: &str) {
 }
 
 fn assembly() {
-    let world = World::new(Setup::default());
+    let world = daemon().start();
     say_part(&world, &part(9, 3, 3), "and three");
     say_part(&world, &part(9, 3, 1), "one, ");
     say_part(&world, &part(8, 2, 1), "another text, ");
@@ -308,7 +308,7 @@ fn assembly() {
 }
 
 fn missing_part() {
-    let world = World::new(Setup { inbound: "assemble_for = \"200ms\"", ..Setup::default() });
+    let world = daemon().keys("[inbound]", "assemble_for = \"200ms\"").start();
     say_part(&world, &part(9, 3, 3), " the end");
     say_part(&world, &part(9, 3, 1), "the beginning ");
     let words = words_of(&world.mail_to("inbox@example.test", "beginning"));
@@ -316,19 +316,19 @@ fn missing_part() {
 }
 
 fn empty_texts() {
-    let world = World::new(Setup::default());
+    let world = daemon().start();
     world.phone("  ");
     world.phone("not empty");
     world.mail_to("inbox@example.test", "not empty");
     world.martlet.settled();
     assert_eq!(world.mails.seen.len(), 1);
-    let world = World::new(Setup { inbound: "empty_text = \"(no words)\"", ..Setup::default() });
+    let world = daemon().keys("[inbound]", "empty_text = \"(no words)\"").start();
     world.phone("");
     world.mail_to("inbox@example.test", "(no words)");
 }
 
 fn switched_off() {
-    let world = World::new(Setup { inbound: "tags = false\ncall_log = false", ..Setup::default() });
+    let world = daemon().keys("[inbound]", "tags = false\ncall_log = false").start();
     send_and_see(&world, ALICE, "one");
     world.phone("#bob@example.test# hello");
     let mail = world.mail_to("inbox@example.test", "hello");
@@ -336,7 +336,7 @@ fn switched_off() {
 }
 
 fn bounces() {
-    let world = World::new(Setup::default());
+    let world = daemon().start();
     world.phone("hello");
     let ours = world.mail_to("inbox@example.test", "hello");
     let id = header_of(&ours, "Message-ID").expect("Message-ID");
@@ -361,7 +361,7 @@ fn bounces() {
 }
 
 fn names() {
-    let world = World::new(Setup::default());
+    let world = daemon().start();
     let (status, _) = world.martlet.phone("GET", "Bank\r\nBcc: x@evil.example", "your code is 1").expect("a call");
     assert_eq!(status, 200);
     let mail = world.mail_to("inbox@example.test", "your code");

@@ -4,14 +4,8 @@ use std::sync::{Arc, OnceLock};
 
 use libtest_mimic::Trial;
 
-use super::{ALICE, BOB, PHONE, Setup, World, header_of, mail, words_of};
-use crate::support::{
-    martlet::{Martlet, deliver},
-    process::{Scratch, free_port, until},
-    sink::{Answer, MailSink},
-    talk::{Letter, Place, Talk},
-    trial,
-};
+use super::{ALICE, BOB, PHONE, World, daemon, header_of, mail, words_of};
+use crate::support::{martlet::deliver, process::until, sink::Answer, trial, world::Plan};
 
 pub fn trials() -> Vec<Trial> {
     vec![
@@ -24,110 +18,69 @@ pub fn trials() -> Vec<Trial> {
     ]
 }
 
-/// One of two daemons.
-struct Peer {
-    martlet: Martlet,
-    mails: MailSink,
-    lmtp: u16,
-    _scratch: Scratch,
+/// One of two daemons: `url` is its only gateway, and the other one has an account.
+fn peer(plan: Plan, name: &str, url: &str) -> Plan {
+    plan.keys("", &format!("domains = [\"sms.{name}.test\"]\nhostname = \"sms.{name}.test\""))
+        .keys("[mailbox]", &format!("postmaster = \"postmaster@{name}.test\""))
+        .gateway("main", "http", &format!("url = \"{url}\"\npassword = \"pin\""))
+        .account(ALICE, "")
+        .account("peer", &format!("password = \"peer-pw\"\nreply = \"peer@{name}.test\""))
 }
 
-/// `url` is its only gateway; mails go to its own sink unless `mailbox` names another place.
-fn peer(name: &str, http: u16, lmtp: u16, url: &str, mailbox: Option<&str>, more: &str) -> Peer {
-    let scratch = Scratch::new();
-    let mails = MailSink::smtp();
-    let own = format!("smtp://127.0.0.1:{}", mails.port);
-    let mailbox = mailbox.unwrap_or(&own);
-    let config = format!(
-        r#"
-data_dir = "./data"
-domains = ["sms.{name}.test"]
-hostname = "sms.{name}.test"
-[[listener]]
-protocol = "lmtp"
-bind = "127.0.0.1:{lmtp}"
-trust = ["127.0.0.1/32"]
-identity = ["envelope"]
-[http]
-bind = "127.0.0.1:{http}"
-[mailbox]
-url = "{mailbox}"
-postmaster = "postmaster@{name}.test"
-[[gateway]]
-id = "main"
-type = "http"
-url = "{url}"
-password = "pin"
-[[account]]
-user = "alice@example.test"
-[[account]]
-user = "peer"
-password = "peer-pw"
-reply = "peer@{name}.test"
-{more}
-"#
-    );
-    let martlet = Martlet::start(&scratch.dir("martlet"), &config, &[]);
-    Peer { martlet, mails, lmtp, _scratch: scratch }
+fn take(world: &World, to: &str) {
+    let replies = world.send(ALICE, &[to], &mail("one@example.test", ALICE, "Round and round", ""));
+    assert_eq!(replies.last().expect("a reply").code, 250);
 }
 
-impl Peer {
-    fn take(&self, to: &str, data: &str) -> u16 {
-        let letter = Letter { from: ALICE, to: vec![to], data: data.to_owned(), ..Letter::default() };
-        let mut talk = Talk::to(&Place::Tcp(self.lmtp)).expect("the LMTP door");
-        talk.say("LHLO mx.example.test").expect("LHLO");
-        talk.letter(&letter, true).expect("a session").last().expect("a reply").code
-    }
-
-    fn texts(&self) -> usize {
-        self.martlet.queue().iter().filter(|m| m["segments"].as_array().is_some() && m["to"] != "").count()
-    }
+fn texts(world: &World) -> usize {
+    world.martlet.queue().iter().filter(|m| m["segments"].as_array().is_some() && m["to"] != "").count()
 }
 
 fn two_that_send() {
-    let (a, b) = (free_port(), free_port());
+    let (left, right) = (World::new(), World::new());
     let to = |port: u16| {
         format!("http://127.0.0.1:{port}/sms/?number=%number%&data=%data%&msgid=%msgid%&user=peer&pass=peer-pw")
     };
-    let left = peer("left", a, free_port(), &to(b), None, "");
-    let right = peer("right", b, free_port(), &to(a), None, "");
+    let (to_left, to_right) = (to(left.http), to(right.http));
+    let (left, right) = (peer(left, "left", &to_right).start(), peer(right, "right", &to_left).start());
     let phone = format!("\"sms:{PHONE}\"@sms.left.test");
-    assert_eq!(left.take(&phone, &mail("one@example.test", ALICE, "Round and round", "")), 250);
+    take(&left, &phone);
     // The right one tells the account that the left one uses there: its text cannot go on.
     let told = right.mails.seen.wait("the report", |mail| words_of(mail).contains(PHONE));
     let report = String::from_utf8_lossy(&told.data).into_owned();
     assert!(report.contains("peer@right.test") && report.contains("loop: this text was here before"), "{report}");
     left.martlet.settled();
     right.martlet.settled();
-    assert_eq!(left.texts(), 1, "nothing came back into the left one: {:?}", left.martlet.queue());
+    assert_eq!(texts(&left), 1, "nothing came back into the left one: {:?}", left.martlet.queue());
     assert!(left.martlet.log().contains("loop"));
 }
 
 fn phone_and_mailbox() {
-    let (a, b, lmtp) = (free_port(), free_port(), free_port());
-    let url =
-        format!("http://127.0.0.1:{b}/sms/deliver.html?id=main&pass=pin&number=%number%&data=%data%&msgid=%msgid%");
-    let everybody = "[[account]]\nuser = \"*\"\n";
-    let left = peer("left", a, lmtp, &url, None, everybody);
-    let back = format!("lmtp://127.0.0.1:{lmtp}");
-    let default = "[inbound]\ndefault = \"12015550123@sms.left.test\"\n";
-    let nowhere = "http://127.0.0.1:1/";
-    let right = peer("right", b, free_port(), nowhere, Some(&back), default);
+    let (left, right) = (World::new(), World::new());
+    let url = format!(
+        "http://127.0.0.1:{}/sms/deliver.html?id=main&pass=pin&number=%number%&data=%data%&msgid=%msgid%",
+        right.http
+    );
+    let left = peer(left, "left", &url).account("*", "").start();
+    let right = peer(right, "right", "http://127.0.0.1:1/")
+        .keys("[mailbox]", &format!("url = \"lmtp://127.0.0.1:{}\"", left.lmtp))
+        .keys("[inbound]", "default = \"12015550123@sms.left.test\"")
+        .start();
     let phone = format!("\"sms:{PHONE}\"@sms.left.test");
-    assert_eq!(left.take(&phone, &mail("one@example.test", ALICE, "Round and round", "")), 250);
+    take(&left, &phone);
     // What came back to the left one is refused; the right one's postmaster would be told, at the same place: a dead letter.
     until("the right one's dead letter", || {
-        let (_, text) = crate::support::http::call(b, "GET", "/metrics", "").ok()?;
+        let (_, text) = crate::support::http::call(right.martlet.http, "GET", "/metrics", "").ok()?;
         text.contains("martlet_queue_depth{kind=\"dead letters\"} 1").then_some(())
     });
     left.martlet.settled();
-    assert_eq!(left.texts(), 1, "{:?}", left.martlet.queue());
+    assert_eq!(texts(&left), 1, "{:?}", left.martlet.queue());
     assert!(left.martlet.log().contains("loop"));
     assert!(right.martlet.log().contains("inbound"));
 }
 
 fn two_machines() {
-    let world = World::new(Setup::default());
+    let world = daemon().start();
     let to = format!("\"sms:{PHONE}\"@sms.example.test");
     let send = |id: &str, words: &str, more: &str| {
         let data = mail(&format!("{id}@example.test"), ALICE, words, more);
@@ -167,7 +120,7 @@ fn two_machines() {
 }
 
 fn automatic() {
-    let world = World::new(Setup::default());
+    let world = daemon().start();
     let to = format!("\"sms:{PHONE}\"@sms.example.test");
     for (n, more) in [
         "Auto-Submitted: auto-replied\r\n",
@@ -184,7 +137,7 @@ fn automatic() {
 
 fn bounce() {
     // The mail server refuses every report: a report has no sender to whom its own bounce could go.
-    let world = World::answering(Setup::default(), |_| Answer::Say(400, "no such number".into()));
+    let world = daemon().answering(|_| Answer::Say(400, "no such number".into())).start();
     let to = format!("\"sms:{PHONE}\"@sms.example.test");
     assert_eq!(
         world.send(ALICE, &[&to], &mail("one@example.test", ALICE, "Lunch?", "")).last().expect("one").code,
@@ -206,15 +159,18 @@ fn bounce() {
 fn echo() {
     let port: Arc<OnceLock<u16>> = Arc::default();
     let known = port.clone();
-    let world = World::answering(Setup { more: "[[account]]\nuser = \"*\"\n", ..Setup::default() }, move |request| {
-        let (number, text) = (request.value("to").to_owned(), request.value("text").to_owned());
-        let known = known.clone();
-        std::thread::spawn(move || {
-            let port = until("the daemon's port", || known.get().copied());
-            deliver(port, "POST", &[("number", &number), ("data", &text)]).expect("a call");
-        });
-        Answer::Say(200, "OK".into())
-    });
+    let world = daemon()
+        .tables("[[account]]\nuser = \"*\"\n")
+        .answering(move |request| {
+            let (number, text) = (request.value("to").to_owned(), request.value("text").to_owned());
+            let known = known.clone();
+            std::thread::spawn(move || {
+                let port = until("the daemon's port", || known.get().copied());
+                deliver(port, "POST", &[("number", &number), ("data", &text)]).expect("a call");
+            });
+            Answer::Say(200, "OK".into())
+        })
+        .start();
     port.set(world.martlet.http).expect("once");
     let to = format!("\"sms:{PHONE}\"@sms.example.test");
     let send = |from: &str, words: &str| {

@@ -5,7 +5,7 @@ use libtest_mimic::Trial;
 use serde_json::Value;
 
 use super::{
-    ALICE, BOB, PHONE, Setup, World, header_of,
+    ALICE, BOB, PHONE, World, daemon, header_of,
     ladder::{part, say_part, send_and_see},
     words_of,
 };
@@ -65,7 +65,7 @@ fn sent(world: &World, words: &str) -> usize {
 }
 
 fn circle() {
-    let mut world = World::new(Setup::default());
+    let mut world = daemon().start();
     send_and_see(&world, ALICE, "Dinner?");
     world.phone(" Stop. ");
     let marked = world.mail_to(ALICE, "opted out");
@@ -102,7 +102,7 @@ fn circle() {
 fn answers() {
     let inbound = "stop_text = \"You get no more texts.\"\nstart_text = \"Welcome back.\"\nhelp_text = \"Example Ltd\"";
     let more = "[[account]]\nuser = \"*\"\nmonthly_max = 100\n";
-    let world = World::new(Setup { inbound, more, ..Setup::default() });
+    let world = daemon().keys("[inbound]", inbound).tables(more).start();
     world.phone("HELP");
     let marked = world.mail_to("inbox@example.test", "HELP");
     assert_eq!(header_of(&marked, "X-SMS-Keyword").as_deref(), Some("HELP"));
@@ -129,7 +129,7 @@ fn answers() {
     metric(&world, "martlet_opt_outs_total{kind=\"again\"} 1");
     metric(&world, "martlet_opt_outs_total{kind=\"help\"} 2");
     // To a phone that has opted out nothing else of ours goes either.
-    let world = World::new(Setup { inbound, more, ..Setup::default() });
+    let world = daemon().keys("[inbound]", inbound).tables(more).start();
     world.phone("STOP");
     world.provider.seen.wait("the answer", |r| r.value("text") == "You get no more texts.");
     world.phone("INFO");
@@ -142,7 +142,7 @@ fn two_numbers() {
     let gateway = "number = \"+12025550100\"";
     let more = "[[gateway]]\nid = \"second\"\ntype = \"http\"\npriority = 2\nnumber = \"+12025550111\"\npassword = \"pin\"\n\
         url = \"http://127.0.0.1:PROVIDER/second?to=%number%&text=%data%\"\n";
-    let world = World::new(Setup { gateway, more, ..Setup::default() });
+    let world = daemon().main(gateway).tables(more).start();
     send_and_see(&world, ALICE, "one");
     world.phone("STOP");
     world.mail_to(ALICE, "opted out");
@@ -162,7 +162,7 @@ fn two_numbers() {
 }
 
 fn before_all() {
-    let world = World::new(Setup { more: "[[account]]\nuser = \"*\"\n", ..Setup::default() });
+    let world = daemon().tables("[[account]]\nuser = \"*\"\n").start();
     send_and_see(&world, ALICE, "from alice");
     send_and_see(&world, BOB, "from bob");
     say_part(&world, &part(5, 2, 2), "OP");
@@ -184,7 +184,7 @@ fn unidentified() {
         trusted,
         "trust = [\"127.0.0.1/32\"]\nidentity = [\"postfix-received\"]\nmta_names = [\"mx.example.test\"]",
     ) + &door(stranger, "");
-    let world = World::new(Setup { more: more.leak(), ..Setup::default() });
+    let world = daemon().tables(&more).start();
     assert_eq!(rcpt_at(trusted, ALICE, PHONE).code, 250);
     world.phone("STOP");
     world.mail_to("inbox@example.test", "opted out");
@@ -194,7 +194,7 @@ fn unidentified() {
 }
 
 fn no_stop() {
-    let world = World::new(Setup::default());
+    let world = daemon().start();
     for text in ["please stop", "STOP it", "#stop# hello", "Stop\nin the name of love", "1"] {
         world.phone(text);
         let words = text.rsplit(['\n', ' ']).next().expect("words");
@@ -205,7 +205,7 @@ fn no_stop() {
 }
 
 fn configured() {
-    let world = World::new(Setup { inbound: "stop_words = [\"GENUG\"]", ..Setup::default() });
+    let world = daemon().keys("[inbound]", "stop_words = [\"GENUG\"]").start();
     world.phone("STOP");
     world.mail_to("inbox@example.test", "STOP");
     assert_eq!(rcpt(&world, ALICE, PHONE).code, 250);
@@ -213,7 +213,7 @@ fn configured() {
     world.mail_to("inbox@example.test", "opted out");
     refused(&world, ALICE, PHONE);
 
-    let world = World::new(Setup { inbound: "opt_out = false", ..Setup::default() });
+    let world = daemon().keys("[inbound]", "opt_out = false").start();
     world.phone("STOP");
     let mail = world.mail_to("inbox@example.test", "STOP");
     assert_eq!((header_of(&mail, "X-SMS-Keyword"), words_of(&mail).trim().to_owned()), (None, "STOP".to_owned()));
@@ -221,7 +221,7 @@ fn configured() {
 }
 
 fn by_hand() {
-    let mut world = World::new(Setup::default());
+    let mut world = daemon().start();
     let added = world.martlet.json(&["optouts", "add", PHONE]);
     assert_eq!((&added[0]["gateway"], &added[0]["how"]), (&Value::from("main"), &Value::from("hand")), "{added}");
     refused(&world, ALICE, PHONE);

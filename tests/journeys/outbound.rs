@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use libtest_mimic::Trial;
 
-use super::{ALICE, BOB, PHONE, Setup, World, header_of, mail, words_of};
+use super::{ALICE, BOB, PHONE, World, daemon, header_of, mail, words_of};
 use crate::support::{
     http::call,
     process::{free_port, until},
@@ -55,7 +55,7 @@ fn verdict(world: &World, from: &str, to: &str, data: &str) -> (u16, String) {
 }
 
 fn refused_at_rcpt() {
-    let world = World::new(Setup::default());
+    let world = daemon().start();
     let mut talk = Talk::to(&Place::Tcp(world.lmtp)).expect("the LMTP door");
     talk.say("LHLO mx.example.test").expect("LHLO");
     talk.say(&format!("MAIL FROM:<{ALICE}>")).expect("MAIL");
@@ -89,7 +89,7 @@ fn refused_at_rcpt() {
 }
 
 fn full_disk() {
-    let world = World::new(Setup { more: "[store]\nmin_free = \"1000000GiB\"\n", ..Setup::default() });
+    let world = daemon().tables("[store]\nmin_free = \"1000000GiB\"\n").start();
     assert_eq!(verdict(&world, ALICE, &to(""), &letter("full", "no room")), (452, "4.3.1".to_owned()));
     let query = "number=%2B12015550123&data=x&user=alice%40example.test&pass=alice-pw";
     let (status, body) = call(world.martlet.http, "GET", "/sms/", query).expect("a call");
@@ -107,7 +107,7 @@ fn limits() {
     let more = format!(
         "[limits]\nline = \"1200\"\nconnections = 1\n[[listener]]\nprotocol = \"lmtp\"\nbind = \"127.0.0.1:{second}\"\n"
     );
-    let world = World::new(Setup { more: more.leak(), ..Setup::default() });
+    let world = daemon().tables(&more).start();
     let mut talk = Talk::to(&Place::Tcp(world.lmtp)).expect("the LMTP door");
     let noop = |octets: usize| format!("NOOP {}", "x".repeat(octets - "NOOP \r\n".len()));
     assert_eq!(talk.say(&noop(1200)).expect("NOOP").code, 250);
@@ -120,7 +120,7 @@ fn limits() {
 }
 
 fn refused_after_data() {
-    let world = World::new(Setup::default());
+    let world = daemon().start();
     let with = |more: &str| mail("x@example.test", ALICE, "hello", more);
     let received: String =
         (0..51).map(|n| format!("Received: from a by b{n}; Fri, 20 Nov 2026 10:00:00 +0000\r\n")).collect();
@@ -151,7 +151,7 @@ fn refused_after_data() {
 fn credentials() {
     let more =
         "[[account]]\nuser = \"nagios\"\npassword = \"alarm-pw\"\nreply = \"ops@example.test\"\nmonthly_max = 1\n";
-    let world = World::new(Setup { more, ..Setup::default() });
+    let world = daemon().tables(more).start();
     let address = to("?user=nagios&pass=alarm-pw");
     assert_eq!(verdict(&world, "root@host.example", &address, &letter("one", "alarm")).0, 250);
     world.provider.seen.wait("the alarm", |r| r.value("text") == "alarm");
@@ -171,7 +171,7 @@ fn credentials() {
 
 fn quota() {
     let more = "[[account]]\nuser = \"carol@example.test\"\nmonthly_max = 10\n";
-    let world = World::new(Setup { more, ..Setup::default() });
+    let world = daemon().tables(more).start();
     let (world, accepted) = (&world, std::sync::atomic::AtomicU32::new(0));
     std::thread::scope(|scope| {
         for n in 0..50 {
@@ -193,7 +193,7 @@ fn quota() {
 
 fn charged_once() {
     let more = "[[account]]\nuser = \"carol@example.test\"\nmonthly_max = 3\n";
-    let mut world = World::new(Setup { more, ..Setup::default() });
+    let mut world = daemon().tables(more).start();
     let send = |to: &str, data: &str| verdict(&world, "carol@example.test", to, data).0;
     let (one, two) = (letter("c1", "one"), letter("c2", "two"));
     for _ in 0..5 {
@@ -230,7 +230,7 @@ fn refund() {
         "first" => Answer::Say(400, "no such subscriber".into()),
         _ => Answer::Say(200, "OK".into()),
     };
-    let world = World::answering(Setup { more, ..Setup::default() }, refuse);
+    let world = daemon().tables(more).answering(refuse).start();
     assert_eq!(verdict(&world, "carol@example.test", &to(""), &letter("r1", "first")).0, 250);
     world.mail_to("carol@example.test", "no such subscriber");
     assert_eq!(verdict(&world, "carol@example.test", &to(""), &letter("r2", "second")).0, 250);
@@ -238,7 +238,7 @@ fn refund() {
 }
 
 fn handed_over_twice() {
-    let world = World::new(Setup::default());
+    let world = daemon().start();
     let data = letter("again", "once only");
     let first = world.send(ALICE, &[&to("")], &data);
     let second = world.send(ALICE, &[&to("")], &data);
@@ -262,7 +262,7 @@ fn handed_over_twice() {
 }
 
 fn postmaster() {
-    let world = World::new(Setup::default());
+    let world = daemon().start();
     for (n, address) in ["postmaster@sms.example.test", "Abuse@sms.example.test", "postmaster"].iter().enumerate() {
         let words = format!("complaint {n}");
         let data = mail(&format!("p{n}@x.example"), "x@elsewhere.example", &words, "");
@@ -280,7 +280,7 @@ fn postmaster() {
 }
 
 fn several_numbers() {
-    let world = World::new(Setup::default());
+    let world = daemon().start();
     let both = "\"sms:+12015550123,+12015550124\"@sms.example.test";
     assert_eq!(verdict(&world, ALICE, both, &letter("list", "to both")).0, 250);
     world.martlet.settled();
@@ -302,7 +302,7 @@ fn several_numbers() {
 
 fn helpers() {
     let more = "[[address]]\naddress = \"oncall@sms.example.test\"\nto = [\"sms:+12015550123\", \"sms:+12015550124\"]\naccount = \"alice@example.test\"\nfrom = [\"bob@example.test\"]\n";
-    let world = World::new(Setup { more, ..Setup::default() });
+    let world = daemon().tables(more).start();
     let data = mail("h@example.test", BOB, "wake up", "");
     assert_eq!(verdict(&world, BOB, "oncall@sms.example.test", &data).0, 250);
     world.martlet.settled();
@@ -317,7 +317,7 @@ fn helpers() {
 fn shift_tables() {
     let words = "şğ ".repeat(40).trim_end().to_owned();
     let sent = |sms: &'static str, gateway: &'static str| {
-        let world = World::new(Setup { sms, gateway, ..Setup::default() });
+        let world = daemon().keys("[sms]", sms).main(gateway).start();
         assert_eq!(verdict(&world, ALICE, &to(""), &letter("t", &words)).0, 250);
         world.martlet.settled();
         let seen = world.provider.seen.all();
@@ -338,7 +338,7 @@ fn shift_tables() {
 fn overflow() {
     let long = "word ".repeat(200);
     let sent = |sms: &'static str| {
-        let world = World::new(Setup { sms, ..Setup::default() });
+        let world = daemon().keys("[sms]", sms).start();
         let code = verdict(&world, ALICE, &to(""), &letter("long", &long));
         world.martlet.settled();
         let texts: Vec<String> = world.provider.seen.all().iter().map(|r| r.value("text").to_owned()).collect();
@@ -359,11 +359,13 @@ fn overflow() {
 
 fn failover() {
     let second = "priority = 1\n[[gateway]]\nid = \"second\"\ntype = \"http\"\nurl = \"http://127.0.0.1:PROVIDER/second?to=%number%&text=%data%\"\npriority = 2\n";
-    let world =
-        World::answering(Setup { gateway: second, ..Setup::default() }, |request| match request.path.as_str() {
+    let world = daemon()
+        .main(second)
+        .answering(|request| match request.path.as_str() {
             "/main" => Answer::Say(503, "out of order".into()),
             _ => Answer::Say(200, "OK".into()),
-        });
+        })
+        .start();
     assert_eq!(verdict(&world, ALICE, &to(""), &letter("f1", "over")).0, 250);
     world.provider.seen.wait("the second gateway", |r| r.path == "/second" && r.value("text") == "over");
     world.martlet.settled();
@@ -374,10 +376,13 @@ fn failover() {
 fn pinned() {
     let second = "[[gateway]]\nid = \"second\"\ntype = \"http\"\nurl = \"http://127.0.0.1:PROVIDER/second?to=%number%&text=%data%\"\n";
     let calls = std::sync::atomic::AtomicU32::new(0);
-    let world = World::answering(Setup { gateway: second, ..Setup::default() }, move |request| {
-        let broken = request.path == "/second" && calls.fetch_add(1, std::sync::atomic::Ordering::SeqCst) < 2;
-        if broken { Answer::Say(503, "out of order".into()) } else { Answer::Say(200, "OK".into()) }
-    });
+    let world = daemon()
+        .main(second)
+        .answering(move |request| {
+            let broken = request.path == "/second" && calls.fetch_add(1, std::sync::atomic::Ordering::SeqCst) < 2;
+            if broken { Answer::Say(503, "out of order".into()) } else { Answer::Say(200, "OK".into()) }
+        })
+        .start();
     assert_eq!(verdict(&world, ALICE, &to("?id=second"), &letter("p", "stay")).0, 250);
     world.martlet.settled();
     let all = world.provider.seen.all();
@@ -386,7 +391,7 @@ fn pinned() {
 
 fn shared() {
     let second = "weight = 1\n[[gateway]]\nid = \"second\"\ntype = \"http\"\nurl = \"http://127.0.0.1:PROVIDER/second?to=%number%&text=%data%\"\nweight = 3\n";
-    let world = World::new(Setup { gateway: second, ..Setup::default() });
+    let world = daemon().main(second).start();
     for n in 0..60 {
         // To sixty phones: a conversation would stay where it is.
         let to = format!("+1201555{:04}@sms.example.test", 1000 + n);
@@ -400,12 +405,13 @@ fn shared() {
 
 fn in_parts() {
     let calls = std::sync::atomic::AtomicU32::new(0);
-    let world = World::answering(Setup { gateway: "split = \"udh\"", ..Setup::default() }, move |_| {
-        match calls.fetch_add(1, std::sync::atomic::Ordering::SeqCst) {
+    let world = daemon()
+        .main("split = \"udh\"")
+        .answering(move |_| match calls.fetch_add(1, std::sync::atomic::Ordering::SeqCst) {
             1 => Answer::Say(503, "busy".into()),
             _ => Answer::Say(200, "OK".into()),
-        }
-    });
+        })
+        .start();
     let words = "A text that is longer than one segment. ".repeat(10);
     assert_eq!(verdict(&world, ALICE, &to(""), &letter("parts", &words)).0, 250);
     world.martlet.settled();
@@ -426,7 +432,7 @@ fn unsure() {
             _ => Answer::Say(200, "OK".into()),
         }
     };
-    let world = World::answering(Setup::default(), hang_up_once());
+    let world = daemon().answering(hang_up_once()).start();
     assert_eq!(verdict(&world, ALICE, &to(""), &letter("u1", "perhaps")).0, 250);
     let report = world.mail_to(ALICE, "may have arrived");
     assert!(String::from_utf8_lossy(&report.data).contains("Status: 4.4.2"));
@@ -434,20 +440,20 @@ fn unsure() {
     world.martlet.settled();
     assert_eq!(world.provider.seen.len(), 1, "not sent again");
 
-    let world = World::answering(Setup { gateway: "on_unsure = \"hold\"", ..Setup::default() }, hang_up_once());
+    let world = daemon().main("on_unsure = \"hold\"").answering(hang_up_once()).start();
     assert_eq!(verdict(&world, ALICE, &to(""), &letter("u2", "perhaps")).0, 250);
     until("held", || world.martlet.queue().iter().any(|m| m["state"] == "held").then_some(()));
     assert_eq!((world.provider.seen.len(), world.mails.seen.len()), (1, 0));
 
-    let world = World::answering(Setup { gateway: "on_unsure = \"retry\"", ..Setup::default() }, hang_up_once());
+    let world = daemon().main("on_unsure = \"retry\"").answering(hang_up_once()).start();
     assert_eq!(verdict(&world, ALICE, &to(""), &letter("u3", "perhaps")).0, 250);
     world.martlet.settled();
     assert_eq!((world.provider.seen.len(), world.mails.seen.len()), (2, 0));
 }
 
 fn expiry() {
-    let setup = Setup { queue: "expire = \"1s\"", ..Setup::default() };
-    let world = World::answering(setup, |_| Answer::Say(503, "no capacity".into()));
+    let full = |_: &_| Answer::Say(503, "no capacity".into());
+    let world = daemon().keys("[queue]", "expire = \"1s\"").answering(full).start();
     assert_eq!(verdict(&world, ALICE, &to(""), &letter("e", "too late")).0, 250);
     let report = world.mail_to(ALICE, "no capacity");
     assert!(String::from_utf8_lossy(&report.data).contains(".4.7"), "{}", words_of(&report));
@@ -455,11 +461,12 @@ fn expiry() {
 
 fn restart() {
     let calls = std::sync::atomic::AtomicU32::new(0);
-    let mut world =
-        World::answering(Setup::default(), move |_| match calls.fetch_add(1, std::sync::atomic::Ordering::SeqCst) {
+    let mut world = daemon()
+        .answering(move |_| match calls.fetch_add(1, std::sync::atomic::Ordering::SeqCst) {
             0 => Answer::Say(503, "busy".into()),
             _ => Answer::Say(200, "OK".into()),
-        });
+        })
+        .start();
     assert_eq!(verdict(&world, ALICE, &to(""), &letter("w", "waits")).0, 250);
     world.provider.seen.wait("the first attempt", |r| r.value("text") == "waits");
     world.martlet.stop();

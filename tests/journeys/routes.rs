@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use libtest_mimic::Trial;
 
-use super::{ALICE, BOB, PHONE, Setup, World, mail};
+use super::{ALICE, BOB, PHONE, World, daemon, mail};
 use crate::support::{
     sink::{Answer, Provider},
     trial,
@@ -95,7 +95,7 @@ gateway = "dear"
 "#;
 
 fn classes() {
-    let world = World::new(Setup { gateway: CLASSES, ..Setup::default() });
+    let world = daemon().main(CLASSES).start();
     let to = format!("{PHONE}@sms.example.test");
     let pinned = |id: &str| format!("\"sms:{PHONE}?id={id}\"@sms.example.test");
     let path = |from: &str, to: &str, words: &str| sent(&world, from, to, words).0.split('?').next().map(str::to_owned);
@@ -123,10 +123,14 @@ fn sent(world: &World, from: &str, to: &str, words: &str) -> (String, String) {
 }
 
 fn example() {
-    let world = World::answering(Setup { gateway: GATEWAYS, more: ACCOUNTS, ..Setup::default() }, |request| {
-        let down = request.path == "/good" && request.value("text") == "while good is down";
-        if down { Answer::Say(429, "slow down".into()) } else { Answer::Say(200, "OK".into()) }
-    });
+    let world = daemon()
+        .main(GATEWAYS)
+        .tables(ACCOUNTS)
+        .answering(|request| {
+            let down = request.path == "/good" && request.value("text") == "while good is down";
+            if down { Answer::Say(429, "slow down".into()) } else { Answer::Say(200, "OK".into()) }
+        })
+        .start();
     let phone = format!("{PHONE}@sms.example.test");
     let went = |path: &str, number: &str| (path.to_owned(), number.to_owned());
     assert_eq!(sent(&world, ALICE, &phone, "alice writes"), went("/cheap", PHONE));
@@ -152,7 +156,7 @@ fn example() {
 }
 
 fn refused() {
-    let world = World::new(Setup { gateway: GATEWAYS, more: ACCOUNTS, ..Setup::default() });
+    let world = daemon().main(GATEWAYS).tables(ACCOUNTS).start();
     let refusal = |from: &str, to: &str| {
         let replies = world.send(from, &[to], &mail("no@example.test", from, "never", ""));
         let reply = replies.last().expect("a reply");
@@ -180,7 +184,7 @@ fn dies() {
         "window = 4\n[[gateway]]\nid = \"second\"\ntype = \"http\"\nurl = \"http://127.0.0.1:{}/second?to=%number%&text=%data%\"\nwindow = 4\n",
         second.port
     );
-    let world = World::new(Setup { gateway: gateway.leak(), ..Setup::default() });
+    let world = daemon().main(&gateway).start();
     let words = |n: usize| format!("text {n}.");
     let many = 120;
     for n in 0..many {
@@ -222,9 +226,10 @@ fn change(world: &World, change: impl Fn(String) -> String) -> std::process::Out
 }
 
 fn reload() {
-    let world = World::answering(Setup { gateway: "window = 2", ..Setup::default() }, |_| {
-        Answer::SayAfter(std::time::Duration::from_millis(5), 200, "OK".into())
-    });
+    let world = daemon()
+        .main("window = 2")
+        .answering(|_| Answer::SayAfter(std::time::Duration::from_millis(5), 200, "OK".into()))
+        .start();
     let words = |n: usize| format!("text {n}.");
     let many = 90;
     for n in 0..many {
@@ -275,7 +280,7 @@ fn reload() {
 }
 
 fn bad_reload() {
-    let world = World::new(Setup::default());
+    let world = daemon().start();
     let bad = |config: String| {
         config.replace("[[account]]\nuser = \"bob", "[[route]]\nnumber = '('\nto = \"main\"\n[[account]]\nuser = \"bob")
     };
@@ -295,12 +300,13 @@ fn hands() {
     let works = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
     let answers = works.clone();
     let gateway = "daily_max = 900\n[[gateway]]\nid = \"idle\"\ntype = \"handset\"\nactive = false\n";
-    let world = World::answering(Setup { gateway, ..Setup::default() }, move |_| {
-        match answers.load(std::sync::atomic::Ordering::SeqCst) {
+    let world = daemon()
+        .main(gateway)
+        .answering(move |_| match answers.load(std::sync::atomic::Ordering::SeqCst) {
             true => Answer::Say(200, "OK".into()),
             false => Answer::Say(503, "out of order\r\nretry".into()),
-        }
-    });
+        })
+        .start();
     let show = || world.martlet.json(&["gateways"]);
     assert_eq!(show()[1]["state"], "up", "{}", show());
     assert_eq!((&show()[0]["id"], &show()[0]["state"]), (&"idle".into(), &"off".into()));

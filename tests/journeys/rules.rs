@@ -9,7 +9,7 @@ use std::fs;
 use libtest_mimic::Trial;
 use serde_json::json;
 
-use super::{ALICE, BOB, PHONE, Setup, World, header_of, mail, words_of};
+use super::{ALICE, BOB, PHONE, World, daemon, header_of, mail, words_of};
 use crate::support::{
     http::call,
     process::until,
@@ -34,7 +34,7 @@ pub fn trials() -> Vec<Trial> {
 const TO: &str = "\"sms:+12015550123\"@sms.example.test";
 
 fn with(rules: &'static [(&'static str, &'static str)], more: &'static str) -> World {
-    World::new(Setup { files: rules, more, ..Setup::default() })
+    daemon().files(rules).tables(more).start()
 }
 
 /// The answer to one mail with these words.

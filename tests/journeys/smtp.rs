@@ -2,7 +2,7 @@
 
 use libtest_mimic::Trial;
 
-use super::{PHONE, Setup, World, header_of, mail, words_of};
+use super::{PHONE, World, daemon, header_of, mail, words_of};
 use crate::support::{
     process::free_port,
     talk::{Letter, Place, Reply, Talk},
@@ -39,7 +39,7 @@ bind = "127.0.0.1:{port}"
 {keys}
 "#
     );
-    (World::new(Setup { more: more.leak(), ..Setup::default() }), port)
+    (daemon().tables(&more).start(), port)
 }
 
 fn send(port: u16, from: &str, to: &[&str], data: &str) -> Vec<Reply> {

@@ -2,7 +2,7 @@
 
 use libtest_mimic::Trial;
 
-use super::{ALICE, BOB, PHONE, Setup, World, header_of, mail, words_of};
+use super::{ALICE, BOB, PHONE, World, daemon, header_of, mail, words_of};
 use crate::support::{http::call, trial};
 
 pub fn trials() -> Vec<Trial> {
@@ -38,9 +38,10 @@ fn sent(world: &World, from: &str, data: &str) -> Vec<String> {
 }
 
 fn inherited() {
-    let world = World::new(Setup {
-        sms: "template = \"[{subject}] {body}\"\nplaceholder = \"(nothing)\"",
-        more: r#"
+    let world = daemon()
+        .keys("[sms]", "template = \"[{subject}] {body}\"\nplaceholder = \"(nothing)\"")
+        .tables(
+            r#"
 [[account]]
 user = "@example.test"
 template = "{from_name}: {body}"
@@ -53,8 +54,8 @@ strip = ["quotes"]
 user = "@other.example.test"
 strip = []
 "#,
-        ..Setup::default()
-    });
+        )
+        .start();
     let data = |id: &str, name: &str, from: &str, body: &str| {
         mail(id, &format!("{name} <{from}>"), body, "Date: Fri, 20 Nov 2026 09:15:00 +0100\r\n")
     };
@@ -74,20 +75,16 @@ strip = []
     assert_eq!(sent(&world, dan, &data("3@x", "Dan", dan, body)), ["[Dinner] Yes.\n\n--\nThe sender"]);
     // What is empty all the same: the placeholder of [sms], or a refusal where the domain has none.
     let empty = "From: x@y\r\nMessage-ID: <4@x>\r\n\r\n\r\n";
-    let plain = World::new(Setup {
-        sms: "placeholder = \"(nothing)\"",
-        more: "[[account]]\nuser = \"@example.test\"\nplaceholder = \"\"\n[[account]]\nuser = \"*\"\n",
-        ..Setup::default()
-    });
+    let plain = daemon()
+        .keys("[sms]", "placeholder = \"(nothing)\"")
+        .tables("[[account]]\nuser = \"@example.test\"\nplaceholder = \"\"\n[[account]]\nuser = \"*\"\n")
+        .start();
     assert_eq!(sent(&plain, dan, empty), ["(nothing)"]);
     assert_eq!(sent(&plain, ALICE, empty), ["554 5.6.0"]);
 }
 
 fn attachments() {
-    let world = World::new(Setup {
-        more: "[[account]]\nuser = \"@example.test\"\nattachment_notice = \"[attached: {attachments}]\"\n[[account]]\nuser = \"*\"\n",
-        ..Setup::default()
-    });
+    let world = daemon().tables("[[account]]\nuser = \"@example.test\"\nattachment_notice = \"[attached: {attachments}]\"\n[[account]]\nuser = \"*\"\n").start();
     let data = |id: &str, body: &str| {
         format!(
             "From: x@y\r\nMessage-ID: <{id}@x>\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n{body}\r\n--b\r\n\
@@ -104,9 +101,10 @@ fn attachments() {
 }
 
 fn overflow() {
-    let world = World::new(Setup {
-        sms: "max_parts = 2\noverflow = \"reject\"",
-        more: r#"
+    let world = daemon()
+        .keys("[sms]", "max_parts = 2\noverflow = \"reject\"")
+        .tables(
+            r#"
 [[account]]
 user = "@example.test"
 overflow = "separate"
@@ -120,8 +118,8 @@ overflow = "pass"
 [[account]]
 user = "*"
 "#,
-        ..Setup::default()
-    });
+        )
+        .start();
     let long = "word ".repeat(80);
     let of = |id: &str, from: &str| sent(&world, from, &mail(id, from, &long, ""));
     let separate = of("1@x", ALICE);
@@ -141,9 +139,10 @@ fn segments(text: &str) -> usize {
 }
 
 fn limits() {
-    let world = World::new(Setup {
-        sms: "max_parts = 4",
-        more: r#"
+    let world = daemon()
+        .keys("[sms]", "max_parts = 4")
+        .tables(
+            r#"
 [[account]]
 user = "@small.test"
 max_parts = 2
@@ -153,8 +152,8 @@ max_parts = 3
 [[account]]
 user = "@large.test"
 "#,
-        ..Setup::default()
-    });
+        )
+        .start();
     let long = "word ".repeat(300);
     for (n, (from, asked, most)) in [
         ("carol@small.test", "", 3),
@@ -178,11 +177,12 @@ user = "@large.test"
 }
 
 fn calls() {
-    let world = World::new(Setup {
-        sms: "max_parts = 1\ntemplate = \"T: {body}\"",
-        more: "[[account]]\nuser = \"carol@example.test\"\npassword = \"pw\"\nmax_parts = 2\ntemplate = \"C: {body}\"\n",
-        ..Setup::default()
-    });
+    let world = daemon()
+        .keys("[sms]", "max_parts = 1\ntemplate = \"T: {body}\"")
+        .tables(
+            "[[account]]\nuser = \"carol@example.test\"\npassword = \"pw\"\nmax_parts = 2\ntemplate = \"C: {body}\"\n",
+        )
+        .start();
     let long = "word ".repeat(100);
     let alice = "user=alice%40example.test&pass=alice-pw";
     let carol = "user=carol%40example.test&pass=pw";
@@ -212,11 +212,10 @@ fn calls() {
 }
 
 fn told_once() {
-    let world = World::new(Setup {
-        sms: "max_parts = 1\ntruncation_notice = true",
-        more: "[[account]]\nuser = \"quiet@example.test\"\ntruncation_notice = false\n",
-        ..Setup::default()
-    });
+    let world = daemon()
+        .keys("[sms]", "max_parts = 1\ntruncation_notice = true")
+        .tables("[[account]]\nuser = \"quiet@example.test\"\ntruncation_notice = false\n")
+        .start();
     let long = "word ".repeat(80);
     let second = "\"sms:+12015550124\"@sms.example.test";
     let data = mail("long@x", ALICE, &long, "");
@@ -241,7 +240,7 @@ fn told_once() {
 }
 
 fn told_nobody() {
-    let world = World::new(Setup { sms: "max_parts = 1\ntruncation_notice = true", ..Setup::default() });
+    let world = daemon().keys("[sms]", "max_parts = 1\ntruncation_notice = true").start();
     let long = "word ".repeat(80);
     for (id, header) in [("1", "Auto-Submitted: auto-generated\r\n"), ("2", "List-Id: <l.example.test>\r\n")] {
         let replies = world.send(BOB, &[TO], &mail(&format!("{id}@x"), BOB, &long, header));

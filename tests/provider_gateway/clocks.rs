@@ -120,7 +120,7 @@ fn ours() {
                     topics = [\"arn:aws:sns:eu-west-1:123456789012:sms\"] }";
     let mut world = World::start("aws-sms", &[("https://sms-voice.{setting.region}.amazonaws.com/", &api)], settings);
     world.martlet.stop();
-    let mut faults = Faults::new(&world.scratch.dir("martlet"));
+    let faults = Faults::new(&world.scratch.dir("martlet"));
     world.martlet.serve_env = faults.env();
     world.martlet.restart();
     let id = world.send("in time");

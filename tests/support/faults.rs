@@ -1,6 +1,12 @@
 //! What goes wrong around a daemon: its clocks, a name, its disk (`tests/faults/world.c`).
 
-use std::{fs::File, os::unix::fs::FileExt, path::Path, time::Duration};
+use std::{
+    fs::File,
+    os::unix::fs::FileExt,
+    path::Path,
+    sync::atomic::{AtomicI64, Ordering},
+    time::Duration,
+};
 
 use nix::errno::Errno;
 
@@ -18,8 +24,9 @@ pub enum Disk {
 
 pub struct Faults {
     wishes: File,
-    wall: i128,
-    monotonic: i128,
+    /// Nanoseconds that each clock is ahead.
+    wall: AtomicI64,
+    monotonic: AtomicI64,
     env: Vec<(String, String)>,
 }
 
@@ -37,7 +44,7 @@ impl Faults {
             ("FAULTS_DATA", text(&folder.join("data"))),
         ];
         let env = env.map(|(name, value)| (name.to_owned(), value)).to_vec();
-        Self { wishes, wall: 0, monotonic: 0, env }
+        Self { wishes, wall: AtomicI64::new(0), monotonic: AtomicI64::new(0), env }
     }
 
     /// The environment of the daemon.
@@ -50,16 +57,18 @@ impl Faults {
     }
 
     /// Time passes, by both clocks.
-    pub fn pass(&mut self, time: Duration) {
-        self.monotonic += i128::try_from(time.as_nanos()).expect("less than an age");
-        self.write(&i64::try_from(self.monotonic).expect("less than an age").to_ne_bytes(), 8);
+    pub fn pass(&self, time: Duration) {
+        let nanos = i64::try_from(time.as_nanos()).expect("less than an age");
+        let ahead = self.monotonic.fetch_add(nanos, Ordering::SeqCst) + nanos;
+        self.write(&ahead.to_ne_bytes(), 8);
         self.jump(i64::try_from(time.as_secs()).expect("less than an age"));
     }
 
     /// The wall clock alone is set, forwards or backwards, by so many seconds.
-    pub fn jump(&mut self, seconds: i64) {
-        self.wall += i128::from(seconds) * 1_000_000_000;
-        self.write(&i64::try_from(self.wall).expect("less than an age").to_ne_bytes(), 0);
+    pub fn jump(&self, seconds: i64) {
+        let nanos = seconds * 1_000_000_000;
+        let ahead = self.wall.fetch_add(nanos, Ordering::SeqCst) + nanos;
+        self.write(&ahead.to_ne_bytes(), 0);
     }
 
     /// Whether [`NAME`] is found.

@@ -20,6 +20,7 @@ pub mod preload;
 pub mod process;
 pub mod sink;
 pub mod talk;
+pub mod world;
 
 pub mod mta;
 pub mod provider;

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{one, queued, rules, say};
 use crate::{
-    journeys::{PHONE, Setup, World, words_of},
+    journeys::{PHONE, daemon, words_of},
     support::{sink::Answer, trial},
 };
 
@@ -45,14 +45,16 @@ do = [ { call = "http://127.0.0.1:PORT/hook?from=%%from%%&data=%%body%%" }, { di
 
 fn calls() {
     let tries = AtomicUsize::new(0);
-    let world = World::answering(Setup::default(), move |request| match request.path.as_str() {
-        path if path.starts_with("/twice") && tries.fetch_add(1, Ordering::SeqCst) == 0 => {
-            Answer::With(503, "Retry-After: 1\r\n".into(), "busy".into())
-        }
-        "/moved" => Answer::With(302, "Location: /trap\r\n".into(), String::new()),
-        "/refused" => Answer::Say(403, "ERR 5.7.1 no".into()),
-        _ => Answer::Say(200, "OK 1".into()),
-    });
+    let world = daemon()
+        .answering(move |request| match request.path.as_str() {
+            path if path.starts_with("/twice") && tries.fetch_add(1, Ordering::SeqCst) == 0 => {
+                Answer::With(503, "Retry-After: 1\r\n".into(), "busy".into())
+            }
+            "/moved" => Answer::With(302, "Location: /trap\r\n".into(), String::new()),
+            "/refused" => Answer::Say(403, "ERR 5.7.1 no".into()),
+            _ => Answer::Say(200, "OK 1".into()),
+        })
+        .start();
     rules(&world, RULES);
     // Before anybody wrote to this phone: what answers a person goes to that person.
     world.phone("hook me & mine");

@@ -13,7 +13,7 @@ use std::{fs, path::PathBuf};
 use libtest_mimic::Trial;
 use serde_json::Value;
 
-use super::{BOB, Setup, World, mail};
+use super::{BOB, World, daemon, mail};
 use crate::support::process::until;
 
 pub fn trials() -> Vec<Trial> {
@@ -75,5 +75,5 @@ fn is_gone(pid: &str) -> bool {
 }
 
 fn new(more: &'static str) -> World {
-    World::new(Setup { more, ..Setup::default() })
+    daemon().tables(more).start()
 }

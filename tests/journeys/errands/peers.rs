@@ -10,7 +10,7 @@ use libtest_mimic::Trial;
 
 use super::{TO, queued, rules};
 use crate::{
-    journeys::{ALICE, PHONE, Setup, World, header_of, mail, words_of},
+    journeys::{ALICE, PHONE, daemon, header_of, mail, words_of},
     support::trial,
 };
 
@@ -37,7 +37,7 @@ fn keyed(port: u16, path: &str, form: &str, key: &str) -> (u16, String) {
 }
 
 fn twice() {
-    let world = World::new(Setup::default());
+    let world = daemon().start();
     let form = "number=%2B12015550123&data=once&user=alice%40example.test&pass=alice-pw";
     let first = keyed(world.martlet.http, "/sms/", form, "k-1");
     assert!(first.0 == 200 && first.1.starts_with("OK "), "{first:?}");
@@ -91,8 +91,8 @@ do = [ { call = { url = "http://127.0.0.1:OTHER/sms/deliver.html",
 "#;
 
 fn relayed() {
-    let users = World::new(Setup { more: USERS, ..Setup::default() });
-    let gateway = World::new(Setup { more: GATEWAY, ..Setup::default() });
+    let users = daemon().tables(USERS).start();
+    let gateway = daemon().tables(GATEWAY).start();
     rules(&users, &OUT.replace("OTHER", &gateway.martlet.http.to_string()));
     rules(&gateway, &IN.replace("OTHER", &users.martlet.http.to_string()));
     let replies = users.send(ALICE, &[TO], &mail("first@example.test", ALICE, "Dinner at 8 & späti?", ""));

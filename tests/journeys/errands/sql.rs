@@ -5,7 +5,7 @@ use sqlx::{Connection, Row, SqliteConnection, postgres::PgConnection};
 
 use super::{file, folder, one, queued, rules, say};
 use crate::{
-    journeys::{Setup, World},
+    journeys::{World, daemon},
     support::{
         Needs,
         postgres::Postgres,
@@ -55,7 +55,7 @@ fn with(url: &str) -> World {
     // Written before the start: secrets are fetched when the file is read.
     let files: &'static [(&str, &str)] =
         Box::leak(Box::new([("crm.url", &*Box::leak(url.to_owned().into_boxed_str()))]));
-    World::new(Setup { more: STATEMENTS, files, ..Setup::default() })
+    daemon().tables(STATEMENTS).files(files).start()
 }
 
 fn sqlite() {

@@ -4,7 +4,7 @@ use libtest_mimic::Trial;
 
 use super::{file, new, rules, say};
 use crate::{
-    journeys::{Setup, World, words_of},
+    journeys::{World, daemon, words_of},
     support::{process::until, sink::Answer, trial},
 };
 
@@ -51,10 +51,12 @@ do = [ { call = { url = "http://127.0.0.1:PORT/judge", json = true, wait = "10s"
 "#;
 
 fn world() -> World {
-    let world = World::answering(Setup::default(), |request| match request.path.as_str() {
-        "/judge" => Answer::Say(200, r#"{"verdict":"reject","text":"the URL says no"}"#.into()),
-        _ => Answer::Say(200, "OK 1".into()),
-    });
+    let world = daemon()
+        .answering(|request| match request.path.as_str() {
+            "/judge" => Answer::Say(200, r#"{"verdict":"reject","text":"the URL says no"}"#.into()),
+            _ => Answer::Say(200, "OK 1".into()),
+        })
+        .start();
     file(&world, "judge.sh", JUDGE);
     rules(&world, ASKS);
     world

@@ -6,7 +6,7 @@ use std::{fs, path::Path, process::Output};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use libtest_mimic::Trial;
 
-use super::{ALICE, BOB, Setup, World, mail, say, with};
+use super::{ALICE, BOB, World, daemon, mail, say, with};
 use crate::support::{
     http::call,
     process::until,
@@ -207,13 +207,13 @@ fn to(world: &World, to: &str, id: &str, words: &str) -> String {
 
 fn before() {
     // Without rules whoever cannot be reached is refused at once.
-    let plain = World::new(Setup { gateway: SPARE, ..Setup::default() });
+    let plain = daemon().main(SPARE).start();
     let refused = rcpt(&plain, ISLANDS);
     assert!(refused.starts_with("550 5.4.4"), "{refused}");
     drop(plain);
 
     let files = &[("rules/10.toml", REWRITE)];
-    let world = World::new(Setup { gateway: SPARE, files, ..Setup::default() });
+    let world = daemon().main(SPARE).files(files).start();
     assert!(rcpt(&world, ISLANDS).starts_with("250"));
     assert!(to(&world, ISLANDS, "i1", "desk, please").starts_with("250"));
     world.provider.seen.wait("at the desk", |r| r.value("text") == "desk, please" && r.value("to") == "+12025550177");
@@ -255,8 +255,8 @@ do = [ { quarantine = true } ]
 const BADGES: &str = "[[pii]]\nname = \"badges\"\npatterns = ['\\bE\\d{6}\\b']\n";
 
 fn masked() {
-    let setup = Setup { files: &[("rules/10.toml", MASK)], more: BADGES, ..Setup::default() };
-    let mut world = World::answering(setup, |_| Answer::Say(400, "never".into()));
+    let never = |_: &_| Answer::Say(400, "never".into());
+    let mut world = daemon().files(&[("rules/10.toml", MASK)]).tables(BADGES).answering(never).start();
     // In the words, in a field, and in a field that is encoded.
     let card = "4111 1111 1111 1111";
     let more = format!("X-Card: {card}\r\nX-Encoded: =?utf-8?B?{}?=\r\nX-Other: stays\r\n", STANDARD.encode(card));
