@@ -292,7 +292,8 @@ fn reload() {
     says(&w.martlet.command(&["reload"]), 78, "a limit of 0 sends nothing");
 
     // SIGHUP is the same. What cannot change live is named, and named again until the restart.
-    fs::write(&w.martlet.config, format!("{before}{bob}monthly_max = 1\n[sms]\nmax_parts = 1\n")).expect("written");
+    let longer = before.replace("[sms]\n", "[sms]\nmax_parts = 1\n");
+    fs::write(&w.martlet.config, format!("{longer}{bob}monthly_max = 1\n")).expect("written");
     w.martlet.signal("HUP");
     until("the word in the log", || w.martlet.log().contains("applied=\"account\" restart=\"sms\"").then_some(()));
     assert_eq!(w.martlet.json(&["reload"]), json!({ "applied": [], "restart": ["sms"] }));

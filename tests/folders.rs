@@ -369,7 +369,7 @@ fn daemon() {
         server.imaps,
         server.ca.display()
     );
-    let mut world = start(&server, &imap, MORE);
+    let world = start(&server, &imap, MORE);
     // A wrong password: texts are kept and tried again, and the postmaster is told once for all of them.
     world.phone("order one");
     let why = cause(&world);
@@ -383,9 +383,8 @@ fn daemon() {
         let tried = |item: &serde_json::Value| item["kind"] == "append" && item["attempts"].as_u64() >= Some(2);
         (world.martlet.queue().iter().filter(|item| tried(item)).count() == 2).then_some(())
     });
-    world.martlet.stop();
     fs::write(world.dir.join("imap.pw"), format!("{PASSWORD}\n")).expect("written");
-    world.martlet.restart();
+    world.martlet.signal("HUP");
     wait(&server, "alice", ".Auftr&AOQ-ge", 2, "order ");
 
     world.phone("vote for Bob");

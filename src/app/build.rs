@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{StartError, gateways::kind};
+use super::{StartError, gateways::kind, way_back::WayBack};
 use crate::{
     accounts::{Accounts, Password, Row},
     address::{Destination, Node},
@@ -75,12 +75,18 @@ fn row(declared: &config::Account) -> Result<Row, StartError> {
     })
 }
 
-pub fn outbound(config: &Config, node: &Node, rules: &Swap<Ruleset>, hands: &Arc<Hands>) -> outbound::Settings {
+pub fn outbound(
+    config: &Config,
+    node: &Node,
+    way_back: &WayBack,
+    rules: &Swap<Ruleset>,
+    hands: &Arc<Hands>,
+) -> outbound::Settings {
     let queue = &config.queue;
     outbound::Settings {
         hostname: config.hostname.clone(),
         node: node.clone(),
-        postmaster: config.mailbox.postmaster.clone(),
+        postmaster: way_back.postmaster.clone(),
         style: style(config),
         expire: queue.expire,
         warn_after: queue.warn_after,
@@ -141,7 +147,13 @@ pub fn counted_tables(config: &Config) -> Vec<crate::sms::national::Language> {
     if all { config.sms.shift_tables.clone() } else { Vec::new() }
 }
 
-pub fn inbound(config: &Config, node: &Node, rules: &Swap<Ruleset>, hands: &Arc<Hands>) -> inbound::Settings {
+pub fn inbound(
+    config: &Config,
+    node: &Node,
+    way_back: &WayBack,
+    rules: &Swap<Ruleset>,
+    hands: &Arc<Hands>,
+) -> inbound::Settings {
     let given = &config.inbound;
     inbound::Settings {
         hostname: config.hostname.clone(),
@@ -150,7 +162,7 @@ pub fn inbound(config: &Config, node: &Node, rules: &Swap<Ruleset>, hands: &Arc<
         tags: given.tags,
         call_log: given.call_log,
         default: given.default.clone(),
-        postmaster: config.mailbox.postmaster.clone(),
+        postmaster: way_back.postmaster.clone(),
         assemble_for: given.assemble_for,
         conflict_wait: given.conflict_wait,
         conflict_text: given.conflict_text.clone(),
@@ -171,7 +183,7 @@ pub fn inbound(config: &Config, node: &Node, rules: &Swap<Ruleset>, hands: &Arc<
         media_types: config.media.types.clone(),
         media_text: config.media.max_text,
         routes: config.inbound_routes.clone().into(),
-        each_has_a_login: config.mailbox.folders.as_ref().is_some_and(|folders| folders.user.is_each()),
+        each_has_a_login: way_back.each_has_a_login.clone(),
     }
 }
 
@@ -184,10 +196,10 @@ pub fn inbound_gateways(config: &Config) -> inbound::Gateways {
     }
 }
 
-pub fn report(config: &Config) -> report::Settings {
+pub fn report(config: &Config, way_back: &WayBack) -> report::Settings {
     report::Settings {
         hostname: config.hostname.clone(),
-        from: config.mailbox.postmaster.clone(),
+        postmaster: way_back.postmaster.clone(),
         report_text: config.queue.report_text,
         expire: config.queue.expire,
     }
@@ -201,7 +213,6 @@ pub fn dispatch(config: &Config, node: &Node) -> dispatch::Settings {
         shift_tables: config.sms.shift_tables.clone(),
         keep_links: config.inbound.keep,
         call_log: config.inbound.call_log,
-        mail_window: config.mailbox.window,
     }
 }
 

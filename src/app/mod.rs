@@ -12,6 +12,7 @@ mod hook_doors;
 mod reload;
 mod trial;
 mod voice;
+mod way_back;
 mod words;
 pub use trial::{Trial, run_trial};
 
@@ -27,6 +28,7 @@ use self::{
     fleet::{Fleet, Readers},
     hook_doors::HookDoors,
     voice::DoorVoice,
+    way_back::WayBack,
 };
 use crate::{
     address::Node,
@@ -171,7 +173,8 @@ pub async fn start_with(config: Config, clock: Clock, trial: Option<Trial>) -> R
     let loaded = self::rules(&config)?;
     let rules = Swap::new(loaded.set.clone());
     let hands = Arc::new(Hands::new(build::tools(&config, &clock)?, build::databases(&config)));
-    let reporter = Reporter::new(store.clone(), clock.clone(), build::report(&config), words::own(&config)?);
+    let way_back = WayBack::new(&config);
+    let reporter = Reporter::new(store.clone(), clock.clone(), build::report(&config, &way_back), words::own(&config)?);
     let outbound = Outbound::new(
         store.clone(),
         clock.clone(),
@@ -179,9 +182,9 @@ pub async fn start_with(config: Config, clock: Clock, trial: Option<Trial>) -> R
         accounts.clone(),
         build::routes(&config)?,
         reporter.clone(),
-        build::outbound(&config, &node, &rules, &hands),
+        build::outbound(&config, &node, &way_back, &rules, &hands),
     );
-    let settings = build::inbound(&config, &node, &rules, &hands);
+    let settings = build::inbound(&config, &node, &way_back, &rules, &hands);
     let readers = Readers {
         outbound: outbound.clone(),
         inbound: settings.gateways.clone(),
@@ -202,8 +205,9 @@ pub async fn start_with(config: Config, clock: Clock, trial: Option<Trial>) -> R
         lanes: fleet.roster(&config),
         talking: Arc::default(),
         reporter,
-        mailbox: build::mailbox(&config)?,
-        folders: build::folders(&config)?,
+        mailbox: build::mailbox(&config)?.into(),
+        folders: build::folders(&config)?.into(),
+        mail_window: tokio::sync::watch::Sender::new(config.mailbox.window),
         errands: hands,
         errand_window: tokio::sync::watch::Sender::new(config.errands.window),
         freed: tokio::sync::Notify::new(),
@@ -261,6 +265,7 @@ pub async fn start_with(config: Config, clock: Clock, trial: Option<Trial>) -> R
         dispatch: shared.clone(),
         fleet,
         hook_doors,
+        way_back,
         started: config.clone(),
         rules: reload::Rules {
             current: rules,

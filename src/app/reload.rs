@@ -13,6 +13,7 @@ use super::{
     build, check,
     fleet::{Fleet, Readers},
     hook_doors::HookDoors,
+    way_back::WayBack,
 };
 use crate::{
     accounts::Accounts,
@@ -25,7 +26,7 @@ use crate::{
 };
 
 /// Tables of the file that are applied without a restart.
-const LIVE: [&str; 12] = [
+const LIVE: [&str; 13] = [
     "account",
     "address",
     "calendar",
@@ -34,6 +35,7 @@ const LIVE: [&str; 12] = [
     "gateway",
     "group",
     "inbound_route",
+    "mailbox",
     "pii",
     "route",
     "rules",
@@ -52,6 +54,7 @@ pub struct Live {
     pub dispatch: Arc<dispatch::Shared>,
     pub fleet: Fleet,
     pub hook_doors: HookDoors,
+    pub way_back: WayBack,
     /// As Martlet started: what is inherited from here changes with a restart.
     pub started: Config,
     pub rules: Rules,
@@ -102,8 +105,11 @@ impl Live {
         config.zone = self.started.zone.clone();
         config.queue = self.started.queue.clone();
         config.media = self.started.media.clone();
+        config.hostname.clone_from(&self.started.hostname);
+        config.inbound = self.started.inbound.clone();
         let accounts = build::accounts(&config).map_err(|error| error.words)?;
         let tools = build::tools(&config, &self.clock).map_err(|error| error.words)?;
+        let way_back = self.way_back.fresh(&config).map_err(|error| error.words)?;
         let fresh = self.hook_doors.fresh(&config).await?;
         self.fleet.apply(&config, &self.dispatch, &self.readers).await?;
         self.hook_doors.take(&config, fresh);
@@ -118,10 +124,18 @@ impl Live {
         self.rules.current.replace(rules.set.clone());
         (self.rules.declared, self.rules.loaded) = (config.rules.clone(), Arc::new(rules));
         self.rules.gateways = config.gateway_names();
+        let other_way_back = way_back.is_some();
+        if let Some(way_back) = way_back {
+            self.way_back.take(&config, way_back, &self.dispatch);
+        }
         let (mut applied, restart): (BTreeSet<String>, _) =
             changed.into_iter().partition(|name| LIVE.contains(&name.as_str()));
         if other_files {
             applied.insert("rules".to_owned());
+        }
+        // A password may have changed in its own file.
+        if other_way_back {
+            applied.insert("mailbox".to_owned());
         }
         // What waits for a restart goes on differing from what runs.
         self.prints.take(&config.prints, &LIVE);

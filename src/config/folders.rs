@@ -31,7 +31,7 @@ pub struct Keys {
 }
 
 /// The mailbox server.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Folders {
     pub host: String,
     pub port: u16,

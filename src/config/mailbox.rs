@@ -39,7 +39,7 @@ pub struct Keys {
 }
 
 /// The way back into mailboxes.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct WayBack {
     pub url: Url,
     pub tls: Tls,

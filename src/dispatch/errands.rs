@@ -31,7 +31,7 @@ const TELL_TOMORROW: Duration = Duration::from_secs(86_400);
 /// Does what is due of each kind until stopped.
 pub async fn run(shared: Arc<Shared>) {
     let lane = |craft: Craft| {
-        let places = Places::changing(shared.errand_window.subscribe(), move |window| window.of(craft));
+        let places = Places::new(shared.errand_window.subscribe(), move |window| window.of(craft));
         pull(shared.clone(), Key::Errand(craft), places, |shared, item| async move { step(&shared, item).await })
     };
     tokio::join!(lane(Craft::Run), lane(Craft::Call), lane(Craft::Sql), lane(Craft::Append));
@@ -93,7 +93,8 @@ async fn attempted(shared: &Shared, item: &Item, errand: &Errand, attempt: u32) 
 }
 
 async fn append(shared: &Shared, mail: &store::Append, attempt: u32) -> Outcome {
-    let Some(folders) = &shared.folders else {
+    let folders = shared.folders.now();
+    let Some(folders) = folders.as_ref() else {
         // The configuration is what changed: it waits for `mailbox.imap` to be back.
         return Outcome::Later(Fault::new(Scope::Gateway, Enhanced::new(4, 3, 5), "no `mailbox.imap` is configured"));
     };
@@ -214,8 +215,8 @@ fn locked_out(shared: &Shared, errand: &Errand, fault: &Fault) -> Option<New> {
     let is_ours = matches!(errand.deed, Deed::Append(_)) && fault.scope == Scope::Gateway && fault.code.subject() == 7;
     let text = format!(
         "Texts cannot be put into folders by IMAP:\n\n    {fault}\n\nThey are kept, and tried again until `queue.expire`; \
-         behind that a phone's text goes by mail. Look at `imap_user`, `imap_password` and `imap_ca` in [mailbox]; what they say holds \
-         after a restart.\n\n`martlet queue list` shows what waits.\n"
+         behind that a phone's text goes by mail. Look at `imap_user`, `imap_password` and `imap_ca` in [mailbox]; `martlet reload` puts in force \
+         what they say then.\n\n`martlet queue list` shows what waits.\n"
     );
     let until = shared.clock.now() + TELL_TOMORROW;
     let key = format!("folders {}", fault.code);

@@ -20,7 +20,7 @@ const TOO_LARGE: [Enhanced; 2] = [Enhanced::new(5, 3, 4), Enhanced::new(5, 2, 3)
 
 /// Hands over what is due until stopped.
 pub async fn run(shared: Arc<Shared>) {
-    let places = Places::fixed(shared.settings.mail_window);
+    let places = Places::new(shared.mail_window.subscribe(), |window| *window);
     pull(shared, Key::Mailbox, places, |shared, item| async move { step(&shared, item).await }).await;
 }
 
@@ -31,7 +31,7 @@ async fn step(shared: &Shared, item: Item) {
     let begin = Begin { id: item.id, gateway: None, parts: 0..1, frozen: None, link: None, spend: None, ours: None };
     let Some(attempt) = shared.begin(begin).await else { return };
     let Some(mail) = item.payload.mail() else { return };
-    let outcome = shared.mailbox.deliver(mail.from.as_deref(), &mail.to, &mail.data).await;
+    let outcome = shared.mailbox.now().deliver(mail.from.as_deref(), &mail.to, &mail.data).await;
     let (word, fault) = match &outcome {
         Outcome::Sent(_) => ("delivered", None),
         Outcome::Later(fault) | Outcome::Unsure(fault) => ("deferred", Some(fault)),

@@ -34,7 +34,7 @@ use self::{
 use crate::{
     address::Node,
     errand,
-    ground::{Backoff, Clock, GatewayId, MessageId, Scope, Timestamp},
+    ground::{Backoff, Clock, GatewayId, MessageId, Scope, Swap, Timestamp},
     mailbox,
     observe::{self, METRICS},
     report::Reporter,
@@ -56,8 +56,6 @@ pub struct Settings {
     pub call_log: bool,
     /// National language tables that may be used where the gateway takes them and they save segments.
     pub shift_tables: Vec<Language>,
-    /// Mails handed over at once.
-    pub mail_window: usize,
 }
 
 /// Everything the lanes share.
@@ -68,9 +66,12 @@ pub struct Shared {
     pub lanes: Roster,
     pub talking: Arc<Talking>,
     pub reporter: Reporter,
-    pub mailbox: mailbox::Client,
+    /// The way back into mailboxes.
+    pub mailbox: Swap<mailbox::Client>,
     /// Where rules, routes and accounts have folders, if anywhere.
-    pub folders: Option<mailbox::imap::Folders>,
+    pub folders: Swap<Option<mailbox::imap::Folders>>,
+    /// Mails handed over at once; a reload changes it.
+    pub mail_window: watch::Sender<usize>,
     pub errands: Arc<errand::Hands>,
     /// Errands of rules at once, by their kind; a reload changes it.
     pub errand_window: watch::Sender<errands::Window>,

@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-use super::{Shared, errands::Window};
+use super::Shared;
 use crate::{
     observe,
     store::{Item, Key},
@@ -17,33 +17,27 @@ use crate::{
 const MOST_TURNS: u32 = 100;
 
 /// The places of a lane.
-pub struct Places {
+pub struct Places<T> {
     window: Arc<Semaphore>,
     /// Those that there are, taken or free.
     count: usize,
     /// How many there shall be.
     wanted: usize,
-    /// Who says so; `None`: always as many.
-    changes: Option<(watch::Receiver<Window>, Of)>,
+    /// Who says so, and how it is read.
+    changes: watch::Receiver<T>,
+    of: Box<dyn Fn(&T) -> usize + Send>,
 }
 
-type Of = Box<dyn Fn(&Window) -> usize + Send>;
-
-impl Places {
-    pub fn fixed(count: usize) -> Self {
-        Self { window: Arc::new(Semaphore::new(count)), count, wanted: count, changes: None }
-    }
-
+impl<T> Places<T> {
     /// As many as `of` says of what is sent last.
-    pub fn changing(changes: watch::Receiver<Window>, of: impl Fn(&Window) -> usize + Send + 'static) -> Self {
+    pub fn new(changes: watch::Receiver<T>, of: impl Fn(&T) -> usize + Send + 'static) -> Self {
         let count = of(&changes.borrow());
-        Self { changes: Some((changes, Box::new(of))), ..Self::fixed(count) }
+        Self { window: Arc::new(Semaphore::new(count)), count, wanted: count, changes, of: Box::new(of) }
     }
 
     /// Makes places, or takes away those that are too many and free.
     fn look(&mut self) {
-        let Some((changes, of)) = &mut self.changes else { return };
-        self.wanted = of(&changes.borrow_and_update());
+        self.wanted = (self.of)(&self.changes.borrow_and_update());
         if self.wanted > self.count {
             self.window.add_permits(self.wanted - self.count);
             self.count = self.wanted;
@@ -57,10 +51,9 @@ impl Places {
         loop {
             self.look();
             let free = self.window.clone().acquire_owned();
-            let Some((changes, _)) = &mut self.changes else { return free.await.ok() };
             let permit = tokio::select! {
                 permit = free => permit.ok()?,
-                Ok(()) = changes.changed() => continue,
+                Ok(()) = self.changes.changed() => continue,
             };
             if self.count <= self.wanted {
                 return Some(permit);
@@ -72,8 +65,9 @@ impl Places {
 }
 
 /// Takes what is due under `key`, as much at once as there are places, each in a task of its own.
-pub async fn pull<S, F>(shared: Arc<Shared>, key: Key, mut places: Places, step: S)
+pub async fn pull<T, S, F>(shared: Arc<Shared>, key: Key, mut places: Places<T>, step: S)
 where
+    T: Send + Sync + 'static,
     S: Fn(Arc<Shared>, Item) -> F,
     F: Future<Output = ()> + Send + 'static,
 {
@@ -139,6 +133,7 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dispatch::errands::Window;
 
     fn window(programs: usize) -> Window {
         Window { programs, calls: 1, statements: 1, folders: 1 }
@@ -147,7 +142,7 @@ mod tests {
     #[tokio::test]
     async fn places_come_at_once_and_go_as_they_become_free() {
         let sender = watch::Sender::new(window(1));
-        let mut places = Places::changing(sender.subscribe(), |window| window.programs);
+        let mut places = Places::new(sender.subscribe(), |window| window.programs);
         let first = places.take().await.expect("a place");
         let waits = tokio::spawn(async move {
             let second = places.take().await;

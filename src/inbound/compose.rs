@@ -49,13 +49,10 @@ impl Inner {
         step: &mut InboundStep,
     ) -> Result<(), Down> {
         let gateway = &set.first().mo.gateway;
-        let to = delivery
-            .to
-            .clone()
-            .or_else(|| self.settings.default.clone())
-            .unwrap_or_else(|| self.settings.postmaster.clone());
+        let postmaster = self.settings.postmaster.now();
+        let to = delivery.to.as_ref().or(self.settings.default.as_ref()).unwrap_or(&postmaster).clone();
         let mut ladder: Vec<Mailbox> = Vec::new();
-        for next in delivery.then.iter().chain(&self.settings.default).chain([&self.settings.postmaster]) {
+        for next in delivery.then.iter().chain(&self.settings.default).chain([&*postmaster]) {
             if *next != to && !ladder.contains(next) {
                 ladder.push(next.clone());
             }
@@ -110,7 +107,8 @@ impl Inner {
         nth: usize,
         now: Timestamp,
     ) -> Result<Option<New>, Down> {
-        let to = delivery.to.as_ref().or(self.settings.default.as_ref()).unwrap_or(&self.settings.postmaster).clone();
+        let postmaster = self.settings.postmaster.now();
+        let to = delivery.to.as_ref().or(self.settings.default.as_ref()).unwrap_or(&postmaster).clone();
         let message_id = format!("{}.f{nth}@{}", set.id, self.settings.hostname);
         let media = self.media(set).await?;
         let Ok(data) = self.write(set, delivery, &to, &message_id, (&media, now)) else { return Ok(None) };
@@ -190,11 +188,12 @@ impl Inner {
         };
         let references = delivery.link.map(|link| link.references.clone()).unwrap_or_default();
         let pattern = self.pattern(mo);
+        let postmaster = self.settings.postmaster.now();
         write::Reply {
             originator: &mo.from,
             display: &mo.from.display(),
             pattern: &pattern,
-            no_reply: self.settings.postmaster.as_str(),
+            no_reply: postmaster.as_str(),
             to: to.as_str(),
             answers: delivery.link.and_then(|link| link.subject.as_deref()),
             text: &words,

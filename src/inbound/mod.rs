@@ -66,7 +66,7 @@ pub struct Settings {
     pub tags: bool,
     pub call_log: bool,
     pub default: Option<Mailbox>,
-    pub postmaster: Mailbox,
+    pub postmaster: Swap<Mailbox>,
     pub assemble_for: Duration,
     pub conflict_wait: Duration,
     /// What a phone is asked when several people wrote to it; `{choices}` stands for the numbered list.
@@ -101,7 +101,7 @@ pub struct Settings {
     /// Behind the rules, before the default mailbox: those that hold now.
     pub routes: Swap<Vec<Route>>,
     /// The server of folders takes a login for each mailbox.
-    pub each_has_a_login: bool,
+    pub each_has_a_login: Swap<bool>,
 }
 
 /// What the journey must know of gateways.

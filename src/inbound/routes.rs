@@ -110,7 +110,7 @@ impl Inner {
         // No address adds a step to the path.
         let step = |value: &str| value.replace('/', "_");
         let name = written.replace("{address}", &step(address)).replace("{local}", &step(local));
-        if self.settings.each_has_a_login { format!("{}/{name}", step(address)) } else { name }
+        if *self.settings.each_has_a_login.now() { format!("{}/{name}", step(address)) } else { name }
     }
 
     /// Where the account whose mailbox this is wants its texts.

@@ -398,7 +398,7 @@ impl Inner {
         let fingerprint = fingerprint(&pieces, common.now + self.settings.dedupe_window);
         let mail = store::Mail {
             from,
-            to: self.settings.postmaster.clone(),
+            to: (*self.settings.postmaster.now()).clone(),
             ladder: Vec::new(),
             message_id: common.mail.message_id.clone().unwrap_or_else(|| format!("{id}@{hostname}")),
             data: data.into(),

@@ -209,7 +209,8 @@ impl Inner {
         (rule, folder, moved): (&str, &str, bool),
         nth: usize,
     ) -> Option<New> {
-        let to = around.report_to.as_ref().unwrap_or(&self.settings.postmaster);
+        let postmaster = self.settings.postmaster.now();
+        let to = around.report_to.as_ref().unwrap_or(&postmaster);
         let Written { data, message_id, phone } = self.written(asked, around, facts, to)?;
         let deed = store::Deed::Append(store::Append {
             folder: folder.to_owned(),
@@ -283,7 +284,7 @@ impl Inner {
         message_id: &str,
     ) -> Option<Vec<u8>> {
         mail::notice(&Notice {
-            from: self.settings.postmaster.as_str(),
+            from: self.settings.postmaster.now().as_str(),
             to: to.as_str(),
             subject,
             text,

@@ -98,7 +98,7 @@ impl Outbound {
         };
         let mut own = inner.addresses(&allowance, params.reply.as_ref(), params.reply.as_ref());
         if admin && own.report_to.is_none() {
-            own.report_to = Some(inner.settings.postmaster.clone());
+            own.report_to = Some((*inner.settings.postmaster.now()).clone());
         }
         let (mut entries, mut buried, patience) = (Vec::new(), Vec::new(), Patience::default());
         for to in &target.to {

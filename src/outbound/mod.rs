@@ -59,7 +59,7 @@ pub struct Settings {
     /// Who we are, by which loops between Martlets are seen.
     pub node: Node,
     /// Where `postmaster@` and `abuse@` of the SMS domains go.
-    pub postmaster: Mailbox,
+    pub postmaster: Swap<Mailbox>,
     /// `[sms]`: how mails become texts.
     pub style: Style,
     /// `queue.expire`.

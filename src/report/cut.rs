@@ -32,7 +32,7 @@ impl Reporter {
             cut.kept, cut.all
         );
         let bytes = mail::notice(&Notice {
-            from: self.settings.from.as_str(),
+            from: self.settings.postmaster.now().as_str(),
             to: cut.to.as_str(),
             subject: &format!("Cut: {}", cut.subject),
             text: &text,

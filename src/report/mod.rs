@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     address::Mailbox,
-    ground::{Clock, Fault, GatewayId, MessageId, Timestamp},
+    ground::{Clock, Fault, GatewayId, MessageId, Swap, Timestamp},
     mail::{self, Event, Words},
     observe::{self, METRICS, metrics::Metrics},
     store::{About, DeadLetter, Fingerprint, Item, Mail, New, Store, Text},
@@ -23,8 +23,8 @@ use crate::{
 pub struct Settings {
     /// Reporting-MTA, and the domain of our Message-IDs.
     pub hostname: String,
-    /// From: of reports.
-    pub from: Mailbox,
+    /// From: of reports, and who is told what nobody else can be.
+    pub postmaster: Swap<Mailbox>,
     /// `queue.report_text`: the text may stand in a report.
     pub report_text: bool,
     /// How long the mail server may take to accept a report.
@@ -141,10 +141,11 @@ impl Reporter {
     /// The report on a recipient that was not taken at all.
     pub fn not_taken(&self, refused: &NotTaken<'_>) -> Told {
         let message_id = format!("{}@{}", MessageId::new(), self.settings.hostname);
+        let postmaster = self.settings.postmaster.now();
         let report = mail::Report {
             event: Event::Failed,
-            from: self.settings.from.as_str(),
-            to: refused.report_to.unwrap_or(&self.settings.from).as_str(),
+            from: postmaster.as_str(),
+            to: refused.report_to.unwrap_or(&postmaster).as_str(),
             host: &self.settings.hostname,
             date: self.clock.now(),
             message_id: &message_id,
@@ -181,7 +182,7 @@ impl Reporter {
     /// A notice to the postmaster, told once until `until` for all that share `about`; `None` where it cannot be written.
     pub fn notice(&self, about: &str, subject: &str, text: &str, until: Timestamp) -> Option<New> {
         let message_id = format!("{}@{}", MessageId::new(), self.settings.hostname);
-        let postmaster = &self.settings.from;
+        let postmaster = self.settings.postmaster.now();
         let written = mail::notice(&mail::Notice {
             from: postmaster.as_str(),
             to: postmaster.as_str(),
@@ -200,7 +201,7 @@ impl Reporter {
             }
         };
         let hash = Sha256::digest(format!("notice {about}")).into();
-        let errand = self.errand(None, postmaster, Composed { bytes, message_id });
+        let errand = self.errand(None, &postmaster, Composed { bytes, message_id });
         Some(New { fingerprint: Some(Fingerprint { hash, until }), note: Some("a notice to the postmaster"), ..errand })
     }
 
@@ -243,11 +244,12 @@ impl Reporter {
             envid: origin.envid.as_deref(),
             arrival: Some(origin.arrived),
         };
+        let postmaster = self.settings.postmaster.now();
         let report = mail::Report {
             event: event(kind),
-            from: self.settings.from.as_str(),
+            from: postmaster.as_str(),
             // Whom nobody may tell still gets a dead letter that reads like the report.
-            to: origin.report_to.as_ref().unwrap_or(&self.settings.from).as_str(),
+            to: origin.report_to.as_ref().unwrap_or(&postmaster).as_str(),
             host: &self.settings.hostname,
             date: now,
             message_id: &message_id,

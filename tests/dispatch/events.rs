@@ -37,7 +37,7 @@ pub fn inbox(w: &World) -> Inbox {
         tags: true,
         call_log: true,
         default: None,
-        postmaster: mailbox("postmaster@example.test"),
+        postmaster: mailbox("postmaster@example.test").into(),
         assemble_for: HOUR,
         conflict_wait: HOUR,
         conflict_text: "{choices}".into(),
@@ -58,7 +58,7 @@ pub fn inbox(w: &World) -> Inbox {
         media_types: martlet::mail::media::Types::default(),
         media_text: 1 << 20,
         routes: martlet::ground::Swap::default(),
-        each_has_a_login: false,
+        each_has_a_login: false.into(),
     };
     let accounts = Accounts::new(HashMap::new(), settings.region, 3);
     let events = Events {

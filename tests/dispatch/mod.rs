@@ -172,7 +172,7 @@ impl World {
         }
         let reports = report::Settings {
             hostname: "sms.example.test".into(),
-            from: mailbox("postmaster@example.test"),
+            postmaster: mailbox("postmaster@example.test").into(),
             report_text: true,
             expire: 5 * DAY,
         };
@@ -188,13 +188,13 @@ impl World {
                 receipt_wait: 72 * HOUR,
                 keep_links: 72 * HOUR,
                 call_log: true,
-                mail_window: 10,
             },
             lanes: Roster::new(Lanes::new(lanes, &groups(ways))),
             talking: Arc::default(),
             reporter: report::Reporter::new(store.clone(), clock.clone(), reports, martlet::mail::Words::default()),
-            mailbox: mailbox::Client::new(nowhere).expect("sound settings"),
-            folders: None,
+            mailbox: mailbox::Client::new(nowhere).expect("sound settings").into(),
+            folders: None.into(),
+            mail_window: tokio::sync::watch::Sender::new(10),
             errands: hands(&clock),
             errand_window: tokio::sync::watch::Sender::new(dispatch::errands::Window {
                 programs: 2,

@@ -16,6 +16,7 @@ mod routes;
 mod rules;
 mod secure;
 mod smtp;
+mod way_back;
 mod wording;
 
 use libtest_mimic::Trial;
@@ -36,6 +37,7 @@ pub fn trials() -> Vec<Trial> {
         discreet::trials(),
         errands::trials(),
         smtp::trials(),
+        way_back::trials(),
         secure::trials(),
         wording::trials(),
         header::trials(),
