@@ -5,7 +5,7 @@ use std::fs;
 
 use libtest_mimic::Trial;
 
-use super::{ALICE, BOB, PHONE, Setup, World, header_of, mail, words_of};
+use super::{ALICE, BOB, PHONE, World, daemon, header_of, mail, words_of};
 use crate::support::{martlet::deliver, sink::Answer, trial};
 
 pub fn trials() -> Vec<Trial> {
@@ -45,12 +45,12 @@ fn allowed() {
     const PREMIUM: &str = "+19002345678";
     let kinds =
         ["Auto-Submitted: auto-replied\r\n", "Auto-Submitted: auto-generated\r\n", "List-Id: <l.example.test>\r\n"];
-    let usual = World::new(Setup::default());
+    let usual = daemon().start();
     let answers = kinds.map(|fields| answer(&usual, ALICE, PHONE, fields));
     assert_eq!(answers, ["550 5.7.1", "250 2.0.0", "250 2.0.0"]);
     assert_eq!(answer(&usual, BOB, PREMIUM, ""), "550 5.7.1");
     let sms = "auto_replied = true\nauto_generated = false\nlists = false";
-    let other = World::new(Setup { sms, more: "premium = true\n", ..Setup::default() });
+    let other = daemon().keys("[sms]", sms).tables("premium = true\n").start();
     let answers = kinds.map(|fields| answer(&other, ALICE, PHONE, fields));
     assert_eq!(answers, ["250 2.0.0", "550 5.7.1", "550 5.7.1"]);
     assert_eq!(answer(&other, BOB, PREMIUM, ""), "250 2.0.0", "bob may");
@@ -61,13 +61,12 @@ const GERMAN: (&str, &str) =
     ("words/expired.txt", "Nicht zugestellt: {{ number }}\n\nDie Nachricht an {{ number }} verfiel ({{ status }}).\n");
 
 fn words_and_life() {
-    let setup = Setup {
-        queue: "report_words = \"words\"",
-        more: "expire_after = \"1s\"\n",
-        files: &[GERMAN],
-        ..Setup::default()
-    };
-    let world = World::answering(setup, |_| Answer::Say(503, "no capacity".into()));
+    let world = daemon()
+        .keys("[queue]", "report_words = \"words\"")
+        .tables("expire_after = \"1s\"\n")
+        .files(&[GERMAN])
+        .answering(|_| Answer::Say(503, "no capacity".into()))
+        .start();
     assert_eq!(answer(&world, BOB, PHONE, ""), "250 2.0.0");
     assert_eq!(answer(&world, ALICE, PHONE, ""), "250 2.0.0");
     let report = world.mail_to(BOB, "verfiel (4.4.7)");
@@ -78,7 +77,7 @@ fn words_and_life() {
 }
 
 fn bad_words() {
-    let world = World::new(Setup { queue: "report_words = \"words\"", files: &[GERMAN], ..Setup::default() });
+    let world = daemon().keys("[queue]", "report_words = \"words\"").files(&[GERMAN]).start();
     let words = world.martlet.config.with_file_name("words");
     for (name, text, why) in [
         ("expird.txt", "x\n\ny\n", "expird.txt: reports have no such words; there are failed.txt, expired.txt"),
@@ -107,19 +106,19 @@ fn from(world: &World, number: &str, words: &str) -> Option<String> {
 fn originators() {
     // A number of Panama and of Minnesota.
     let both = "5072345678";
-    let usual = World::new(Setup::default());
+    let usual = daemon().start();
     assert_eq!(from(&usual, both, "first").as_deref(), Some("+5072345678"));
     assert_eq!(from(&usual, "017612345678", "second").as_deref(), Some("017612345678"), "nobody's in sms.region");
-    let national = World::new(Setup { inbound: "originators = \"national\"", ..Setup::default() });
+    let national = daemon().keys("[inbound]", "originators = \"national\"").start();
     assert_eq!(from(&national, both, "third").as_deref(), Some("+15072345678"));
     // As of where the gateway is.
-    let german = World::new(Setup { gateway: "number = \"+493012345678\"", ..Setup::default() });
+    let german = daemon().main("number = \"+493012345678\"").start();
     assert_eq!(from(&german, "017612345678", "fourth").as_deref(), Some("+4917612345678"));
 }
 
 fn passed_on() {
     const COPY: &str = "[[rule]]\ntitle = \"archive\"\ndo = [ { copy = \"archive@example.test\" } ]\n";
-    let world = World::new(Setup { files: &[("rules/10.toml", COPY)], ..Setup::default() });
+    let world = daemon().files(&[("rules/10.toml", COPY)]).start();
     assert_eq!(
         answer(&world, ALICE, PHONE, "Received: by mx.example.test; Mon, 1 Jan 2024 00:00:00 +0000\r\n"),
         "250 2.0.0"

@@ -106,7 +106,7 @@ fn spellings() {
     let more = "[[gateway]]\nid = \"second\"\ntype = \"http\"\nurl = \"http://127.0.0.1:PROVIDER/second?to=%number%&text=%data%\"\n\
         number = \"+12025550102\"\n[[account]]\nuser = \"*\"\n[[inbound_route]]\nnumber = \"^\\\\+12025550101$\"\n\
         mailbox = \"first@example.test\"\n";
-    let world = World::new(Setup { gateway: "number = \"+12025550101\"", more, ..Setup::default() });
+    let world = daemon().main("number = \"+12025550101\"").tables(more).start();
     for (who, id, gateway) in [(ALICE, "a1@example.test", "main"), (BOB, "b1@example.test", "second")] {
         let to = format!("\"sms:{PHONE}?id={gateway}\"@sms.example.test");
         assert_eq!(world.send(who, &[&to], &mail(id, who, "hello", ""))[0].code, 250);
