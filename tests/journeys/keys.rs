@@ -21,9 +21,9 @@ pub fn trials() -> Vec<Trial> {
 
 fn names() {
     let as_user = |user: &str| format!("{PHONE}?user={user}&pass=alice-pw");
-    let usual = World::new(Setup::default());
+    let usual = daemon().start();
     assert_eq!(answer(&usual, "x@elsewhere.test", &as_user("alice%example.test"), ""), "250 2.0.0");
-    let strict = World::new(Setup { more: "[login]\npercent_is_at = false\n", ..Setup::default() });
+    let strict = daemon().tables("[login]\npercent_is_at = false\n").start();
     assert_eq!(answer(&strict, "x@elsewhere.test", &as_user("alice%example.test"), ""), "550 5.7.8");
     assert_eq!(answer(&strict, "x@elsewhere.test", &as_user("alice%40example.test"), ""), "250 2.0.0");
     let call = |user: &str| {
