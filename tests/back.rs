@@ -28,7 +28,7 @@ use crate::support::{
     run_async,
     talk::Identity,
     trial_with,
-    world::World,
+    world::{Plan, World},
 };
 
 const NEEDS: [Needs; 2] = [Needs::Postfix, Needs::Dovecot];
@@ -208,7 +208,7 @@ fn lmtp() {
 
 /// The daemon with these lines of `[mailbox]` and `[inbound]`; a handset takes what is sent.
 fn daemon(mailbox: &str, inbound: &str) -> World {
-    World::new()
+    Plan::new()
         .keys("[mailbox]", mailbox)
         .keys("[inbound]", inbound)
         .gateway("main", "handset", "password = \"pin\"")

@@ -16,7 +16,7 @@ use crate::support::{
     process::{DEADLINE, Scratch, until},
     sink::{Answer, Provider},
     trial, trial_with,
-    world::World,
+    world::{Plan, World},
 };
 
 pub fn trials() -> Vec<Trial> {
@@ -39,7 +39,7 @@ fn account(more: &str) -> String {
 /// Gateway `main` is this provider; what it puts off waits for an hour.
 fn daemon(provider: Provider, more: &str) -> World {
     let hour = "retry_min = \"1h\"\nretry_max = \"1h\"";
-    World::new().provider(provider).keys("[queue]", hour).tables(more).start()
+    Plan::new().provider(provider).keys("[queue]", hour).tables(more).start()
 }
 
 fn socket(world: &World) -> UnixStream {

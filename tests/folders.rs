@@ -29,7 +29,7 @@ use crate::support::{
     process::{Scratch, free_port, until},
     talk::{Identity, Place, reachable},
     trial_with,
-    world::World,
+    world::{Plan, World},
 };
 
 pub fn trials() -> Vec<Trial> {
@@ -304,7 +304,7 @@ fn broken() {
 /// The daemon, with a handset for its phones; mails go by Dovecot's LMTP.
 fn start(server: &Server, imap: &str, more: &str) -> World {
     let mailbox = format!("url = \"lmtp:{}\"\n{imap}", server.lmtp().display());
-    World::new()
+    Plan::new()
         .keys("[mailbox]", &mailbox)
         .keys("[inbound]", "default = \"bob@example.test\"")
         .gateway("main", "handset", "password = \"pin\"")

@@ -8,7 +8,7 @@ use crate::support::{
     Needs,
     process::{DEADLINE, Scratch, signal},
     root, trial, trial_with,
-    world::{ALICE, World},
+    world::{ALICE, Plan},
 };
 
 pub fn trials() -> Vec<Trial> {
@@ -31,7 +31,7 @@ fn told() {
     let place = scratch.path().join("notify");
     let socket = UnixDatagram::bind(&place).expect("a socket");
     socket.set_read_timeout(Some(DEADLINE)).expect("a socket option");
-    let mut world = World::new().account(ALICE, "").prepare();
+    let mut world = Plan::new().account(ALICE, "").prepare();
     let martlet = &mut world.martlet;
     martlet.serve_env = vec![("NOTIFY_SOCKET".to_owned(), place.display().to_string())];
     martlet.restart();

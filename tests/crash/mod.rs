@@ -28,7 +28,7 @@ use crate::support::{
     say,
     sink::{Answer, Request},
     trial,
-    world::World,
+    world::{Plan, World},
 };
 
 /// Accepted between two ends, on average.
@@ -100,7 +100,7 @@ impl Run {
             Answer::SayAfter(Duration::from_millis(pause), 200, "OK 1".into())
         };
         let gateway = format!("on_unsure = \"{}\"\nfrom = \"sms:%s@sms.example.test\"", choice.word());
-        let plan = World::new()
+        let plan = Plan::new()
             .answering(slow)
             .keys("[queue]", "retry_min = \"200ms\"")
             .main(&gateway)

@@ -25,7 +25,7 @@ pub fn trials() -> Vec<Trial> {
 
 /// A daemon whose clocks, disk and names the test turns.
 fn daemon() -> Plan {
-    World::new().faulty().account(ALICE, "").keys("[queue]", "retry_min = \"100ms\"")
+    Plan::new().faulty().account(ALICE, "").keys("[queue]", "retry_min = \"100ms\"")
 }
 
 /// Lines of a gateway there.

@@ -29,7 +29,7 @@ use crate::support::{
     run_async,
     talk::{Place, reachable},
     trial, trial_with,
-    world::World,
+    world::Plan,
 };
 
 pub fn trials() -> Vec<Trial> {
@@ -357,7 +357,7 @@ async fn payloads(log: &Log) {
 /// Every proxy that the environment names is a port that nobody listens on.
 fn daemon() {
     let gateway = "url = \"http://127.0.0.1:PROVIDER/send?key=s3cretkey&to=%number%&text=%data%\"";
-    let mut plan = World::new().gateway("main", "http", gateway).account("monitoring", "password = \"hunter2\"");
+    let mut plan = Plan::new().gateway("main", "http", gateway).account("monitoring", "password = \"hunter2\"");
     for name in ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"] {
         plan = plan.env(name, "http://127.0.0.1:1");
     }

@@ -16,13 +16,13 @@ pub fn trials() -> Vec<Trial> {
 /// Each is answered, by 250 or by a refusal for good, and memory stays small.
 fn each(world: &World, bombs: Vec<(&str, String)>) {
     for (name, bomb) in bombs {
-        let memory = memory(&world);
-        let reply = hand_over(&world, bomb);
+        let memory = memory(world);
+        let reply = hand_over(world, &bomb);
         assert!(matches!(reply.code, 250 | 500..=599), "{name}: {reply:?}");
         memory.is_small(name);
     }
-    serves(&world, "all is well");
-    log_is_sound(&world);
+    serves(world, "all is well");
+    log_is_sound(world);
 }
 
 fn top(kind: &str) -> String {

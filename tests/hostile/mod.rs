@@ -39,7 +39,7 @@ const NOBODYS: &str =
 
 /// A daemon with a door of each kind.
 fn daemon() -> Plan {
-    let plan = World::new().answering(|_| Answer::Say(200, "OK 1".into()));
+    let plan = Plan::new().answering(|_| Answer::Say(200, "OK 1".into()));
     let (dir, identity) = (plan.dir(), Identity::new("mx.example.test", &["mx.example.test"]));
     std::fs::write(dir.join("cert.pem"), &identity.cert_pem).expect("written");
     std::fs::write(dir.join("key.pem"), &identity.key_pem).expect("written");
@@ -63,8 +63,8 @@ fn memory(world: &World) -> Memory {
 }
 
 /// One of Alice's mails.
-fn hand_over(world: &World, data: String) -> Reply {
-    world.send(ALICE, &[TO], &data).pop().expect("an answer")
+fn hand_over(world: &World, data: &str) -> Reply {
+    world.send(ALICE, &[TO], data).pop().expect("an answer")
 }
 
 /// Whoever behaves is served, now.

@@ -37,7 +37,7 @@ fn texts(world: &World) -> usize {
 }
 
 fn two_that_send() {
-    let (left, right) = (World::new(), World::new());
+    let (left, right) = (Plan::new(), Plan::new());
     let to = |port: u16| {
         format!("http://127.0.0.1:{port}/sms/?number=%number%&data=%data%&msgid=%msgid%&user=peer&pass=peer-pw")
     };
@@ -56,7 +56,7 @@ fn two_that_send() {
 }
 
 fn phone_and_mailbox() {
-    let (left, right) = (World::new(), World::new());
+    let (left, right) = (Plan::new(), Plan::new());
     let url = format!(
         "http://127.0.0.1:{}/sms/deliver.html?id=main&pass=pin&number=%number%&data=%data%&msgid=%msgid%",
         right.http

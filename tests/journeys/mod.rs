@@ -51,7 +51,7 @@ pub fn trials() -> Vec<Trial> {
 
 /// A daemon that Alice (who may log in) and Bob may use, with mailboxes at two domains.
 pub fn daemon() -> Plan {
-    World::new()
+    Plan::new()
         .keys("[inbound]", "domains = [\"example.test\", \"other.example.test\"]")
         .account(ALICE, "password = \"alice-pw\"")
         .account(BOB, "")

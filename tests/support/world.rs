@@ -1,6 +1,6 @@
 //! The daemon between ends that the test holds: a provider of texts, a mail server, and a door for mail.
 //!
-//! [`World::new`] begins a [`Plan`], which says only what is special about this test; [`Plan::start`] starts the real daemon
+//! [`Plan::new`] begins a [`Plan`], which says only what is special about this test; [`Plan::start`] starts the real daemon
 //! from it. The configuration is text in the order of the plan, so that a test may change its file and have it read again. A test
 //! that fails shows the end of the daemon's log.
 
@@ -55,42 +55,6 @@ pub struct Plan {
 }
 
 impl World {
-    /// An LMTP door that believes MAIL FROM, an HTTP door, the way back to a mail server that takes everything, a gateway `main` to a provider
-    /// that does so too; no account.
-    pub fn new() -> Plan {
-        let [lmtp, smtp, http] = [free_port(), free_port(), free_port()];
-        let table = |name, lines: &str| (name, lines.to_owned());
-        Plan {
-            tables: vec![
-                table("", "data_dir = \"data\"\ndomains = [\"sms.example.test\"]\nhostname = \"sms.example.test\"\n"),
-                (
-                    "[[listener]]",
-                    format!(
-                        "protocol = \"lmtp\"\nbind = \"127.0.0.1:{lmtp}\"\ntrust = [\"127.0.0.1/32\"]\nidentity = [\"envelope\"]\n"
-                    ),
-                ),
-                ("[http]", format!("bind = \"127.0.0.1:{http}\"\n")),
-                table("[mailbox]", "url = \"smtp://127.0.0.1:MAILSINK\"\npostmaster = \"postmaster@example.test\"\n"),
-                table("[inbound]", "domains = [\"example.test\"]\ndefault = \"inbox@example.test\"\n"),
-                table("[queue]", "retry_min = \"50ms\"\nretry_max = \"1s\"\n"),
-                table("[sms]", "region = \"US\"\n"),
-            ],
-            gateways: None,
-            main: "password = \"pin\"\n".to_owned(),
-            accounts: String::new(),
-            more: String::new(),
-            files: Vec::new(),
-            env: Vec::new(),
-            provider: None,
-            mails: None,
-            faulty: false,
-            scratch: Scratch::new(),
-            lmtp,
-            smtp,
-            http,
-        }
-    }
-
     /// A session at the mail door, greeted.
     pub fn talk(&self) -> Talk {
         let mut talk = Talk::to(&Place::Tcp(self.lmtp)).expect("the LMTP door");
@@ -192,6 +156,42 @@ impl Drop for World {
 }
 
 impl Plan {
+    /// An LMTP door that believes MAIL FROM, an HTTP door, the way back to a mail server that takes everything, a gateway `main` to a provider
+    /// that does so too; no account.
+    pub fn new() -> Self {
+        let [lmtp, smtp, http] = [free_port(), free_port(), free_port()];
+        let table = |name, lines: &str| (name, lines.to_owned());
+        Self {
+            tables: vec![
+                table("", "data_dir = \"data\"\ndomains = [\"sms.example.test\"]\nhostname = \"sms.example.test\"\n"),
+                (
+                    "[[listener]]",
+                    format!(
+                        "protocol = \"lmtp\"\nbind = \"127.0.0.1:{lmtp}\"\ntrust = [\"127.0.0.1/32\"]\nidentity = [\"envelope\"]\n"
+                    ),
+                ),
+                ("[http]", format!("bind = \"127.0.0.1:{http}\"\n")),
+                table("[mailbox]", "url = \"smtp://127.0.0.1:MAILSINK\"\npostmaster = \"postmaster@example.test\"\n"),
+                table("[inbound]", "domains = [\"example.test\"]\ndefault = \"inbox@example.test\"\n"),
+                table("[queue]", "retry_min = \"50ms\"\nretry_max = \"1s\"\n"),
+                table("[sms]", "region = \"US\"\n"),
+            ],
+            gateways: None,
+            main: "password = \"pin\"\n".to_owned(),
+            accounts: String::new(),
+            more: String::new(),
+            files: Vec::new(),
+            env: Vec::new(),
+            provider: None,
+            mails: None,
+            faulty: false,
+            scratch: Scratch::new(),
+            lmtp,
+            smtp,
+            http,
+        }
+    }
+
     /// Lines of a table, such as `("[queue]", "expire = \"1h\"")`; `""` is the top of the file.
     #[must_use]
     pub fn keys(mut self, table: &str, lines: &str) -> Self {
