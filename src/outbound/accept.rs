@@ -291,6 +291,7 @@ impl Inner {
             mail: Some((&common.original.headers, mail::header_block(&common.handed.data).1)),
             trace: trace(common.mail),
             patience: &common.patience,
+            dry: false,
             print: self.mail_fingerprint(common, asked.to.as_str(), asked.params.id.as_ref(), usize::MAX),
         }
     }

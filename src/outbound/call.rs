@@ -129,6 +129,7 @@ impl Outbound {
                 trace: trace.clone(),
                 patience: &patience,
                 print: print(usize::MAX),
+                dry: dry_run,
             };
             let ruled = inner.ruled(&asked, &around).await?;
             entries.extend(ruled.errands);

@@ -34,6 +34,8 @@ pub struct Around<'a> {
     pub patience: &'a Patience,
     /// Of the text itself: what a repetition is known by.
     pub print: Option<Fingerprint>,
+    /// It is only asked whether it would be taken.
+    pub dry: bool,
 }
 
 /// What rules made of one text.
@@ -82,10 +84,16 @@ impl Inner {
             return Ok(Ruled { goes: Some(goes), errands: Vec::new(), buried: None });
         }
         let mut before = asked.facts();
-        let (rates, marks) = self.rates.count(asked.who.as_str(), set.rates(Direction::Out), asked.now);
-        // Written before the text is: what was promised has counted, over restarts too.
-        self.store.keep_rates(marks);
-        before.rates = rates;
+        let (who, within) = (asked.who.as_str(), set.rates(Direction::Out));
+        before.rates = match around.dry {
+            true => self.rates.would_count(who, within, asked.now),
+            false => {
+                let (rates, marks) = self.rates.count(who, within, asked.now);
+                // Written before the text is: what was promised has counted, over restarts too.
+                self.store.keep_rates(marks);
+                rates
+            }
+        };
         if set.backtracks(Direction::Out) {
             // Milliseconds for each text: others have their turn in between.
             tokio::task::yield_now().await;

@@ -101,6 +101,22 @@ impl Rates {
         (counts, marks)
     }
 
+    /// What [`Rates::count`] would tell; nothing is counted.
+    pub fn would_count(
+        &self,
+        who: &str,
+        within: impl IntoIterator<Item = Duration>,
+        now: Timestamp,
+    ) -> HashMap<Duration, u64> {
+        let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        let so_far = |within: Duration| {
+            let slots = all.get(&self.name(who, within)).map(|counter| counter.slots.iter());
+            let counts = |slot: &&(Timestamp, u64)| slot.0 <= now && slot.0 + within > now;
+            slots.into_iter().flatten().filter(counts).map(|(_, n)| n).sum::<u64>()
+        };
+        within.into_iter().map(|within| (within, so_far(within) + 1)).collect()
+    }
+
     /// Takes up what an earlier run counted.
     pub fn recall(&self, marks: &[Mark], now: Timestamp) {
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
@@ -165,8 +181,9 @@ mod tests {
         let rates = Rates::new(Direction::Out);
         let hour = MINUTE * 60;
         let count = |who, second: i64| {
+            let told = rates.would_count(who, [MINUTE, hour], at(second));
             let (counted, marks) = rates.count(who, [MINUTE, hour], at(second));
-            assert_eq!(marks.len(), 2);
+            assert_eq!((marks.len(), &told), (2, &counted), "asking beforehand tells the same, and counts nothing");
             (counted[&MINUTE], counted[&hour])
         };
         let found = [count("alice", 0), count("alice", 59), count("alice", 60), count("bob", 60)];

@@ -10,6 +10,7 @@ pub fn trials() -> Vec<Trial> {
         trial("calls: a text is sent, with GET and POST, basic credentials too", sends),
         trial("calls: refusals have their status and code", refusals),
         trial("calls: a dry run sends and counts nothing", dry_run),
+        trial("calls: a dry run counts nothing for rules either", dry_rates),
         trial("calls: a list is all or nothing", all_or_nothing),
         trial("calls: the same msgid is one text", same_msgid),
         trial("calls: pages of other sites and foreign hosts may not call", foreign),
@@ -91,6 +92,22 @@ fn dry_run() {
     assert!(status == 403 && body.starts_with("ERR 5.7.1"), "{status} {body}");
     world.martlet.settled();
     assert_eq!(world.provider.seen.len(), 1);
+}
+
+fn dry_rates() {
+    const RATE: &str = "[[rule]]\ntitle = \"slowly\"\nif = { rate = { max = 1, within = \"1h\" } }\n\
+        do = [ { reject = \"too many\" } ]\n";
+    let world = World::new(Setup { files: &[("rules/10.toml", RATE)], ..Setup::default() });
+    let ask = |data: &str| {
+        let query = format!("{}&{data}&{AUTH}", number());
+        call(world.martlet.http, "GET", "/sms/", &query).expect("a call")
+    };
+    for _ in 0..3 {
+        assert_eq!(ask("data=x&dry_run=1").0, 200);
+    }
+    assert_eq!(ask("data=x").0, 200);
+    let refused = |(status, body): (u16, String)| status == 403 && body.starts_with("ERR 5.7.1 too many");
+    assert!(refused(ask("data=y&dry_run=1")) && refused(ask("data=y")));
 }
 
 fn all_or_nothing() {
