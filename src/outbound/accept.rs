@@ -111,7 +111,7 @@ impl Inner {
                 Ok(Resolved::Phones(_)) if handed.envelope.from == ReversePath::Null => {
                     if buried.is_none() {
                         // One dead letter, however many phones the bounce was for.
-                        buried = Some(self.bounce(handed).await);
+                        buried = Some(self.bounce(common).await);
                     }
                     match buried.clone().expect("it was just set") {
                         Ok(()) => Fate::Done(Reply::new(250, Enhanced::new(2, 0, 0), "kept as a dead letter")),

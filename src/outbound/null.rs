@@ -1,19 +1,23 @@
 //! Mails with the null sender: a bounce of one of ours becomes a dead letter, anything else is refused.
 
 use super::{
-    Handed, Inner,
+    Inner,
+    accept::Common,
     rcpt::{Refusal, refuse},
 };
-use crate::{observe, store::DeadLetter};
+use crate::{mail::header_block, observe, store::DeadLetter};
 
 /// Beyond so many octets a bounce is not searched, and not kept.
 const MOST: usize = 1024 * 1024;
 
 impl Inner {
     /// After DATA of a null sender; nothing is sent in any case.
-    pub async fn bounce(&self, handed: &Handed) -> Result<(), Refusal> {
-        let searched = &handed.data[..handed.data.len().min(MOST)];
-        for id in our_ids(searched, &self.settings.hostname) {
+    pub(super) async fn bounce(&self, common: &Common<'_>) -> Result<(), Refusal> {
+        // Passwords in its fields are masked before anything of it is kept.
+        let (_, body) = header_block(&common.handed.data);
+        let mut searched = [&common.original.headers[..], b"\r\n", &body[..body.len().min(MOST)]].concat();
+        searched.truncate(MOST);
+        for id in our_ids(&searched, &self.settings.hostname) {
             let found = self.store.sent_mail(&id).await.map_err(|down| {
                 observe::log::store_down("bounce", down);
                 refuse(451, (4, 3, 0), "the store cannot be read, try again later", "broken")
@@ -23,7 +27,7 @@ impl Inner {
                 kind: "bounce",
                 about: Some(about),
                 cause: "a mail of ours came back".to_owned(),
-                data: searched.to_vec(),
+                data: searched,
             };
             self.store.bury(letter).await.map_err(|down| {
                 observe::log::store_down("bounce", down);

@@ -97,7 +97,7 @@ fn dry_run() {
 fn dry_rates() {
     const RATE: &str = "[[rule]]\ntitle = \"slowly\"\nif = { rate = { max = 1, within = \"1h\" } }\n\
         do = [ { reject = \"too many\" } ]\n";
-    let world = World::new(Setup { files: &[("rules/10.toml", RATE)], ..Setup::default() });
+    let world = daemon().files(&[("rules/10.toml", RATE)]).start();
     let ask = |data: &str| {
         let query = format!("{}&{data}&{AUTH}", number());
         call(world.martlet.http, "GET", "/sms/", &query).expect("a call")

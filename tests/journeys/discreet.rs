@@ -4,11 +4,38 @@ use std::process::Command;
 
 use libtest_mimic::Trial;
 
-use super::{ALICE, World, daemon, mail};
-use crate::support::{http, sink::Answer, trial};
+use super::{ALICE, World, daemon, header_of, mail};
+use crate::support::{http, sink::Answer, talk::Letter, trial};
 
 pub fn trials() -> Vec<Trial> {
-    vec![trial("discreet: no number, text or password in the log, whatever was refused", the_log)]
+    vec![
+        trial("discreet: no number, text or password in the log, whatever was refused", the_log),
+        trial("discreet: no password of an address in anything that is kept", the_store),
+    ]
+}
+
+/// A text that waits, a mail for the postmaster, a bounce that becomes a dead letter: each has the password in its fields.
+fn the_store() {
+    let mut world = daemon().answering(|_| Answer::Say(503, "no capacity".into())).start();
+    let phone = "\"sms:+12015550123?user=alice%40example.test&pass=alice-pw\"@sms.example.test";
+    let fields = format!("Cc: {phone}\r\nX-Original-To: {phone}\r\n");
+    assert_eq!(world.send(ALICE, &[phone], &mail("a@example.test", ALICE, "waits", &fields))[0].code, 250);
+    let complaint = mail("p@x.example", "x@elsewhere.example", "complaint", &fields);
+    assert_eq!(world.send("x@elsewhere.example", &["postmaster@sms.example.test"], &complaint)[0].code, 250);
+    world.mail_to("postmaster@example.test", "complaint");
+    // Of a phone that nobody wrote to.
+    assert_eq!(world.martlet.phone("GET", "+12015550199", "hello").expect("a call").0, 200);
+    let ours = header_of(&world.mail_to("inbox@example.test", "hello"), "Message-ID").expect("an id");
+    let data = format!("Subject: Undelivered\r\nMessage-ID: <b@example.test>\r\n{fields}\r\n{ours}\r\n");
+    let bounce = Letter { from: "", to: vec![phone], data, ..Letter::default() };
+    assert_eq!(world.hand_over(&bounce)[0].code, 250);
+    world.martlet.stop();
+    let folder = world.martlet.config.with_file_name("data");
+    let files = std::fs::read_dir(folder).expect("the folder").map(|entry| entry.expect("an entry").path());
+    let kept: Vec<_> = files.filter(|path| path.is_file()).map(|path| std::fs::read(path).expect("a file")).collect();
+    let has = |words: &[u8]| kept.iter().any(|file| file.windows(words.len()).any(|some| some == words));
+    assert!(has(b"Undelivered") && has(b"12015550123"), "they are kept");
+    assert!(!has(b"alice-pw"), "with the password");
 }
 
 fn the_log() {
