@@ -14,12 +14,14 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use libtest_mimic::Trial;
 use mail_parser::{MessageParser, MimeHeaders};
 use serde_json::json;
+use sqlx::{Connection, SqliteConnection};
 
 use crate::{
     provider_gateway::{PHONE, SID, World, app_calls, smsgate_settings},
     support::{
         Needs, letter,
         process::until,
+        run_async,
         sink::{Provider, Seen, Taken},
         trial, trial_with,
     },
@@ -33,6 +35,7 @@ pub fn trials() -> Vec<Trial> {
         trial_with("media: a crash between the answer and the pictures", &[Needs::Signers], crash),
         trial("media: pictures within the call", inline),
         trial("media: a mail server that takes no mail of this size gets the words", too_large),
+        trial("media: what a rule keeps back is kept with its pictures", quarantined),
     ]
 }
 
@@ -379,17 +382,58 @@ fn too_large() {
     let provider = Provider::willing();
     let world = World::start("smsgate", &[], &smsgate_settings(provider.port));
     world.mails.most.store(20_000, Ordering::SeqCst);
-    let data = STANDARD.encode(picture(JPEG, 40_000));
+    let cat = picture(JPEG, 1_500_000);
+    let data = STANDARD.encode(&cat);
     let body = json!({ "id": "E1", "event": "mms:downloaded", "payload": {
         "messageId": "m1", "sender": PHONE, "body": "Words at least",
         "attachments": [{ "contentType": "image/jpeg", "name": "cat.jpg", "data": data }],
     } });
-    assert_eq!(app_calls(&world, &body).0, 204);
+    until("the call is taken", || (app_calls(&world, &body).0 == 204).then_some(()));
     let mail = mail(&world, "Words at least");
     let (words, files) = opened(&mail);
     compare(&files, &[]);
     let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
     assert_eq!(words, "Words at least [cat.jpg did not arrive: the mail server takes no mail of this size.]");
     assert_eq!(world.mails.refused.load(Ordering::SeqCst), 1);
+    // The whole is kept.
+    let kept = dead_letters(&world);
+    let [letter] = &kept[..] else { panic!("{} dead letters", kept.len()) };
+    let (words, files) = opened(letter);
+    assert_eq!(words.trim(), "Words at least");
+    compare(&files, &[("cat.jpg", "image/jpeg", &cat)]);
     world.is_discreet();
+}
+
+/// A rule keeps a text with a picture back: both are kept.
+fn quarantined() {
+    let provider = Provider::willing();
+    let world = World::start("smsgate", &[], &smsgate_settings(provider.port));
+    let rules = world.martlet.config.with_file_name("rules");
+    std::fs::create_dir_all(&rules).expect("a folder");
+    let rule = "[[rule]]\ntitle = \"kept\"\ndirection = \"in\"\ndo = [ { quarantine = true } ]\n";
+    std::fs::write(rules.join("10.toml"), rule).expect("written");
+    world.martlet.json(&["reload"]);
+    let cat = picture(JPEG, 1_500_000);
+    let body = json!({ "id": "E1", "event": "mms:downloaded", "payload": {
+        "messageId": "m1", "sender": PHONE, "body": "Look at this",
+        "attachments": [{ "contentType": "image/jpeg", "name": "cat.jpg", "data": STANDARD.encode(&cat) }],
+    } });
+    until("the call is taken", || (app_calls(&world, &body).0 == 204).then_some(()));
+    let kept = until("the dead letter", || Some(dead_letters(&world)).filter(|kept| !kept.is_empty()));
+    let (words, files) = opened(&kept[0]);
+    assert_eq!(words.trim(), "Look at this");
+    compare(&files, &[("cat.jpg", "image/jpeg", &cat)]);
+    assert!(world.mails.seen.all().is_empty());
+    world.is_discreet();
+}
+
+/// What is kept of mails that arrived nowhere, as if they had.
+fn dead_letters(world: &World) -> Vec<Taken> {
+    let path = world.martlet.config.with_file_name("data").join("martlet.db");
+    let rows: Vec<Vec<u8>> = run_async(async move {
+        let mut store = SqliteConnection::connect(&format!("sqlite:{}?mode=ro", path.display())).await.expect("the store");
+        sqlx::query_scalar("SELECT data FROM dead").fetch_all(&mut store).await.expect("dead letters")
+    });
+    let taken = |data| Taken { mail: String::new(), rcpt: Vec::new(), before: Vec::new(), data };
+    rows.into_iter().map(taken).collect()
 }

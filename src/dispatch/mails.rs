@@ -71,14 +71,15 @@ async fn settle(shared: &Shared, item: &Item, mail: &Mail, attempt: u32, outcome
     shared.store.settle(settlement).await;
 }
 
-/// The next step of the ladder, or the dead letters. What is too large for the mail server goes on without its files: the words
-/// arrive.
+/// The next step of the ladder, or the dead letters. What is too large for the mail server goes on without its files, so that the
+/// words arrive; the whole is kept as a dead letter.
 fn refused(settlement: &mut Settle, item: &Item, mail: &Mail, fault: Fault, now: crate::ground::Timestamp) {
     settlement.event = "failed";
     let smaller = TOO_LARGE.contains(&fault.code).then(|| without_files(&mail.data)).flatten();
     if let Some(data) = smaller {
         settlement.segments = vec![(0, SegmentState::Failed, None)];
         settlement.next = Next::Closed(Closed::Failed);
+        settlement.dead = Some(dead(item, mail, "refused", &fault.to_string()));
         settlement.errands.push(New::mail(Mail { data: data.into(), ..mail.clone() }, now, item.expires));
         settlement.fault = Some(fault);
         return;

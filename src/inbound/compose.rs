@@ -82,6 +82,18 @@ impl Inner {
         Ok(())
     }
 
+    /// What is kept of a text that goes nowhere: its words, or with pictures the mail that it would have been.
+    pub(super) async fn kept(&self, set: &Assembled, delivery: &Delivery<'_>, now: Timestamp) -> Result<Vec<u8>, Down> {
+        let media = self.media(set).await?;
+        let words = || delivery.words.clone().or_else(|| set.words().map(str::to_owned)).unwrap_or_default().into_bytes();
+        if media.is_empty() {
+            return Ok(words());
+        }
+        let postmaster = self.settings.postmaster.now();
+        let message_id = format!("{}@{}", set.id, self.settings.hostname);
+        Ok(self.write(set, delivery, &postmaster, &message_id, (&media, now)).unwrap_or_else(|_| words()))
+    }
+
     /// The same mail for another mailbox, beside its way; nothing where it cannot be written.
     pub(super) async fn copy(
         &self,

@@ -100,9 +100,9 @@ impl Inner {
             }
             Fate::Reject(_) | Fate::Discard => self.done(set, "discarded", &by, &mut step),
             Fate::Quarantine => {
-                let data = delivery.words.clone().or_else(|| set.words().map(str::to_owned)).unwrap_or_default();
+                let data = self.kept(set, &delivery, now).await?;
                 let (about, cause) = (Some(set.id), format!("rule {by:?}"));
-                step.dead.push(DeadLetter { kind: "quarantine", about, cause, data: data.into_bytes() });
+                step.dead.push(DeadLetter { kind: "quarantine", about, cause, data });
                 self.done(set, "quarantined", &by, &mut step);
             }
         }

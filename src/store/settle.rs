@@ -154,8 +154,14 @@ pub struct DeadLetter {
     pub about: Option<MessageId>,
     /// One line: why it is here.
     pub cause: String,
-    /// The mail as it would have gone out, or the bounce that came in; at most 1 MiB.
+    /// The mail as it would have gone out, or the bounce that came in.
     pub data: Vec<u8>,
+}
+
+impl DeadLetter {
+    /// The last bound of what is kept, octets: a mail of ours with the largest pictures that `[media]` may let in (64 MiB, in
+    /// base64). What comes from outside is cut where it comes in.
+    pub const MOST: usize = 96 << 20;
 }
 
 /// A dead letter as listed.

@@ -185,9 +185,7 @@ impl<'a> Work<'a> {
     }
 
     pub fn bury(&mut self, letter: &DeadLetter) {
-        /// What a dead letter may take.
-        const LIMIT: usize = 1 << 20;
-        let data = &letter.data[..letter.data.len().min(LIMIT)];
+        let data = &letter.data[..letter.data.len().min(DeadLetter::MOST)];
         let at = self.writes.octets(data);
         let cause = crate::ground::outcome::one_line(&letter.cause, 512);
         let line = (MessageId::new(), self.now, letter.kind, letter.about, cause, at.from, at.len);
