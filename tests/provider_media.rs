@@ -431,7 +431,8 @@ fn quarantined() {
 fn dead_letters(world: &World) -> Vec<Taken> {
     let path = world.martlet.config.with_file_name("data").join("martlet.db");
     let rows: Vec<Vec<u8>> = run_async(async move {
-        let mut store = SqliteConnection::connect(&format!("sqlite:{}?mode=ro", path.display())).await.expect("the store");
+        let mut store =
+            SqliteConnection::connect(&format!("sqlite:{}?mode=ro", path.display())).await.expect("the store");
         sqlx::query_scalar("SELECT data FROM dead").fetch_all(&mut store).await.expect("dead letters")
     });
     let taken = |data| Taken { mail: String::new(), rcpt: Vec::new(), before: Vec::new(), data };

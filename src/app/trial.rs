@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use tokio::task::JoinSet;
 
-use super::{Behind, DoorVoice, StartError, Stop, until_signalled};
+use super::{StartError, Stop, doors::Behind, until_signalled, voice::DoorVoice};
 use crate::{
     config::Config,
     doors::{self, mail, trial::Letterbox},

@@ -85,7 +85,8 @@ impl Inner {
     /// What is kept of a text that goes nowhere: its words, or with pictures the mail that it would have been.
     pub(super) async fn kept(&self, set: &Assembled, delivery: &Delivery<'_>, now: Timestamp) -> Result<Vec<u8>, Down> {
         let media = self.media(set).await?;
-        let words = || delivery.words.clone().or_else(|| set.words().map(str::to_owned)).unwrap_or_default().into_bytes();
+        let words =
+            || delivery.words.clone().or_else(|| set.words().map(str::to_owned)).unwrap_or_default().into_bytes();
         if media.is_empty() {
             return Ok(words());
         }
