@@ -59,7 +59,25 @@ fn unit() {
     let (said, status) = verify(&path);
     let about: Vec<_> = said.lines().filter(|line| line.contains("martlet")).collect();
     assert!(status.success() && about.is_empty(), "{said}");
+    // What `systemd-analyze security` finds open, of ten: the network and the groups of others, which it needs.
+    let exposed = |path: &std::path::Path| {
+        let words = ["security", "--offline=yes", "--no-pager", "--threshold=15"];
+        Command::new("systemd-analyze").args(words).arg(path).output().expect("it runs")
+    };
+    let open = exposed(&path);
+    assert!(open.status.success(), "{}", String::from_utf8_lossy(&open.stdout));
+    // Sockets are given to groups: what is denied as a whole must be allowed again behind it.
+    let denied = unit.find("SystemCallFilter=~@privileged").expect("the filter");
+    let groups = Command::new("systemd-analyze").args(["syscall-filter", "@privileged"]).output().expect("it runs");
+    assert!(String::from_utf8_lossy(&groups.stdout).contains("@chown"), "then the line is no longer needed");
+    assert!(unit[denied..].contains("\nSystemCallFilter=@chown\n"), "a listener with a group would end the daemon");
     // It would complain.
+    std::fs::write(
+        &path,
+        unit.replace("ProtectSystem=strict", "ProtectSystem=no").replace("CapabilityBoundingSet=\n", ""),
+    )
+    .expect("written");
+    assert!(!exposed(&path).status.success(), "systemd-analyze sees no opening");
     std::fs::write(&path, unit.replace("ProtectClock=yes", "ProtectClock=maybe")).expect("written");
     assert!(verify(&path).0.contains("Failed to parse boolean value"), "systemd-analyze sees nothing");
 }

@@ -213,7 +213,7 @@ async fn depths_are_counted() {
     assert_eq!((c.waiting, c.held, c.trying, c.sent, c.mails_waiting, c.dead_letters), (1, 1, 1, 1, 1, 1));
     assert_eq!(c.oldest, Some(HOUR));
     let letters = w.store.dead_letters(10).await.expect("store");
-    assert_eq!((letters[0].size, letters[0].cause.as_str(), letters[0].about), (1 << 20, "x  y", Some(first)));
+    assert_eq!((letters[0].size, letters[0].cause.as_str(), letters[0].about), (3 << 20, "x  y", Some(first)));
 }
 
 async fn people_see_no_texts() {
