@@ -99,14 +99,14 @@ impl Set {
 fn word(event: Event) -> (String, Fate) {
     match event {
         Event::Receipt(word) => (word.about.theirs().expect("an id").as_str().to_owned(), word.fate),
-        Event::Segment(_) | Event::Notice(_) | Event::OptOut(_) | Event::ReadUpTo(_) => panic!("no receipt"),
+        Event::Segment(_) | Event::Notice(_) | Event::OptOut(_) | Event::Page(_) => panic!("no receipt"),
     }
 }
 
 fn incoming(event: Event) -> Incoming {
     match event {
         Event::Segment(incoming) => incoming,
-        Event::Receipt(_) | Event::Notice(_) | Event::OptOut(_) | Event::ReadUpTo(_) => panic!("no text"),
+        Event::Receipt(_) | Event::Notice(_) | Event::OptOut(_) | Event::Page(_) => panic!("no text"),
     }
 }
 

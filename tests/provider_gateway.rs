@@ -86,6 +86,21 @@ impl World {
 
     /// `http`: more keys of `[http]`.
     pub fn behind(http: &str, definition: &str, more: &str) -> Self {
+        let mut world = Self::made(http, definition, more);
+        world.martlet.restart();
+        world
+    }
+
+    /// Nothing is started.
+    pub fn prepared(definition: &str, more: &str) -> Self {
+        Self::made("", definition, more)
+    }
+
+    pub fn folder(&self) -> std::path::PathBuf {
+        self.martlet.config.parent().expect("a folder").to_owned()
+    }
+
+    fn made(http: &str, definition: &str, more: &str) -> Self {
         let scratch = Scratch::new();
         let dir = scratch.dir("martlet");
         std::fs::write(dir.join("provider.toml"), definition).expect("write");
@@ -102,7 +117,7 @@ impl World {
             port = free_port(),
             mails = mails.port,
         );
-        let martlet = Martlet::start(&dir, &config, &[("PROVIDER_SECRET", "s3cret-t0ken")]);
+        let martlet = Martlet::prepare(&dir, &config, &[("PROVIDER_SECRET", "s3cret-t0ken")]);
         Self { martlet, mails, lmtp, scratch }
     }
 
@@ -366,6 +381,11 @@ pub fn smsgate_settings(port: u16) -> String {
 
 /// The app calls, signed as it does.
 pub fn app_calls(world: &World, body: &Value) -> (u16, String, String) {
+    app_calls_at(world.martlet.http, "main", body)
+}
+
+/// The same at another gateway.
+pub fn app_calls_at(port: u16, gateway: &str, body: &Value) -> (u16, String, String) {
     use hmac::{Hmac, KeyInit, Mac};
     let (body, at) = (body.to_string(), jiff::Timestamp::now().as_second().to_string());
     let mut mac = <Hmac<sha2::Sha256> as KeyInit>::new_from_slice(b"sign1ng").expect("a key");
@@ -374,7 +394,7 @@ pub fn app_calls(world: &World, body: &Value) -> (u16, String, String) {
     let signature: String = mac.finalize().into_bytes().iter().map(|octet| format!("{octet:02x}")).collect();
     let headers =
         [("Content-Type", "application/json"), ("X-Signature", signature.as_str()), ("X-Timestamp", at.as_str())];
-    world.call("POST", "/gateway/main/hook/events", &headers, &body)
+    call(port, "POST", &format!("/gateway/{gateway}/hook/events"), &headers, &body)
 }
 
 fn event(n: usize, event: &str, message: &str) -> Value {

@@ -1,6 +1,8 @@
 //! Pictures that phones send, through the real daemon: from a provider's call to the attachments of a mail. They stand on HTTP
 //! servers of the test's own, which also do what servers should not.
 
+mod beyond;
+
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
@@ -28,7 +30,7 @@ use crate::{
 };
 
 pub fn trials() -> Vec<Trial> {
-    vec![
+    let own = vec![
         trial_with("media: two pictures of a call of Twilio's", &[Needs::Signers], twilio),
         trial_with("media: what cannot be fetched is named in the mail", &[Needs::Signers], misses),
         trial_with("media: a server that takes for ever", &[Needs::Signers], slow),
@@ -36,7 +38,8 @@ pub fn trials() -> Vec<Trial> {
         trial("media: pictures within the call", inline),
         trial("media: a mail server that takes no mail of this size gets the words", too_large),
         trial("media: what a rule keeps back is kept with its pictures", quarantined),
-    ]
+    ];
+    own.into_iter().chain(beyond::trials()).collect()
 }
 
 /// What was asked for: path and login.

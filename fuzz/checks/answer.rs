@@ -1,12 +1,13 @@
 //! Any answer is judged; faults stay on one line, within their length, and without the secret.
 //!
-//! Input: two octets of status, one that picks patterns, then `Retry-After`, NUL, `Content-Type`, NUL, body.
+//! Input: two octets of status, one that picks patterns, then a pause (`Retry-After`, `RateLimit`, `X-RateLimit-Reset`), NUL, `Content-Type`, NUL, body.
 
 use std::sync::LazyLock;
 
 use martlet::{
     gateway::http::{Answer, Patterns, answer::judge, redact::Redactions},
     ground::{Outcome, Timestamp},
+    provider::pause::Pause,
 };
 use regex::Regex;
 
@@ -19,7 +20,10 @@ pub fn answer(data: &[u8]) {
     let status = u16::from_be_bytes([*a, *b]) % 1000;
     let mut parts = rest.splitn(3, |b| *b == 0);
     let mut text = || parts.next().unwrap_or_default();
-    let (retry_after, content_type, body) = (text(), text(), text());
+    let (pause, content_type, body) = (text(), text(), text());
+    let pause = std::str::from_utf8(pause).unwrap_or_default();
+    let fields = ["retry-after", "ratelimit", "x-ratelimit-reset"].map(|name| (name, pause));
+    let now = Timestamp(1_700_000_000_000);
     let pattern = |n: usize| (flags & 1 << n != 0).then(|| PATTERNS[n].clone());
     let patterns = Patterns {
         success: pattern(0),
@@ -32,12 +36,12 @@ pub fn answer(data: &[u8]) {
     hidden.hide("hunter2", "[secret]");
     let answer = Answer {
         status,
-        retry_after: std::str::from_utf8(retry_after).ok(),
+        pause: Pause::read(fields.into_iter(), now),
         content_type: std::str::from_utf8(content_type).ok(),
         body,
         whole: flags & 32 == 0,
     };
-    match judge(&answer, &patterns, &|words| hidden.clean(words), Timestamp(1_700_000_000_000)) {
+    match judge(&answer, &patterns, &|words| hidden.clean(words)) {
         Outcome::Sent(id) => {
             assert!(status < 500 && status != 429, "{status} is no success");
             assert!(id.is_none_or(|id| !id.as_str().chars().any(char::is_control)));

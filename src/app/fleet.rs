@@ -132,8 +132,8 @@ impl Fleet {
             settings.clock = self.clock.clone();
             let failed = |why| StartError::new(78, format!("gateway {}: {why}", declared.id));
             media.extend(build::fetcher(config, &settings).map(|way| (declared.id.clone(), Arc::new(way))));
-            let hooks =
-                Hooks::new(declared.id.clone(), *settings, self.desk.inbox(declared.id.clone())).map_err(failed)?;
+            let (networks, inbox) = (config.media.networks.clone(), self.desk.inbox(declared.id.clone()));
+            let hooks = Hooks::new(declared.id.clone(), *settings, networks, inbox).map_err(failed)?;
             table.gateways.insert(declared.id.clone(), Arc::new(hooks));
             let main = config.http.as_ref().map(|http| http.bind);
             for (name, path, bind) in provider.doors(&declared.id) {

@@ -10,7 +10,6 @@ use tokio::{sync::mpsc, task::JoinSet};
 
 use super::sweep;
 use crate::{
-    address::Trace,
     gateway::{
         self,
         inbox::{About, Busy, Event, Fate, Handed, Incoming, Noted, Notice, OptOut, Word},
@@ -19,7 +18,7 @@ use crate::{
     inbound::Inbound,
     observe,
     report::Reporter,
-    store::{Down, Item, MoSegment, Part, Position, Receipt, Reference, SegmentState, Store, Taken},
+    store::{Down, Item, MoSegment, Page, Part, Position, Receipt, Reference, SegmentState, Store, Taken},
 };
 
 /// For how long the postmaster is not told the same again.
@@ -60,29 +59,38 @@ impl Events {
     async fn take(&self, handed: Handed) {
         let Handed { gateway, event, answer } = handed;
         let noted = match event {
-            Event::Segment(incoming) => self.segment(&gateway, incoming).await.map(|noted| (noted, None)),
+            Event::Segment(incoming) => self.segment(&gateway, incoming).await.map(|noted| (noted, Vec::new())),
             Event::Receipt(word) => self.receipt(&gateway, word).await,
-            Event::OptOut(said) => self.opt(&gateway, &said).await.map(|noted| (noted, None)),
-            Event::Notice(notice) => self.notice(&notice).await.map(|noted| (noted, None)),
-            Event::ReadUpTo(position) => self.read_up_to(&gateway, position).await.map(|()| (Noted::New, None)),
+            Event::OptOut(said) => self.opt(&gateway, &said).await.map(|noted| (noted, Vec::new())),
+            Event::Notice(notice) => self.notice(&notice).await.map(|noted| (noted, Vec::new())),
+            Event::Page(page) => self.page(&gateway, page).await.map(|items| (Noted::New, items)),
         };
         let (noted, answered) = match noted {
-            Ok((noted, item)) => (Ok(noted), item),
+            Ok((noted, items)) => (Ok(noted), items),
             Err(down) => {
                 observe::log::store_down("events", down);
-                (Err(Busy), None)
+                (Err(Busy), Vec::new())
             }
         };
         // A gateway that is gone brings it again: repetitions are known by their reference.
         let _ = answer.send(noted);
-        if let Some(item) = answered {
+        for item in answered {
             sweep::receipted(&self.store, &self.reporter, &item).await;
         }
     }
 
     async fn segment(&self, gateway: &GatewayId, incoming: Incoming) -> Result<Noted, Down> {
+        let mo = self.mo(gateway, incoming).await?;
+        let taken = self.inbound.take(vec![mo]).await?;
+        Ok(match taken.first() {
+            Some(Taken::New(_)) => Noted::New,
+            Some(Taken::Duplicate) | None => Noted::Again,
+        })
+    }
+
+    async fn mo(&self, gateway: &GatewayId, incoming: Incoming) -> Result<MoSegment, Down> {
         let from = self.inbound.originator(gateway, &incoming.from).await?;
-        let mo = MoSegment {
+        Ok(MoSegment {
             gateway: gateway.clone(),
             number: incoming.number.or_else(|| self.numbers.now().get(gateway).cloned()),
             from,
@@ -90,13 +98,8 @@ impl Events {
             reference: incoming.reference,
             sent: incoming.sent,
             received: self.clock.now(),
-            trace: Trace::default(),
+            trace: incoming.trace,
             media: self.inbound.sifted(incoming.media),
-        };
-        let taken = self.inbound.take(vec![mo]).await?;
-        Ok(match taken.first() {
-            Some(Taken::New(_)) => Noted::New,
-            Some(Taken::Duplicate) | None => Noted::Again,
         })
     }
 
@@ -106,9 +109,26 @@ impl Events {
         Ok(if changed { Noted::New } else { Noted::Again })
     }
 
-    async fn read_up_to(&self, gateway: &GatewayId, read: gateway::inbox::Position) -> Result<(), Down> {
-        let gateway::inbox::Position { poll, definition, position } = read;
-        self.store.read_up_to(Position { gateway: gateway.clone(), poll, definition, position }).await
+    /// One transaction: a crash finds all of it kept and read up to there, or nothing.
+    async fn page(&self, gateway: &GatewayId, page: gateway::inbox::Page) -> Result<Vec<Item>, Down> {
+        let gateway::inbox::Page { segments, receipts, opt_outs, position } = page;
+        let mut all = Page::default();
+        for incoming in segments {
+            all.segments.push(self.mo(gateway, incoming).await?);
+        }
+        all.receipts = receipts.into_iter().map(|word| self.read(gateway, word)).collect();
+        for said in opt_outs {
+            let phone = self.inbound.originator(gateway, &said.phone).await?;
+            all.opting.extend(self.inbound.by_network(gateway, &phone, said.number.as_deref(), said.out));
+        }
+        let at = |gateway::inbox::Position { poll, definition, position }| Position {
+            gateway: gateway.clone(),
+            poll,
+            definition,
+            position,
+        };
+        all.position = position.map(at);
+        self.inbound.take_page(gateway, all).await
     }
 
     async fn notice(&self, notice: &Notice) -> Result<Noted, Down> {
@@ -122,7 +142,12 @@ impl Events {
 
     /// The item that the receipt answers is settled behind the answer to the network: should a crash come between, the
     /// sweeper finds it.
-    async fn receipt(&self, gateway: &GatewayId, word: Word) -> Result<(Noted, Option<Item>), Down> {
+    async fn receipt(&self, gateway: &GatewayId, word: Word) -> Result<(Noted, Vec<Item>), Down> {
+        let item = self.store.receipt(self.read(gateway, word)).await?;
+        Ok((if item.is_some() { Noted::New } else { Noted::Again }, item.into_iter().collect()))
+    }
+
+    fn read(&self, gateway: &GatewayId, word: Word) -> Receipt {
         let (state, fault) = match word.fate {
             Fate::UnderWay => (SegmentState::Sent, None),
             Fate::Delivered => (SegmentState::Delivered, None),
@@ -139,8 +164,6 @@ impl Events {
             gateway::inbox::Part::Counted(event) => Part::Counted(event),
         };
         let (gateway, reused, total) = (gateway.clone(), word.reused, word.total);
-        let receipt = Receipt { gateway, reference, part, total, state, fault, at, reused };
-        let Some(item) = self.store.receipt(receipt).await? else { return Ok((Noted::Again, None)) };
-        Ok((Noted::New, Some(item)))
+        Receipt { gateway, reference, part, total, state, fault, at, reused }
     }
 }

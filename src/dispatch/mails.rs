@@ -4,6 +4,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
+
 use super::{
     Shared, fastrand,
     pull::{Places, pull},
@@ -18,13 +20,24 @@ use crate::{
 /// How mail servers say that a mail is larger than they take.
 const TOO_LARGE: [Enhanced; 2] = [Enhanced::new(5, 3, 4), Enhanced::new(5, 2, 3)];
 
+/// Mails with pictures are copied as they are handed over: of those larger than this few go at once.
+const HEAVY: usize = 256 << 10;
+const HEAVY_AT_ONCE: usize = 2;
+
 /// Hands over what is due until stopped.
 pub async fn run(shared: Arc<Shared>) {
     let places = Places::new(shared.mail_window.subscribe(), |window| *window);
-    pull(shared, Key::Mailbox, places, |shared, item| async move { step(&shared, item).await }).await;
+    let heavy = Arc::new(Semaphore::new(HEAVY_AT_ONCE));
+    pull(shared, Key::Mailbox, places, move |shared, item| {
+        let heavy = Arc::clone(&heavy);
+        async move { step(&shared, item, &heavy).await }
+    })
+    .await;
 }
 
-async fn step(shared: &Shared, item: Item) {
+async fn step(shared: &Shared, item: Item, heavy: &Semaphore) {
+    let large = item.payload.mail().is_some_and(|mail| mail.data.len() > HEAVY);
+    let _place = if large { heavy.acquire().await.ok() } else { None };
     if shared.stop.is_cancelled() {
         return shared.store.give_back(&[item.id]);
     }

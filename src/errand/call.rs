@@ -10,8 +10,9 @@ use reqwest::{Response, Url, redirect};
 
 use super::{Settings, Tag, later, never, program::numbered};
 use crate::{
-    gateway::{http::retry_after, tls},
+    gateway::{http::line, tls},
     ground::Outcome,
+    provider::pause::Pause,
     rules::deed::{Call, Content},
 };
 
@@ -100,8 +101,7 @@ fn same_place(url: &Url, written: &str) -> bool {
 
 async fn read(mut response: Response, settings: &Settings) -> Result<Vec<u8>, Outcome> {
     let status = response.status().as_u16();
-    let after = response.headers().get(reqwest::header::RETRY_AFTER).and_then(|value| value.to_str().ok());
-    let after = after.and_then(|value| retry_after(value, settings.clock.now()));
+    let after = Pause::read(line::fields(response.headers()).into_iter(), settings.clock.now()).of(status == 429);
     let mut said = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(broken)? {
         let room = settings.output.saturating_sub(said.len()).min(chunk.len());

@@ -92,9 +92,13 @@ impl Guard {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Closed;
 
+impl Closed {
+    pub const WORDS: &str = "its address is not a public one";
+}
+
 impl fmt::Display for Closed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("its address is not a public one")
+        f.write_str(Self::WORDS)
     }
 }
 

@@ -6,6 +6,7 @@
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
+    address::Trace,
     ground::{Fault, GatewayId, MessageId, RemoteId, Timestamp},
     mail::Piece,
     sms::Segment,
@@ -21,11 +22,20 @@ pub enum Event {
     Receipt(Word),
     Notice(Notice),
     OptOut(OptOut),
-    ReadUpTo(Position),
+    Page(Page),
 }
 
-/// How far a provider that is asked for news was read: handed in behind all that came before it. `Debug` shows none of the
-/// provider's words.
+/// All that one answer of a provider brought that is asked for news, and how far it is read by that: kept together or not at
+/// all.
+#[derive(Debug, Clone, Default)]
+pub struct Page {
+    pub segments: Vec<Incoming>,
+    pub receipts: Vec<Word>,
+    pub opt_outs: Vec<OptOut>,
+    pub position: Option<Position>,
+}
+
+/// How far a provider that is asked for news was read. `Debug` shows none of the provider's words.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Position {
     /// Which of the gateway's polls.
@@ -82,6 +92,8 @@ pub struct Incoming {
     pub sent: Option<Timestamp>,
     /// What came beside the words.
     pub media: Vec<Piece>,
+    /// The Martlets that it went through before, as the one before us says.
+    pub trace: Trace,
 }
 
 impl std::fmt::Debug for Incoming {

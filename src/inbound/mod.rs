@@ -52,7 +52,7 @@ use crate::{
     report::Reporter,
     routing::{Costs, Ours},
     rules::{Direction, Mark, Rates, Ruleset},
-    store::{Down, MoSegment, Store, StoredSegment, Taken},
+    store::{Down, How, Item, MoSegment, Page, PageTaken, Store, StoredSegment, Taken},
 };
 
 /// What the journey goes by.
@@ -179,20 +179,42 @@ impl Inbound {
     /// Stores segments of one gateway. `Ok` is durable: now acknowledge.
     pub async fn take(&self, segments: Vec<MoSegment>) -> Result<Vec<Taken>, Down> {
         let gateways: Vec<_> = segments.iter().map(|segment| segment.gateway.clone()).collect();
+        let taken = self.0.store.take(self.known(segments)).await?;
+        self.told(&taken, gateways.iter());
+        Ok(taken)
+    }
+
+    /// All that one answer of this gateway's provider brought; durable together. The items that its receipts changed.
+    pub async fn take_page(&self, gateway: &GatewayId, mut page: Page) -> Result<Vec<Item>, Down> {
+        page.segments = self.known(page.segments);
+        let changes: Vec<_> = page.opting.iter().map(|change| (change.phone.clone(), change.out)).collect();
+        let PageTaken { segments, opting, items } = self.0.store.page(page).await?;
+        self.told(&segments, std::iter::repeat(gateway));
+        let mut changed: Vec<_> =
+            changes.into_iter().zip(opting).filter(|(_, changed)| *changed).map(|(change, _)| change).collect();
+        changed.dedup();
+        changed.iter().for_each(|(phone, out)| opting::voice(gateway, phone, *out, How::Provider));
+        Ok(items)
+    }
+
+    /// As they are, with our number as the configuration writes it.
+    fn known(&self, segments: Vec<MoSegment>) -> Vec<MoSegment> {
         let known = self.0.settings.gateways.now();
         let segments = segments.into_iter().map(|segment| MoSegment {
             number: segment.number.as_deref().and_then(|dialled| known.number(dialled)),
             ..segment
         });
-        let taken = self.0.store.take(segments.collect()).await?;
-        for (taken, gateway) in taken.iter().zip(&gateways) {
+        segments.collect()
+    }
+
+    fn told<'a>(&self, taken: &[Taken], gateways: impl Iterator<Item = &'a GatewayId>) {
+        for (taken, gateway) in taken.iter().zip(gateways) {
             match taken {
                 Taken::New(id) => observe::log::taken(*id, gateway),
                 Taken::Duplicate => observe::log::taken_before(gateway),
             }
         }
         self.0.taken.notify_one();
-        Ok(taken)
     }
 
     /// Something that waited can go on.

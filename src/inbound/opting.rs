@@ -46,13 +46,18 @@ impl Inbound {
         number: Option<&str>,
         out: bool,
     ) -> Result<bool, Down> {
-        let Some(phone) = phone_of(phone) else { return Ok(false) };
-        let changes = self.0.opting(gateway, phone, number, out, How::Provider);
+        let changes = self.by_network(gateway, phone, number, out);
+        let Some(Opting { phone, .. }) = changes.first().cloned() else { return Ok(false) };
         let changed = self.0.store.opt(changes).await?.contains(&true);
         if changed {
-            voice(gateway, phone, out, How::Provider);
+            voice(gateway, &phone, out, How::Provider);
         }
         Ok(changed)
+    }
+
+    /// What the network's own word changes; nothing for who has no number.
+    pub fn by_network(&self, gateway: &GatewayId, phone: &Originator, number: Option<&str>, out: bool) -> Vec<Opting> {
+        phone_of(phone).map_or_else(Vec::new, |phone| self.0.opting(gateway, phone, number, out, How::Provider))
     }
 }
 

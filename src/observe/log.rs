@@ -24,6 +24,11 @@ pub fn hook_refused(gateway: &GatewayId, hook: &str, why: impl Display) {
     tracing::warn!(%gateway, hook, %why, "a call of the provider was refused");
 }
 
+/// What a provider's call names was not fetched.
+pub fn hook_fetch(gateway: &GatewayId, why: &str) {
+    tracing::warn!(%gateway, why, "what a call of the provider names could not be fetched");
+}
+
 /// One attempt ended.
 pub fn outcome(id: MessageId, gateway: &GatewayId, attempt: u32, outcome: &str, fault: Option<&Fault>) {
     match fault {

@@ -17,6 +17,7 @@ pub mod ids;
 pub mod moment;
 pub mod number;
 pub mod pattern;
+pub mod pause;
 pub mod proof;
 pub mod prove;
 pub mod read;

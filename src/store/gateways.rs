@@ -5,6 +5,7 @@ use std::fmt;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
+use super::{Item, MoSegment, Opting, Receipt, Taken};
 use crate::{
     address::Mailbox,
     ground::{GatewayId, MessageId, Timestamp},
@@ -55,6 +56,25 @@ impl fmt::Debug for Talk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Talk({}, {:?})", self.gateway, self.mailbox)
     }
+}
+
+/// All that one answer of a provider brought that is asked for news, and how far it is read by that.
+#[derive(Debug, Default)]
+pub struct Page {
+    pub segments: Vec<MoSegment>,
+    pub receipts: Vec<Receipt>,
+    pub opting: Vec<Opting>,
+    pub position: Option<Position>,
+}
+
+/// What became of a page; each list in the page's order.
+#[derive(Default)]
+pub struct PageTaken {
+    pub segments: Vec<Taken>,
+    /// Whether each change of the opt-out list changed anything.
+    pub opting: Vec<bool>,
+    /// The items that receipts changed, as [`super::Store::receipt`] gives them.
+    pub items: Vec<Item>,
 }
 
 /// How far a provider that is asked for news was read.

@@ -232,9 +232,22 @@ impl Store {
         let mut conn = self.inner.reader().await?;
         sqlite::positions(&mut conn).await.map_err(|e| sqlite::down(&e))
     }
-    /// A provider was read up to here; durable.
-    pub async fn read_up_to(&self, position: Position) -> Result<(), Down> {
-        self.inner.write(Operation::ReadUpTo(position)).await.map(drop)
+    /// What one answer of a provider that is asked brought, and how far it is read by that: all of it is durable, or none.
+    /// What became of each is as [`Store::take`], [`Store::receipt`] and [`Store::opt`] say.
+    pub async fn page(&self, page: Page) -> Result<PageTaken, Down> {
+        if !page.segments.is_empty() {
+            self.inner.room().await?;
+        }
+        let media = page.segments.iter().any(|segment| !segment.media.is_empty());
+        match self.inner.write(Operation::Page(page.into())).await? {
+            Answered::Page(taken) => {
+                if media {
+                    self.inner.shared.media.notify_one();
+                }
+                Ok(taken)
+            }
+            _ => Err(mixed_up()),
+        }
     }
     /// Adds to the histories of messages.
     pub async fn note(&self, notes: Vec<Note>) -> Result<(), Down> {

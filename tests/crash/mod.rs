@@ -10,7 +10,7 @@
 
 mod dice;
 mod load;
-mod power;
+pub mod power;
 mod verdict;
 
 use std::{thread::JoinHandle, time::Duration};

@@ -134,6 +134,7 @@ fn incoming() -> Event {
         reference: RemoteId::new("mo-1"),
         sent: Some(START),
         media: Vec::new(),
+        trace: martlet::address::Trace::default(),
     })
 }
 

@@ -4,6 +4,7 @@
 mod circle;
 mod exim;
 mod opensmtpd;
+mod pictures;
 mod recipe;
 mod reports;
 mod rules;
@@ -29,6 +30,7 @@ pub fn trials() -> Vec<Trial> {
         circle::trials(),
         exim::trials(),
         opensmtpd::trials(),
+        pictures::trials(),
         reports::trials(),
         rules::trials(),
         spoof::trials(),

@@ -26,6 +26,7 @@ pub fn trials() -> Vec<Trial> {
     vec![
         trial("hooks: a trusted proxy says who calls, and nobody else does", fields),
         trial("hooks: who guesses passwords behind a proxy waits, and nobody else", guessing),
+        trial("hooks: what one client asks at once behind a proxy is bounded, and nobody else's", many_at_once),
         trial_with(
             "hooks: behind nginx the client calls, whatever he writes",
             &[Needs::Nginx, Needs::Curl],
@@ -102,6 +103,62 @@ fn guessing() {
     assert!(statuses[..20].iter().all(|status| *status == 401), "{statuses:?}");
     assert!(statuses[20..].contains(&429), "{statuses:?}");
     assert_eq!(guess(world.martlet.http, "198.51.100.8", 99), 401);
+}
+
+/// A call of this client whose body does not end.
+fn unended(port: u16, from: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("the HTTP door");
+    let head = format!(
+        "POST {TARGET} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nX-Forwarded-For: {from}\r\nContent-Length: 9\r\n\r\nhalf"
+    );
+    stream.write_all(head.as_bytes()).expect("sent");
+    stream
+}
+
+fn many_at_once() {
+    let provider = Provider::willing();
+    let definition = proven_by("{ scheme = \"none\" }").replace("[\"GET\"]", "[\"GET\", \"POST\"]");
+    let status = |port: u16, from: &str| call(port, "GET", TARGET, &[("X-Forwarded-For", from)], "").0;
+    let (one, other) = ("198.51.100.7", "198.51.100.8");
+    let world = World::behind(
+        "trusted_proxies = [\"127.0.0.1/32\"]\ntimeout = \"10m\"\nconnections = 200",
+        &definition,
+        &settings(provider.port),
+    );
+    let port = world.martlet.http;
+    let mut open = Vec::new();
+    until("no more of them are worked on", || {
+        // The question is a call, too: whoever comes just then is refused.
+        let full = status(port, one) == 503;
+        if !full {
+            open.push(unended(port, one));
+        }
+        full.then_some(())
+    });
+    let waits = |stream: &TcpStream| {
+        stream.set_nonblocking(true).expect("a socket option");
+        stream.peek(&mut [0]).is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
+    };
+    until("those that were refused know", || {
+        open.retain(waits);
+        (open.len() <= 64).then_some(())
+    });
+    assert_eq!(open.len(), 64, "so many at once");
+    assert_eq!((status(port, one), status(port, other)), (503, 204), "another client of the same proxy is served");
+    drop(open.pop());
+    until("one is over", || (status(port, one) == 204).then_some(()));
+    // Where no proxy is trusted all of them come from one place.
+    let world = World::behind("timeout = \"10m\"\nconnections = 200", &definition, &settings(provider.port));
+    let port = world.martlet.http;
+    let mut open = Vec::new();
+    until("no more of them are worked on", || {
+        let full = status(port, one) == 503;
+        if !full {
+            open.push(unended(port, &format!("198.51.100.{}", open.len() % 200)));
+        }
+        full.then_some(())
+    });
+    assert_eq!(status(port, other), 503);
 }
 
 /// An nginx before this port, set up as its documents say.

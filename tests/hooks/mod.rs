@@ -2,6 +2,7 @@
 //! a receipt is about.
 
 mod callers;
+mod fetches;
 mod polls;
 mod receipts;
 
@@ -10,7 +11,7 @@ use libtest_mimic::Trial;
 use crate::support::{letter, sink::Taken};
 
 pub fn trials() -> Vec<Trial> {
-    [callers::trials(), polls::trials(), receipts::trials()].into_iter().flatten().collect()
+    [callers::trials(), fetches::trials(), polls::trials(), receipts::trials()].into_iter().flatten().collect()
 }
 
 /// The words of a mail.

@@ -4,7 +4,7 @@
 use std::{
     collections::BTreeSet,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
@@ -14,10 +14,12 @@ use serde_json::json;
 
 use super::{HEAD, settings, text};
 use crate::{
+    crash::power::{Disk, Syncs},
     provider_gateway::{PHONE, World},
     support::{
         letter,
-        process::DEADLINE,
+        process::{self, DEADLINE, until},
+        say,
         sink::{Answer, Provider, Request},
         trial,
     },
@@ -27,6 +29,8 @@ pub fn trials() -> Vec<Trial> {
     vec![
         trial("hooks: a provider that is asked is read on after kill -9 where reading had come to", goes_on),
         trial("hooks: what kill -9 interrupts in the middle of a page is kept, and once", interrupted),
+        trial("hooks: a page and its position are kept together, whenever the end comes", together),
+        trial("hooks: what is kept and could not be taken away is taken away later, and comes once", taken_away_later),
         trial("hooks: a position that the provider has forgotten is dropped, and nothing doubles", forgotten),
         trial("hooks: a gateway that receives nothing asks for reports only", reports_only),
     ]
@@ -135,6 +139,92 @@ fn interrupted() {
     assert!(provider.seen.since(before).iter().all(|request| since(request) >= 12));
     world.martlet.settled();
     (1..=13).for_each(|n| assert_eq!(messages(&world, n), 1, "fetched {n}"));
+}
+
+/// Texts without ids, all in one answer, and an end at one operation on the disk after the other: between the texts and their
+/// position there is no place for it. In the beginning it comes before the page is kept, at last behind that.
+fn together() {
+    const TEXTS: usize = 8;
+    let asked = Arc::new(AtomicUsize::new(0));
+    let (pid, count) = (Arc::new(AtomicUsize::new(0)), Arc::clone(&asked));
+    let (daemon, ends) = (Arc::clone(&pid), Arc::new(AtomicBool::new(false)));
+    let ending = Arc::clone(&ends);
+    let provider = Provider::start(move |request| {
+        let since = since(request);
+        if since >= TEXTS {
+            return Answer::Say(200, json!({ "messages": [] }).to_string());
+        }
+        count.fetch_add(1, Ordering::SeqCst);
+        if ending.load(Ordering::SeqCst) {
+            // From now on the operations are counted.
+            let pid =
+                until("it is known whom to signal", || Some(daemon.load(Ordering::SeqCst)).filter(|pid| *pid > 0));
+            process::signal("USR1", &pid.to_string());
+        }
+        let one = |n| json!({ "seq": n, "from": PHONE, "text": format!("fetched {n}.") });
+        Answer::Say(200, json!({ "messages": (since + 1..=TEXTS).map(one).collect::<Vec<_>>() }).to_string())
+    });
+    let (mut before, mut behind) = (0, 0);
+    for more in (1..).step_by(3) {
+        let mut world = World::prepared(&inbox(""), &settings(provider.port));
+        let disk = Disk::under(&world.folder(), Syncs::All);
+        let first = asked.load(Ordering::SeqCst);
+        world.martlet.serve_env = disk.environment(0, more);
+        ends.store(true, Ordering::SeqCst);
+        world.martlet.launch();
+        pid.store(world.martlet.pid() as usize, Ordering::SeqCst);
+        until("its end", || world.martlet.has_ended().then_some(()));
+        ends.store(false, Ordering::SeqCst);
+        pid.store(0, Ordering::SeqCst);
+        world.martlet.forget();
+        world.martlet.serve_env.clear();
+        world.martlet.restart();
+        (1..=TEXTS).for_each(|n| mail(&world, n));
+        world.martlet.settled();
+        (1..=TEXTS).for_each(|n| assert_eq!(messages(&world, n), 1, "fetched {n}, the end {more} operations later"));
+        // Whoever was in the middle of it asks again.
+        match asked.load(Ordering::SeqCst) - first {
+            1 => behind += 1,
+            _ => before += 1,
+        }
+        if behind == 2 {
+            break;
+        }
+        assert!(more < 100, "it is never kept");
+    }
+    say(&format!(
+        "polls: the end came {before} times before a page was kept and {behind} times behind that; nothing doubled"
+    ));
+    assert!(before > 0, "no end came before the page was kept");
+}
+
+fn taken_away_later() {
+    let broken = Arc::new(AtomicBool::new(true));
+    let (refuses, gone) = (Arc::clone(&broken), Arc::new(Mutex::new(BTreeSet::new())));
+    let taken = Arc::clone(&gone);
+    let provider = Provider::start(move |request| {
+        if request.method == "DELETE" {
+            if refuses.load(Ordering::SeqCst) {
+                return Answer::Say(500, String::new());
+            }
+            taken.lock().expect("a list").insert(request.path.clone());
+            return Answer::Say(204, String::new());
+        }
+        let page = since(request) + 1..=3;
+        let one = |n| json!({ "id": format!("in-{n}"), "seq": n, "from": PHONE, "text": format!("fetched {n}.") });
+        Answer::Say(200, json!({ "messages": page.map(one).collect::<Vec<_>>() }).to_string())
+    });
+    let remove = "remove = { method = \"DELETE\", url = \"{setting.base}/inbox/{item}\", item = \"json:/id\" }";
+    let definition = inbox("").replace("[[poll.event]]", &format!("{remove}\n[[poll.event]]"));
+    let world = World::of(&definition, &settings(provider.port));
+    (1..=3).for_each(|n| mail(&world, n));
+    provider.seen.wait("the page behind the last, though nothing could be taken away", |request| since(request) == 3);
+    broken.store(false, Ordering::SeqCst);
+    provider.seen.wait("the last removal", |request| request.path == "/inbox/in-3");
+    until("all are taken away", || (gone.lock().expect("a list").len() == 3).then_some(()));
+    world.martlet.settled();
+    (1..=3).for_each(|n| assert_eq!(messages(&world, n), 1, "fetched {n}"));
+    assert!(world.martlet.log().contains("an item could not be taken away: HTTP 500"));
 }
 
 fn forgotten() {

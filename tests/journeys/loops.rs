@@ -11,6 +11,7 @@ pub fn trials() -> Vec<Trial> {
     vec![
         trial("loops: two Martlets that send through each other", two_that_send),
         trial("loops: two Martlets, one the other's phone, one the other's mailbox", phone_and_mailbox),
+        trial("loops: two Martlets, one calls the other's hook, the other's mailbox is the one", hook_and_mailbox),
         trial("loops: a mailbox and a phone that both answer by themselves", two_machines),
         trial("loops: what says that it is automatic is not even sent once", automatic),
         trial("loops: a bounce of a bounce", bounce),
@@ -77,6 +78,29 @@ fn phone_and_mailbox() {
     assert_eq!(texts(&left), 1, "{:?}", left.martlet.queue());
     assert!(left.martlet.log().contains("loop"));
     assert!(right.martlet.log().contains("inbound"));
+}
+
+/// As before, and the right one takes texts by the definition for another Martlet: what they went through goes on with them.
+fn hook_and_mailbox() {
+    let (a, b, lmtp) = (free_port(), free_port(), free_port());
+    let url = format!(
+        "http://127.0.0.1:{b}/gateway/relay/hook/deliver?pass=h00kKeyOfThisTest&number=%number%&data=%data%&msgid=%msgid%"
+    );
+    let left = peer("left", a, lmtp, &url, None, "[[account]]\nuser = \"*\"\n");
+    let back = format!("lmtp://127.0.0.1:{lmtp}");
+    let relay = "[inbound]\ndefault = \"12015550123@sms.left.test\"\n[[gateway]]\nid = \"relay\"\ntype = \"http\"\n\
+                 provider = \"martlet\"\nsettings = { base_url = \"http://127.0.0.1:1\", user = \"u\", password = \"p\", \
+                 hook_key = \"h00kKeyOfThisTest\" }\n";
+    let _right = peer("right", b, free_port(), "http://127.0.0.1:1/", Some(&back), relay);
+    let phone = format!("\"sms:{PHONE}\"@sms.left.test");
+    assert_eq!(left.take(&phone, &mail("one@example.test", ALICE, "Round and round", "")), 250);
+    until("the right one's dead letter", || {
+        let (_, text) = crate::support::http::call(b, "GET", "/metrics", "").ok()?;
+        text.contains("martlet_queue_depth{kind=\"dead letters\"} 1").then_some(())
+    });
+    left.martlet.settled();
+    assert_eq!(left.texts(), 1, "it came back once and went no further: {:?}", left.martlet.queue());
+    assert!(left.martlet.log().contains("loop"));
 }
 
 fn two_machines() {

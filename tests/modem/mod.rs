@@ -252,7 +252,7 @@ impl Core {
             Event::Notice(notice) => self.notices.push(notice),
             Event::Receipt(word) => self.words.push(word),
             Event::OptOut(_) => unreachable!("modems know no lists"),
-            Event::ReadUpTo(_) => unreachable!("modems are not read by pages"),
+            Event::Page(_) => unreachable!("modems are not read by pages"),
             Event::Segment(incoming) => {
                 let reference = incoming.reference.as_ref().expect("a name").as_str().to_owned();
                 if !self.known.insert(reference) {

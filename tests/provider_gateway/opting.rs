@@ -16,6 +16,7 @@ pub fn trials() -> Vec<Trial> {
     vec![
         trial("provider gateway: opted out, by an answer and by a receipt", answered),
         trial("provider gateway: opted out, by a call", called),
+        trial("provider gateway: opted in again, by a call and by a word that the provider brings", in_again),
     ]
 }
 
@@ -103,4 +104,47 @@ fn called() {
     // A person takes it off again.
     assert!(world.martlet.command(&["optouts", "remove", FIRST]).status.success());
     assert_eq!(world.rcpt(FIRST).code, 250);
+}
+
+/// The provider hears STOP and START itself and tells of both; whoever is not on the list stays off it.
+fn in_again() {
+    let settings = "number = \"21512\"\nsettings = { username = \"u\", api_key = { env = \"PROVIDER_SECRET\" }, \
+                    base_url = \"http://127.0.0.1:1\", hook_key = \"h00kKeyOfThisTest0123456789\" }";
+    let event = "[[hook.event]]\nkind = \"optout\"";
+    let both = format!(
+        "[[hook.event]]\nwhen = {{ word = [\"START\", \"UNSTOP\"] }}\nkind = \"optout\"\nfixed = \"in\"\n\
+         need = [\"phoneNumber\"]\nfrom = \"phoneNumber\"\nto = \"senderId\"\n\n{event}"
+    );
+    let world = World::start("africastalking", &[(event, &both)], settings);
+    let key = "h00kKeyOfThisTest0123456789";
+    let told = |phone: &str, word: &str, key: &str| {
+        let form = format!("senderId=21512&phoneNumber={}&word={word}", phone.replace('+', "%2B"));
+        world.form(&format!("/gateway/main/hook/optout/{key}"), &form).0
+    };
+    for phone in [FIRST, SECOND] {
+        assert_eq!(told(phone, "STOP", key), 200);
+        world.is_refused(phone);
+    }
+    assert_eq!(
+        told(FIRST, "START", "another0key0another0key"),
+        404,
+        "who does not know the secret takes nobody off the list"
+    );
+    world.is_refused(FIRST);
+    for _ in 0..2 {
+        assert_eq!(told(FIRST, "START", key), 200);
+    }
+    assert_eq!(world.listed(), [(SECOND.to_owned(), "provider".to_owned())]);
+    assert_eq!(world.rcpt(FIRST).code, 250);
+    world.is_refused(SECOND);
+    // The word itself, as a text that the provider brings.
+    let text = "id=mo-1&text=Start.&from=%2B12015550122&to=21512&date=2026-01-02+03%3A04%3A05";
+    assert_eq!(world.form(&format!("/gateway/main/hook/inbound/{key}"), text).0, 200);
+    until("the second is off the list", || (world.rcpt(SECOND).code == 250).then_some(()));
+    assert!(world.listed().is_empty());
+    // And out again: the last word counts.
+    assert_eq!(told(FIRST, "STOP", key), 200);
+    world.is_refused(FIRST);
+    assert_eq!(world.listed(), [(FIRST.to_owned(), "provider".to_owned())]);
+    world.is_discreet();
 }

@@ -273,7 +273,7 @@ async fn positions() {
         position: position.into(),
     };
     for position in [at("inbox", "acme", "7"), at("reports", "acme", "é;'"), at("inbox", "emca", "9")] {
-        w.store.read_up_to(position).await.expect("store");
+        w.store.page(Page { position: Some(position), ..Page::default() }).await.expect("store");
     }
     let c = w.crash().await;
     let mut all = c.store.positions().await.expect("store");

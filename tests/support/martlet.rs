@@ -84,6 +84,12 @@ impl Martlet {
         self.running.as_mut().is_none_or(Running::has_ended)
     }
 
+    /// It has ended by itself: another may be started.
+    pub fn forget(&mut self) {
+        assert!(self.has_ended(), "it runs");
+        self.running = None;
+    }
+
     /// The exit code of one that has ended by itself.
     pub fn exit_code(&mut self) -> Option<i32> {
         self.running.as_mut().and_then(Running::exit_code)

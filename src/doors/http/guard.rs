@@ -55,9 +55,11 @@ impl Room {
         if size > most {
             return Err(StatusCode::PAYLOAD_TOO_LARGE);
         }
+        // Pictures within a call are in memory as they came, as text, as octets and on their way to the disk.
+        let copies = if most > self.max_body { 4 } else { 1 };
         let read = async {
-            let room = room_for(size, &self.bodies).await;
-            axum::body::to_bytes(body, most).await.map(|octets| Held { octets, _room: room })
+            let room = room_for(size.saturating_mul(copies), &self.bodies).await;
+            axum::body::to_bytes(body, most).await.map(|octets| Held { octets, room })
         };
         match tokio::time::timeout(self.timeout, read).await {
             Ok(Ok(held)) => Ok(held),
@@ -70,7 +72,8 @@ impl Room {
 /// A body and its room.
 pub struct Held {
     pub octets: axum::body::Bytes,
-    _room: Option<tokio::sync::OwnedSemaphorePermit>,
+    /// Taken until it is dropped.
+    pub room: Option<tokio::sync::OwnedSemaphorePermit>,
 }
 
 /// Refuses foreign pages (`Sec-Fetch-Site`, `Origin`) and, on a loopback bind, foreign `Host` names: a page that a

@@ -18,7 +18,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{Client, Shown, classic, crowd::Ticket, guard::Room};
+use super::{
+    Client, Shown, classic,
+    crowd::Ticket,
+    guard::{Held, Room},
+};
 use crate::{
     address::Node,
     gateway::provider::Hooks,
@@ -126,8 +130,8 @@ pub async fn call(State(door): State<Door>, request: Request) -> Response {
     let scheme = if door.encrypted { "https" } else { "http" };
     let base = hooks.base().map_or_else(|| format!("{scheme}://{}", door.bound), str::to_owned);
     let url = format!("{base}{target}");
-    let body = match door.room.read(&parts.headers, body, hooks.largest(name)).await {
-        Ok(body) => body,
+    let Held { octets, room: _room } = match door.room.read(&parts.headers, body, hooks.largest(name)).await {
+        Ok(held) => held,
         Err(status) => return bare(status),
     };
     let _answering = parts.extensions.get::<Ticket>().map(Ticket::answering);
@@ -136,7 +140,7 @@ pub async fn call(State(door): State<Door>, request: Request) -> Response {
     };
     let headers: Headers = parts.headers.iter().filter_map(field).collect();
     let method = parts.method.as_str().to_ascii_uppercase();
-    let call = HookRequest { method, url, headers, body: body.octets.to_vec(), peer, certificate };
+    let call = HookRequest { method, url, headers, body: octets.into(), peer, certificate };
     answer(hooks.call(name, &call).await)
 }
 

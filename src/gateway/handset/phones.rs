@@ -14,7 +14,7 @@ use tokio::{sync::watch, task::JoinHandle};
 
 use super::network::{Answer, Behaviour, Network, Phone};
 use crate::{
-    address::Destination,
+    address::{Destination, Trace},
     gateway::{
         Attempt,
         inbox::{Event, Inbox, Incoming, Noted},
@@ -120,6 +120,7 @@ impl Phones {
                 reference: RemoteId::new(&format!("{id}-{n}")),
                 sent: Some(now),
                 media: Vec::new(),
+                trace: Trace::default(),
             });
             let (Noted::New | Noted::Again) = inbox.hand(event).await.map_err(|_| NotTaken::Busy)?;
         }

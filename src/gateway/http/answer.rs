@@ -4,7 +4,7 @@
 //! | answer | outcome |
 //! |---|---|
 //! | 2xx | sent |
-//! | 429 | later, for the whole gateway, `Retry-After` honoured |
+//! | 429 | later, for the whole gateway, for as long as [`Pause`] says |
 //! | other 4xx | never: the provider refused this message. 401, 403 and 407 too: a wrong password is seen at once by the sender's report, and nothing is sent hours late |
 //! | 502, 504 | unsure: a proxy lost the provider behind the written request |
 //! | other 5xx | later |
@@ -14,11 +14,12 @@
 //! Patterns are asked in the order throttled, temporary, permanent, success: what looks like a refusal is none the
 //! less one because it also says `OK`. `success` turns a 2xx or 4xx into sent, and a whole 2xx without it into never.
 
-use std::time::Duration;
-
 use regex::Regex;
 
-use crate::ground::{Enhanced, Fault, Outcome, RemoteId, Scope, Timestamp, outcome::one_line};
+use crate::{
+    ground::{Enhanced, Fault, Outcome, RemoteId, Scope, outcome::one_line},
+    provider::pause::Pause,
+};
 
 /// `answer = { … }`: each searched in the beginning of the body.
 #[derive(Debug, Clone, Default)]
@@ -35,7 +36,8 @@ pub struct Patterns {
 #[derive(Clone, Copy)]
 pub struct Answer<'a> {
     pub status: u16,
-    pub retry_after: Option<&'a str>,
+    /// What its fields say of when to come back.
+    pub pause: Pause,
     pub content_type: Option<&'a str>,
     /// At most as much as the reader keeps.
     pub body: &'a [u8],
@@ -66,10 +68,9 @@ enum Verdict {
 
 /// Judges one answer. Its words stand in the fault's text, one line, without what `clean`
 /// takes out of them; it is asked only where there is a fault.
-pub fn judge(answer: &Answer<'_>, patterns: &Patterns, clean: Clean<'_>, now: Timestamp) -> Outcome {
+pub fn judge(answer: &Answer<'_>, patterns: &Patterns, clean: Clean<'_>) -> Outcome {
     let text = words(answer);
     let seen = text.trim_start_matches('\u{feff}').trim_start();
-    let after = answer.retry_after.and_then(|value| retry_after(value, now));
     let verdict = by_pattern(answer, patterns, seen).unwrap_or_else(|| by_status(answer.status, answer.whole));
     let fault = |scope, code: Enhanced| {
         let code = own_code(seen).filter(|own| own.class() == code.class()).unwrap_or(code);
@@ -77,8 +78,8 @@ pub fn judge(answer: &Answer<'_>, patterns: &Patterns, clean: Clean<'_>, now: Ti
     };
     match verdict {
         Verdict::Sent => Outcome::Sent(remote_id(patterns, seen)),
-        Verdict::Throttled => Outcome::Later(fault(Scope::Gateway, THROTTLED).after(after)),
-        Verdict::Temporary(scope) => Outcome::Later(fault(scope, TEMPORARY).after(after)),
+        Verdict::Throttled => Outcome::Later(fault(Scope::Gateway, THROTTLED).after(answer.pause.of(true))),
+        Verdict::Temporary(scope) => Outcome::Later(fault(scope, TEMPORARY).after(answer.pause.of(false))),
         Verdict::Permanent(code) => Outcome::Never(fault(Scope::Message, code)),
         Verdict::Unsure => Outcome::Unsure(fault(Scope::Gateway, BROKEN)),
         Verdict::Redirected => Outcome::Later(fault(Scope::Gateway, MISCONFIGURED)),
@@ -171,25 +172,15 @@ fn describe(status: u16, seen: &str, clean: Clean<'_>) -> String {
     format!("HTTP {status}: {}", one_line(&clean(&line), 400))
 }
 
-/// `Retry-After`: seconds, or an HTTP date in any of its three forms (RFC 9110 10.2.3, 5.6.7).
-pub fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
-    let value = value.trim();
-    if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
-        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX / 1000)));
-    }
-    let moment = httpdate::parse_http_date(value).ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
-    Some(Timestamp(i64::try_from(moment.as_millis()).unwrap_or(i64::MAX)).since(now))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::gateway::http::redact::Redactions;
 
-    const NOW: Timestamp = Timestamp(784_111_777_000); // Sun, 06 Nov 1994 08:49:37 GMT
-
     fn answer(status: u16, body: &str) -> Answer<'_> {
-        Answer { status, retry_after: None, content_type: None, body: body.as_bytes(), whole: true }
+        Answer { status, pause: Pause::default(), content_type: None, body: body.as_bytes(), whole: true }
     }
 
     fn patterns(success: &str, permanent: &str, temporary: &str, throttled: &str, id: &str) -> Patterns {
@@ -250,7 +241,7 @@ mod tests {
             (600, "unsure 4.4.2 gateway"),
             (100, "unsure 4.4.2 gateway"),
         ] {
-            let outcome = judge(&answer(status, "words"), &Patterns::default(), &str::to_owned, NOW);
+            let outcome = judge(&answer(status, "words"), &Patterns::default(), &str::to_owned);
             assert_eq!(short(&outcome), wanted, "{status}");
         }
     }
@@ -283,11 +274,11 @@ mod tests {
             (&kannel, 200, "no id here", "sent"),
             (&whole, 200, "queued 5 x", "sent 5"),
         ] {
-            let outcome = judge(&answer(status, body), p, &str::to_owned, NOW);
+            let outcome = judge(&answer(status, body), p, &str::to_owned);
             assert_eq!(short(&outcome), wanted, "{status} {body}");
         }
         let late = format!("{}OK", " x".repeat(SEEN));
-        let outcome = judge(&answer(200, &late), &loose, &str::to_owned, NOW);
+        let outcome = judge(&answer(200, &late), &loose, &str::to_owned);
         assert_eq!(short(&outcome), "never 5.0.0 message", "behind what patterns see");
     }
 
@@ -300,39 +291,33 @@ mod tests {
             (503, "later 4.3.0 gateway"),
         ] {
             let broken = Answer { whole: false, ..answer(status, "O") };
-            assert_eq!(short(&judge(&broken, &Patterns::default(), &str::to_owned, NOW)), wanted);
+            assert_eq!(short(&judge(&broken, &Patterns::default(), &str::to_owned)), wanted);
         }
         let p = patterns("^OK", "", "", "", "");
         for (body, wanted) in [("OK 1", "sent"), ("O", "unsure 4.4.2 gateway")] {
             let broken = Answer { whole: false, ..answer(200, body) };
-            assert_eq!(short(&judge(&broken, &p, &str::to_owned, NOW)), wanted);
+            assert_eq!(short(&judge(&broken, &p, &str::to_owned)), wanted);
         }
     }
 
+    /// The forms have their test where they are read; here what becomes of them.
     #[test]
-    fn retry_after_in_seconds_and_as_a_date() {
-        for (value, wanted) in [
-            ("120", Some(120)),
-            (" 0 ", Some(0)),
-            ("99999999999999999999999", Some(u64::MAX / 1000)),
-            ("Sun, 06 Nov 1994 08:51:37 GMT", Some(120)),
-            ("Sun, 06 Nov 1994 08:00:00 GMT", Some(0)),
-            ("Sunday, 06-Nov-94 08:51:37 GMT", Some(120)),
-            ("Sun Nov  6 08:51:37 1994", Some(120)),
-            ("Fri, 31 Dec 9999 23:59:59 GMT", Some(252_618_189_022)),
-            ("Sun, 06 Nov 1994 08:51:37", None),
-            ("soon", None),
-            ("-5", None),
-            ("1.5", None),
-            ("", None),
+    fn when_to_come_back() {
+        let seconds = |n| Some(Duration::from_secs(n));
+        let throttled = patterns("", "", "", "slow", "");
+        for (status, body, pause, wanted) in [
+            (429, "", Pause { after: seconds(120), reset: seconds(7) }, seconds(120)),
+            (429, "", Pause { after: None, reset: seconds(7) }, seconds(7)),
+            (503, "", Pause { after: seconds(120), reset: seconds(7) }, seconds(120)),
+            (503, "", Pause { after: None, reset: seconds(7) }, None),
+            (200, "slow", Pause { after: None, reset: seconds(7) }, seconds(7)),
+            (429, "", Pause::default(), None),
         ] {
-            for status in [429, 503] {
-                let a = Answer { retry_after: Some(value), ..answer(status, "") };
-                let Outcome::Later(fault) = judge(&a, &Patterns::default(), &str::to_owned, NOW) else {
-                    panic!("{status}")
-                };
-                assert_eq!(fault.after, wanted.map(Duration::from_secs), "{value}");
-            }
+            let Outcome::Later(fault) = judge(&Answer { pause, ..answer(status, body) }, &throttled, &str::to_owned)
+            else {
+                panic!("{status}")
+            };
+            assert_eq!(fault.after, wanted, "{status} {pause:?}");
         }
     }
 
@@ -357,13 +342,13 @@ mod tests {
             (Some("text/plain; charset=klingon"), b"a", "HTTP 400: a"),
         ] {
             let a = Answer { content_type, body, ..answer(400, "") };
-            let Outcome::Never(fault) = judge(&a, &Patterns::default(), &|w| hidden.clean(w), NOW) else {
+            let Outcome::Never(fault) = judge(&a, &Patterns::default(), &|w| hidden.clean(w)) else {
                 panic!("{body:?}")
             };
             assert_eq!(fault.text, wanted);
         }
         let long = "x".repeat(10_000);
-        let Outcome::Never(fault) = judge(&answer(400, &long), &Patterns::default(), &|w| hidden.clean(w), NOW) else {
+        let Outcome::Never(fault) = judge(&answer(400, &long), &Patterns::default(), &|w| hidden.clean(w)) else {
             panic!()
         };
         assert!(fault.text.len() <= 512);
@@ -378,7 +363,7 @@ mod tests {
             (400, "ERR 4.3.1 odd", "never 5.5.4 message"),
             (400, "ERR x", "never 5.5.4 message"),
         ] {
-            let outcome = judge(&answer(status, body), &Patterns::default(), &str::to_owned, NOW);
+            let outcome = judge(&answer(status, body), &Patterns::default(), &str::to_owned);
             assert_eq!(short(&outcome), wanted, "{body}");
         }
     }

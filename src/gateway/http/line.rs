@@ -152,6 +152,11 @@ fn chain(error: &reqwest::Error) -> String {
     cause.to_string()
 }
 
+/// The fields of an answer that are text.
+pub fn fields(headers: &reqwest::header::HeaderMap) -> Vec<(&str, &str)> {
+    headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?))).collect()
+}
+
 /// As much of an answer's body as is looked at, and whether it came whole.
 pub async fn body(response: &mut reqwest::Response, cap: usize) -> (Vec<u8>, bool) {
     let mut body = Vec::new();

@@ -23,7 +23,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use reqwest::{Client, Response};
 
-pub use answer::{Answer, Patterns, retry_after};
+pub use answer::{Answer, Patterns};
 use line::broken;
 pub use line::{Line, Part, Unusable};
 pub use reach::reach;
@@ -34,6 +34,7 @@ use super::{Attempt, Job, Split, StartError, Traits};
 use crate::{
     ground::{Clock, Enhanced, Fault, GatewayId, Outcome, Scope, Secret},
     observe,
+    provider::pause::Pause,
 };
 
 /// Octets of an answer that are read; the rest of a longer one is left where it is.
@@ -220,12 +221,12 @@ impl Shell {
         }
         let answer = Answer {
             status,
-            retry_after: header(reqwest::header::RETRY_AFTER),
+            pause: Pause::read(line::fields(&headers).into_iter(), self.settings.clock.now()),
             content_type: header(reqwest::header::CONTENT_TYPE),
             body: &body,
             whole,
         };
-        answer::judge(&answer, &self.settings.answer, clean, self.settings.clock.now())
+        answer::judge(&answer, &self.settings.answer, clean)
     }
 }
 

@@ -22,6 +22,7 @@ use super::{
     told::Told,
 };
 use crate::{
+    address::Trace,
     gateway::{
         Job,
         inbox::{self, About, Fate, Inbox, Incoming, Notice, Part, Word},
@@ -327,6 +328,7 @@ impl Session {
                 reference: reference::came(pdu),
                 segment: deliver.data.segment,
                 media: Vec::new(),
+                trace: Trace::default(),
             }),
             // Nothing that a network sent is thrown away: it goes on as data.
             Ok(_) | Err(_) => inbox::Event::Segment(Incoming {
@@ -336,6 +338,7 @@ impl Session {
                 reference: reference::came(pdu),
                 segment: Segment { body: Body::Binary(pdu.to_vec()), udh: Vec::new() },
                 media: Vec::new(),
+                trace: Trace::default(),
             }),
         };
         let inbox = self.inbox.clone();

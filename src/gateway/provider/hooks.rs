@@ -11,10 +11,13 @@ use std::{
 };
 
 use futures_util::future::join_all;
+use ipnet::IpNet;
 use reqwest::Client;
+use tokio::sync::Semaphore;
 
-use super::{Settings, own::Key};
+use super::{Settings, outside::Outside, own::Key};
 use crate::{
+    address::Trace,
     gateway::{
         http::line,
         inbox::{self, About, Busy, Fate, Inbox, Incoming, OptOut, Part, Word},
@@ -37,6 +40,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 const WISH_EVERY: Duration = Duration::from_secs(60);
 const WISH_CAP: usize = 256 * 1024;
 const WISHES: usize = 64;
+/// Fetched at once for the calls of one gateway.
+const FETCHES: usize = 4;
 /// What a call with pictures in it may hold: as many as one text may have, in base64.
 const WITH_PICTURES: usize = 10 << 20;
 
@@ -45,8 +50,11 @@ pub struct Hooks {
     pub gateway: GatewayId,
     settings: Settings,
     inbox: Inbox,
-    /// For what verifiers and handshakes ask for; the gateway's own line.
+    /// For what the configuration names; the gateway's own line.
     client: Client,
+    /// For what calls name.
+    outside: Outside,
+    fetching: Semaphore,
     fetched: Mutex<Fetched>,
     /// When an address was last asked, by the monotonic clock.
     wished: Mutex<HashMap<String, Duration>>,
@@ -59,13 +67,24 @@ impl std::fmt::Debug for Hooks {
 }
 
 impl Hooks {
-    /// The hooks of a gateway; what they bring goes to `inbox`.
+    /// The hooks of a gateway; what they bring goes to `inbox`. What their calls name is fetched from the public Internet
+    /// and from `networks`.
     ///
     /// # Errors
     /// No client can be made of its line.
-    pub fn new(gateway: GatewayId, settings: Settings, inbox: Inbox) -> Result<Self, String> {
+    pub fn new(gateway: GatewayId, settings: Settings, networks: Vec<IpNet>, inbox: Inbox) -> Result<Self, String> {
         let client = line::client(&settings.line, true).map_err(|unusable| unusable.why)?;
-        Ok(Self { gateway, settings, inbox, client, fetched: Mutex::default(), wished: Mutex::default() })
+        let (outside, fetching) = (Outside::new(&settings.line, networks), Semaphore::new(FETCHES));
+        Ok(Self {
+            gateway,
+            settings,
+            inbox,
+            client,
+            outside,
+            fetching,
+            fetched: Mutex::default(),
+            wished: Mutex::default(),
+        })
     }
 
     /// The public address, where one is configured.
@@ -123,7 +142,7 @@ impl Hooks {
                 }
             },
             Hooked::Answer(answer) => answer,
-            Hooked::Fetch { url, done, busy } => match self.fetch(&url).await {
+            Hooked::Fetch { url, done, busy } => match self.foreign(&url).await {
                 Some(_) => done,
                 None => busy,
             },
@@ -177,13 +196,28 @@ impl Hooks {
             }
             wished.insert(wish.url.clone(), now);
         }
-        let document = self.fetch(&wish.url).await.ok_or(Doubt::Busy)?;
+        let document = if wish.foreign { self.foreign(&wish.url).await } else { self.ours(&wish.url).await };
+        let document = document.ok_or(Doubt::Busy)?;
         self.fetched.lock().unwrap_or_else(PoisonError::into_inner).keep(wish.url, document);
         Ok(())
     }
 
-    /// What an address gives; its host was checked by whoever wishes for it.
-    async fn fetch(&self, url: &str) -> Option<Vec<u8>> {
+    /// What an address gives that a call named; the name of its host was checked by whoever wishes for it, where it leads to is
+    /// checked here.
+    async fn foreign(&self, url: &str) -> Option<Vec<u8>> {
+        let _place = self.fetching.acquire().await.ok()?;
+        match self.outside.document(url, WISH_CAP, ANSWER_WITHIN).await {
+            Ok(document) => Some(document),
+            Err(why) => {
+                observe::log::hook_fetch(&self.gateway, &why);
+                None
+            }
+        }
+    }
+
+    /// What an address of the configuration gives.
+    async fn ours(&self, url: &str) -> Option<Vec<u8>> {
+        let _place = self.fetching.acquire().await.ok()?;
         let mut response = self.client.get(url).timeout(ANSWER_WITHIN).send().await.ok()?;
         if !response.status().is_success() {
             return None;
@@ -197,7 +231,7 @@ impl Hooks {
             Handshake::Answer { status, headers, body } => {
                 Answering { status, media_type: headers.get("Content-Type").map(str::to_owned), body }
             }
-            Handshake::Fetch { url } => Answering::bare(if self.fetch(&url).await.is_some() { 200 } else { 503 }),
+            Handshake::Fetch { url } => Answering::bare(if self.foreign(&url).await.is_some() { 200 } else { 503 }),
             Handshake::Nothing => Answering::bare(200),
         }
     }
@@ -205,20 +239,18 @@ impl Hooks {
     /// Hands everything in side by side, so that the store gathers their commits.
     async fn keep(&self, events: Vec<Taken>, request: &HookRequest) -> Result<(), Busy> {
         let named = named(request);
-        let known = events.into_iter().filter_map(|taken| self.event(taken, named));
-        let handed: Vec<inbox::Event> = known.collect();
-        let kept = join_all(handed.into_iter().map(|event| self.inbox.hand(event))).await;
-        kept.into_iter().try_for_each(|kept| kept.map(drop))
-    }
-
-    fn event(&self, taken: Taken, named: bool) -> Option<inbox::Event> {
+        let trace = Trace::read(request.headers.all(crate::mail::TRACE));
         let reader = Reader {
             gateway: &self.gateway,
             definition: &self.settings.definition,
             key: self.settings.key.as_ref(),
             receive: self.settings.receive,
+            trace: &trace,
         };
-        reader.event(taken, named)
+        let known = events.into_iter().filter_map(|taken| reader.event(taken, named));
+        let handed: Vec<inbox::Event> = known.collect();
+        let kept = join_all(handed.into_iter().map(|event| self.inbox.hand(event))).await;
+        kept.into_iter().try_for_each(|kept| kept.map(drop))
     }
 }
 
@@ -239,6 +271,8 @@ pub struct Reader<'a> {
     pub definition: &'a Definition,
     pub key: Option<&'a Key>,
     pub receive: bool,
+    /// The Martlets that it went through before.
+    pub trace: &'a Trace,
 }
 
 impl Reader<'_> {
@@ -248,7 +282,7 @@ impl Reader<'_> {
         match taken.event {
             Event::Report(report) => self.word(report, dedupe, named).map(inbox::Event::Receipt),
             Event::Inbound(inbound) if self.receive => {
-                Some(inbox::Event::Segment(incoming(inbound, dedupe.as_deref())))
+                Some(inbox::Event::Segment(incoming(inbound, dedupe.as_deref(), self.trace)))
             }
             Event::Inbound(_) => None,
             Event::OptOut(said) => {
@@ -298,7 +332,7 @@ fn counted(dedupe: Option<String>, at: Option<Timestamp>) -> String {
 }
 
 /// A text of a phone. What names the call counts before what names the text: some give that to several.
-fn incoming(inbound: Inbound, dedupe: Option<&str>) -> Incoming {
+fn incoming(inbound: Inbound, dedupe: Option<&str>, trace: &Trace) -> Incoming {
     let mut segment = inbound.segment;
     if let (Body::Text(words), Some(subject)) = (&mut segment.body, &inbound.subject) {
         with_subject(words, subject);
@@ -310,6 +344,7 @@ fn incoming(inbound: Inbound, dedupe: Option<&str>) -> Incoming {
         reference: dedupe.and_then(RemoteId::new).or(inbound.id),
         sent: inbound.at,
         media: inbound.media,
+        trace: trace.clone(),
     }
 }
 

@@ -5,26 +5,26 @@
 //! one sends us on, at most three times, the same is looked at again, except for the host's name: providers keep
 //! pictures at others. Types that are not taken, and what is larger than allowed, end the reading.
 
-use std::{error::Error, net::IpAddr, sync::OnceLock, time::Duration};
+use std::time::Duration;
 
 use ipnet::IpNet;
 use reqwest::{
-    Client, Response, Url,
-    header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER},
+    Response, Url,
+    header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION},
 };
 
-use super::{Settings, call};
+use super::{
+    Settings, call,
+    outside::{self, Barred, Outside},
+};
 use crate::{
-    gateway::{
-        guard::{Closed, Guard},
-        http::{Line, line, retry_after},
-    },
+    gateway::{guard::Closed, http::line},
     ground::Clock,
     mail::{
         Elsewhere, MediaType,
         media::{Types, disposed},
     },
-    provider::hook::reply::name_fits,
+    provider::{hook::reply::name_fits, pause::Pause},
 };
 
 /// How often one may be sent on.
@@ -40,14 +40,12 @@ pub struct Rules {
 
 /// One gateway's way to its provider's media.
 pub struct Fetcher {
-    line: Line,
+    outside: Outside,
     rules: Rules,
     /// The login of its requests.
     login: HeaderMap,
     /// The host that texts go to.
     home: Option<String>,
-    secure: OnceLock<Result<Client, String>>,
-    plain: OnceLock<Result<Client, String>>,
     clock: Clock,
 }
 
@@ -89,13 +87,10 @@ impl Fetcher {
             }
         }
         Self {
-            // The certificate that proves us to the provider is none of a picture's host.
-            line: Line { identity: None, keep_alive: Duration::ZERO, ..settings.line.clone() },
+            outside: Outside::new(&settings.line, rules.networks.clone()),
             rules,
             login,
             home: call::origin(settings).and_then(|url| url.host_str().map(str::to_owned)),
-            secure: OnceLock::new(),
-            plain: OnceLock::new(),
             clock: settings.clock.clone(),
         }
     }
@@ -119,7 +114,7 @@ impl Fetcher {
             return Err(closed("its address is not at a host of the provider"));
         }
         for _ in 0..=REDIRECTS {
-            let mut request = self.client(&url)?.get(url.clone());
+            let mut request = self.outside.client(&url)?.get(url.clone());
             if from.login && url.origin() == first {
                 request = request.headers(self.login.clone());
             }
@@ -130,8 +125,7 @@ impl Fetcher {
             let to = response.headers().get(LOCATION).and_then(|to| to.to_str().ok());
             let to = to.and_then(|to| url.join(to).ok());
             url = to.ok_or_else(|| closed("the server sent us on to nowhere"))?;
-            // Whom a proxy connects to, nobody checks: then names alone count.
-            if self.line.proxy.is_some() && !self.is_named(&url, &from.hosts) {
+            if self.outside.by_proxy() && !self.is_named(&url, &from.hosts) {
                 return Err(closed("the server sent us on to a host that is not the provider's"));
             }
         }
@@ -146,28 +140,6 @@ impl Fetcher {
         }
     }
 
-    /// The client for an address that may be asked.
-    fn client(&self, url: &Url) -> Result<&Client, Miss> {
-        let own = !self.rules.networks.is_empty() && self.line.proxy.is_none();
-        let (place, guard) = match url.scheme() {
-            "https" => (&self.secure, Guard::public_and(self.rules.networks.clone())),
-            "http" if own => (&self.plain, Guard::only(self.rules.networks.clone())),
-            _ => return Err(closed("its address is not https")),
-        };
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(closed("its address has a login in it"));
-        }
-        let host = url.host_str().unwrap_or_default();
-        // What stands there as an address is not resolved, so that no resolver looks at it.
-        let literal = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-        if literal.is_ok_and(|ip| !guard.opens(ip)) {
-            return Err(closed(&Closed.to_string()));
-        }
-        let client = place
-            .get_or_init(|| line::guarded(&self.line, url.scheme() == "https", guard).map_err(|unusable| unusable.why));
-        client.as_ref().map_err(|_| Miss::Later("no connection can be made from here".to_owned(), None))
-    }
-
     async fn read(&self, mut response: Response, kind: Option<&MediaType>, most: u64) -> Result<Fetched, Miss> {
         let field = |name| response.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
         let status = response.status().as_u16();
@@ -176,7 +148,8 @@ impl Fetcher {
             200..=299 => {}
             404 => return Err(Miss::NotYet(words)),
             408 | 425 | 429 | 500..=599 => {
-                let after = field(RETRY_AFTER).and_then(|value| retry_after(value, self.clock.now()));
+                let after =
+                    Pause::read(line::fields(response.headers()).into_iter(), self.clock.now()).of(status == 429);
                 return Err(Miss::Later(words, after));
             }
             _ => return Err(Miss::Never(words)),
@@ -232,20 +205,19 @@ fn named(url: &Url) -> Option<String> {
     last.contains('.').then_some(last)
 }
 
-/// A request without a whole answer; without the address and what may stand in it.
+/// A request without a whole answer.
 fn broken(error: &reqwest::Error) -> Miss {
-    let mut cause: &dyn Error = error;
-    while let Some(inner) = cause.source() {
-        if inner.downcast_ref::<Closed>().is_some() {
-            return closed(&Closed.to_string());
-        }
-        cause = inner;
+    if outside::is_closed(error) {
+        return closed(Closed::WORDS);
     }
-    let words = match () {
-        () if error.is_timeout() => "the server took too long",
-        () if error.is_dns() => "the name of its server was not found",
-        () if error.is_connect() => "its server cannot be reached",
-        () => "the connection broke",
-    };
-    Miss::Later(words.to_owned(), None)
+    Miss::Later(outside::in_words(error).to_owned(), None)
+}
+
+impl From<Barred> for Miss {
+    fn from(barred: Barred) -> Self {
+        match barred {
+            Barred::Closed(why) => closed(why),
+            Barred::Unusable => Self::Later(barred.to_string(), None),
+        }
+    }
 }

@@ -9,6 +9,7 @@
 mod call;
 pub mod hooks;
 pub mod media;
+mod outside;
 pub mod own;
 mod poll;
 mod positions;

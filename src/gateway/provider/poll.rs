@@ -1,16 +1,17 @@
 //! Asking providers that do not call: each `[[poll]]` of a definition by a task of its own.
 //!
-//! An item is taken away at the provider only when it is kept here; what is not kept comes again, and repetitions are
-//! known by their id. The cursor is kept behind the items that came before it, so that a restart goes on where reading had
-//! come to. What can go wrong is told in the log, and the next round tries again, later each time.
+//! What an answer brings and the cursor behind it are kept together or not at all, so that a restart goes on where reading had
+//! come to and nothing doubles, not even what has no id. An item is taken away at the provider only when it is kept here. What
+//! can go wrong is told in the log, and the next round tries again, later each time.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use tokio::task::JoinHandle;
 
 use super::{call::Shell, hooks::Reader, positions};
 use crate::{
-    gateway::inbox::{Event, Inbox, Position},
+    address::Trace,
+    gateway::inbox::{Event, Inbox, Page, Position},
     ground::Backoff,
     observe::{self, METRICS},
 };
@@ -19,6 +20,8 @@ use crate::{
 const PAGES: usize = 20;
 /// The longest pause after trouble.
 const LONGEST: Duration = Duration::from_secs(900);
+/// Items that are kept here and could not be taken away over there: so many are tried again.
+const LEFT: usize = 10_000;
 
 /// The tasks; they end when this is dropped.
 pub struct Polls(Vec<JoinHandle<()>>);
@@ -69,6 +72,8 @@ struct Asking {
     cursor: Option<String>,
     /// The cursor is of an earlier run, and the provider has not taken it yet.
     old: bool,
+    /// What is kept and stands over there still.
+    left: VecDeque<String>,
 }
 
 impl Asking {
@@ -76,7 +81,7 @@ impl Asking {
         let definition = &shell.settings.definition;
         let name = definition.polls.get(poll).map_or("", |poll| poll.name.as_str());
         let cursor = shell.settings.positions.of(&shell.id, name, &definition.name);
-        Self { old: cursor.is_some(), shell, inbox, poll, cursor }
+        Self { old: cursor.is_some(), shell, inbox, poll, cursor, left: VecDeque::new() }
     }
 
     /// One look, page by page while the cursor moves.
@@ -113,20 +118,25 @@ impl Asking {
         self.old = false;
         let polled =
             definition.polled(&settings.settings, self.poll, &heard.answer).ok_or("the answer cannot be read")?;
-        let reader = Reader { gateway: &shell.id, definition, key: settings.key.as_ref(), receive: settings.receive };
-        let count = polled.items.len();
+        let (trace, receive) = (Trace::read(heard.answer.headers.all(crate::mail::TRACE)), settings.receive);
+        let reader = Reader { gateway: &shell.id, definition, key: settings.key.as_ref(), receive, trace: &trace };
+        let (count, mut page, mut gone) = (polled.items.len(), Page::default(), Vec::new());
         for (taken, item) in polled.items {
-            if let Some(event) = taken.and_then(|taken| reader.event(taken, false)) {
-                self.inbox.hand(event).await.map_err(|busy| busy.to_string())?;
-                METRICS.door("poll", "taken");
+            match taken.and_then(|taken| reader.event(taken, false)) {
+                Some(Event::Segment(incoming)) => page.segments.push(incoming),
+                Some(Event::Receipt(word)) => page.receipts.push(word),
+                Some(Event::OptOut(said)) => page.opt_outs.push(said),
+                // A definition's events are no others.
+                Some(Event::Notice(_) | Event::Page(_)) | None => {}
             }
-            if let Some(item) = item {
-                remove(&shell, self.poll, &item).await?;
-            }
+            gone.extend(item);
         }
-        // Behind the commits: what was not kept is asked for again.
-        if polled.cursor.is_some() && polled.cursor != self.cursor {
-            self.advance(polled.cursor.unwrap_or_default()).await?;
+        self.keep(page, polled.cursor.filter(|cursor| self.cursor.as_ref() != Some(cursor))).await?;
+        gone.retain(|item| !self.left.contains(item));
+        self.left.extend(gone.into_iter().take(LEFT.saturating_sub(self.left.len())));
+        while let Some(item) = self.left.front() {
+            remove(&shell, self.poll, item).await?;
+            self.left.pop_front();
         }
         Ok(count)
     }
@@ -143,19 +153,24 @@ impl Asking {
         format!("HTTP {status}")
     }
 
-    /// The next request goes on behind this, also after a restart.
-    async fn advance(&mut self, cursor: String) -> Result<(), String> {
-        if cursor.len() > positions::LONGEST {
-            return Err("its cursor is too long".to_owned());
-        }
+    /// Keeps a page; the next request goes on behind its cursor, also after a restart.
+    async fn keep(&mut self, mut page: Page, cursor: Option<String>) -> Result<(), String> {
         let definition = &self.shell.settings.definition;
-        let Some(poll) = definition.polls.get(self.poll) else { return Ok(()) };
-        let (poll, definition) = (poll.name.clone(), definition.name.clone());
-        let position = Position { poll, definition, position: cursor.clone() };
-        self.inbox.hand(Event::ReadUpTo(position.clone())).await.map_err(|busy| busy.to_string())?;
-        self.shell.settings.positions.keep(&self.shell.id, position);
-        self.cursor = Some(cursor);
-        Ok(())
+        let poll = definition.polls.get(self.poll).map(|poll| poll.name.clone()).unwrap_or_default();
+        let too_long = cursor.as_ref().is_some_and(|cursor| cursor.len() > positions::LONGEST);
+        let position = cursor.filter(|_| !too_long);
+        page.position = position.map(|position| Position { poll, definition: definition.name.clone(), position });
+        let position = page.position.clone();
+        let brought = page.segments.len() + page.receipts.len() + page.opt_outs.len();
+        if brought > 0 || position.is_some() {
+            self.inbox.hand(Event::Page(page)).await.map_err(|busy| busy.to_string())?;
+        }
+        (0..brought).for_each(|_| METRICS.door("poll", "taken"));
+        if let Some(position) = position {
+            self.cursor = Some(position.position.clone());
+            self.shell.settings.positions.keep(&self.shell.id, position);
+        }
+        if too_long { Err("its cursor is too long".to_owned()) } else { Ok(()) }
     }
 }
 

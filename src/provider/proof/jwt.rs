@@ -125,8 +125,8 @@ impl Jwt {
                 verified(keys.iter().any(|key| key.verify(algorithm, message, given)))
             }
             (Algorithm::Public(algorithm), Keys::At(url)) => {
-                let again = || Unproven::Wants(Wish { url: url.clone(), again: true });
-                let keys = keys::of_set(fetched.get(url)?, id).ok_or_else(again)?;
+                let again = || Unproven::Wants(Wish { url: url.clone(), again: true, foreign: false });
+                let keys = keys::of_set(fetched.get(url, false)?, id).ok_or_else(again)?;
                 if keys.is_empty() {
                     return Err(again());
                 }

@@ -107,6 +107,8 @@ pub struct Wish {
     pub url: String,
     /// What was fetched before has not the key that signed: it may have been replaced since.
     pub again: bool,
+    /// The call named the address, not the configuration: nobody knows where it leads to.
+    pub foreign: bool,
 }
 
 impl fmt::Display for Unproven {
@@ -135,8 +137,9 @@ impl Fetched {
         self.0.insert(url.into(), document.into());
     }
 
-    fn get(&self, url: &str) -> Result<&[u8], Unproven> {
-        self.0.get(url).map(AsRef::as_ref).ok_or_else(|| Unproven::Wants(Wish { url: url.to_owned(), again: false }))
+    fn get(&self, url: &str, foreign: bool) -> Result<&[u8], Unproven> {
+        let wish = || Unproven::Wants(Wish { url: url.to_owned(), again: false, foreign });
+        self.0.get(url).map(AsRef::as_ref).ok_or_else(wish)
     }
 }
 

@@ -44,7 +44,7 @@ impl Sns {
             return Err(Unproven::Foreign);
         }
         let message = message(kind, &text)?;
-        let key = key(fetched.get(address)?, now)?;
+        let key = key(fetched.get(address, true)?, now)?;
         let fits = match text("SignatureVersion") {
             Some("1") if !self.sha256_only => key.verify_rsa_sha1(message.as_bytes(), &given),
             Some("2") => key.verify(Asymmetric::Rs256, message.as_bytes(), &given),

@@ -257,10 +257,10 @@ fn tokens_of_the_standard() {
     let mut fetched = Fetched::default();
     let call =
         |token: &str| hook("POST", "https://m.example/h", &[("Authorization", format!("Bearer {token}").as_str())], "");
-    let wish = Unproven::Wants(Wish { url: url.into(), again: false });
+    let wish = Unproven::Wants(Wish { url: url.into(), again: false, foreign: false });
     assert_eq!(jwt.check_with(&call(RS256), &fetched, then), Err(wish));
     fetched.keep(url, br#"{"keys":[]}"#.as_slice());
-    let again = Unproven::Wants(Wish { url: url.into(), again: true });
+    let again = Unproven::Wants(Wish { url: url.into(), again: true, foreign: false });
     assert_eq!(jwt.check_with(&call(RS256), &fetched, then), Err(again));
     fetched.keep(url, SET.as_bytes());
     for token in [RS256, ES256] {
@@ -369,7 +369,7 @@ fn notification(kind: &str, version: &str, address: &str) -> HookRequest {
 fn sns_asks_for_amazons_certificate_only() {
     let sns = verifier("sns", [("topics", [TOPIC].into())]);
     let good = "https://sns.eu-west-1.amazonaws.com/SimpleNotificationService-1.pem";
-    let wish = |url: &str| Unproven::Wants(Wish { url: url.into(), again: false });
+    let wish = |url: &str| Unproven::Wants(Wish { url: url.into(), again: false, foreign: true });
     assert_eq!(sns.check(&notification("Notification", "2", good), NOW), Err(wish(good)));
     for bad in [
         "http://sns.eu-west-1.amazonaws.com/a.pem",

@@ -9,8 +9,8 @@ use crate::{
     ground::{GatewayId, MessageId, Timestamp},
     rules::Mark,
     store::{
-        Begin, DeadLetter, Down, Fetched, Hand, InboundStep, Item, MoSegment, New, Note, Opting, Placed, Position,
-        Receipt, Refused, Settle, Taken,
+        Begin, DeadLetter, Down, Fetched, Hand, InboundStep, Item, MoSegment, New, Note, Opting, Page, PageTaken,
+        Placed, Position, Receipt, Refused, Settle, Taken,
     },
 };
 
@@ -50,8 +50,8 @@ pub enum Op {
     Note(Vec<Note>),
     /// Adds to what senders are counted by.
     Rates(Vec<Mark>),
-    /// A provider that is asked was read up to here.
-    ReadUpTo(Position),
+    /// What an answer of a provider that is asked brought, and how far it is read by that.
+    Page(Box<Page>),
     /// Onto the opt-out list or off it.
     Opt(Vec<Opting>),
     Take(Vec<MoSegment>),
@@ -76,6 +76,7 @@ pub enum Answer {
     Each(Vec<bool>),
     Items(Vec<Item>),
     Taken(Vec<Taken>),
+    Page(PageTaken),
     Done,
     Gone(u64),
 }
@@ -97,10 +98,10 @@ impl Op {
             Self::Resolve(_) => 2,
             Self::Take(_) | Self::Media(_) => 3,
             Self::Begin { .. } => 4,
-            Self::Receipt(_) => 5,
+            Self::Receipt(_) | Self::Page(_) => 5,
             Self::Hand { .. } | Self::Cancel { .. } => 6,
             Self::Warn { .. } => 7,
-            Self::Bury(_) | Self::Pause { .. } | Self::Note(_) | Self::ReadUpTo(_) | Self::Opt(_) | Self::Rates(_) => 8,
+            Self::Bury(_) | Self::Pause { .. } | Self::Note(_) | Self::Opt(_) | Self::Rates(_) => 8,
             Self::Sweep(_) => 9,
             Self::Purge(_) => 10,
             Self::SetBack { .. } => 11,
@@ -124,6 +125,7 @@ impl Op {
             Self::Begin { batch, .. } => batch.len(),
             Self::Take(segments) => segments.len(),
             Self::Rates(marks) => marks.len(),
+            Self::Page(page) => page.segments.len() + page.receipts.len() + page.opting.len() + 1,
             Self::Sweep(_) | Self::Purge(_) | Self::SetBack { .. } => 500,
             _ => 1,
         }
@@ -140,6 +142,11 @@ impl Op {
                 put::need(warning.as_deref(), need, careful);
             }
             Self::Receipt(receipt) => receipt::need(receipt, need),
+            Self::Page(page) => {
+                inbound::need_take(&page.segments, need);
+                page.receipts.iter().for_each(|receipt| receipt::need(receipt, need));
+                optout::need(&page.opting, need);
+            }
             Self::Sweep(now) => {
                 need.sweep = Some((cursor.to_owned(), *now));
                 need.payloads = true;
@@ -153,7 +160,6 @@ impl Op {
             | Self::Pause { .. }
             | Self::Note(_)
             | Self::Rates(_)
-            | Self::ReadUpTo(_)
             | Self::Purge(_)
             | Self::SetBack { .. }
             | Self::Probe => {}
@@ -195,10 +201,7 @@ impl Op {
                 brake::keep(work, marks);
                 Answer::Done
             }
-            Self::ReadUpTo(Position { gateway, poll, definition, position }) => {
-                work.writes.push(Table::Poll, &(gateway, poll, definition, position));
-                Answer::Done
-            }
+            Self::Page(page) => Answer::Page(one_page(work, page)),
             Self::Opt(changes) => Answer::Each(optout::opt(work, changes)),
             Self::Take(segments) => Answer::Taken(inbound::take(work, segments)),
             Self::Media(piece) => {
@@ -216,4 +219,15 @@ impl Op {
             }
         }
     }
+}
+
+/// Texts, receipts and words about opting, then how far the provider was read: a restart finds all of it or nothing.
+fn one_page(work: &mut Work<'_>, page: &Page) -> PageTaken {
+    let segments = inbound::take(work, &page.segments);
+    let items = page.receipts.iter().filter_map(|receipt| receipt::receipt(work, receipt)).collect();
+    let opting = optout::opt(work, &page.opting);
+    if let Some(Position { gateway, poll, definition, position }) = &page.position {
+        work.writes.push(Table::Poll, &(gateway, poll, definition, position));
+    }
+    PageTaken { segments, opting, items }
 }
