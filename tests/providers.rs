@@ -14,6 +14,7 @@ use crate::support::{root, trial};
 pub fn trials() -> Vec<Trial> {
     let mut trials = vec![
         trial("providers::each_file_is_shipped_with_its_cases", each_file_is_shipped_with_its_cases),
+        trial("providers::each_file_has_a_case_of_each_kind", each_file_has_a_case_of_each_kind),
         trial("providers::what_is_unverified_stands_in_the_docs", what_is_unverified_stands_in_the_docs),
         trial("providers::the_runner_notices", the_runner_notices),
         trial("providers::the_docs_teach_what_works", the_docs_teach_what_works),
@@ -79,6 +80,85 @@ fn each_file_is_shipped_with_its_cases() {
     for name in names() {
         assert!(folder().join(format!("{name}.tests.toml")).is_file(), "{name} has no cases");
     }
+}
+
+/// What a provider does not do, so that it has no case.
+const NONE: [(&str, &[Kind], &str); 6] = [
+    ("martlet", &[Kind::Delivered, Kind::Failed], "another Martlet reports by mail"),
+    ("ovh", &[Kind::Inbound], "replies have to be fetched one by one with signed requests"),
+    ("playsms", &[Kind::BadSignature], "it is asked and never calls"),
+    ("smseagle", &[Kind::Delivered, Kind::Failed], "it tells nothing of deliveries"),
+    ("teltonika", &[Kind::Delivered, Kind::Failed], "it tells nothing of deliveries"),
+    ("teltonika-legacy", &[Kind::Delivered, Kind::Failed], "it tells nothing of deliveries"),
+];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Success,
+    Permanent,
+    Temporary,
+    Throttled,
+    Delivered,
+    Failed,
+    Inbound,
+    BadSignature,
+}
+
+impl Kind {
+    const ALL: [Self; 8] = [
+        Self::Success,
+        Self::Permanent,
+        Self::Temporary,
+        Self::Throttled,
+        Self::Delivered,
+        Self::Failed,
+        Self::Inbound,
+        Self::BadSignature,
+    ];
+
+    /// Whether these cases have one of it.
+    fn is_in(self, cases: &toml::Table) -> bool {
+        let tables = |name: &str| {
+            let list = cases.get(name).and_then(toml::Value::as_array).map(Vec::as_slice).unwrap_or_default();
+            list.iter().filter_map(toml::Value::as_table)
+        };
+        let answer = |words: &[&str]| {
+            tables("answer").any(|case| case.get("result").and_then(|r| r.as_str()).is_some_and(|r| words.contains(&r)))
+        };
+        let events = || {
+            let lists = tables("hook").chain(tables("poll")).filter_map(|case| case.get("events")?.as_array());
+            lists.flatten().filter_map(toml::Value::as_table)
+        };
+        let event = |name: &str, words: &[&str]| {
+            events().any(|event| event.get(name).and_then(|word| word.as_str()).is_some_and(|w| words.contains(&w)))
+        };
+        match self {
+            Self::Success => answer(&["accepted"]),
+            Self::Permanent => answer(&["permanent", "recipient", "content", "sender", "rejected"]),
+            Self::Temporary => answer(&["temporary"]),
+            Self::Throttled => answer(&["throttled"]),
+            Self::Delivered => event("state", &["delivered"]),
+            Self::Failed => event("state", &["failed_permanent", "failed_temporary", "expired", "rejected"]),
+            Self::Inbound => event("kind", &["inbound"]),
+            Self::BadSignature => tables("hook").any(|case| {
+                let unproven = case.get("sign").is_some_and(|sign| sign.as_bool() != Some(true));
+                let status = case.get("reply").and_then(|reply| reply.get("status")?.as_integer());
+                unproven && status.is_some_and(|status| status >= 400)
+            }),
+        }
+    }
+}
+
+fn each_file_has_a_case_of_each_kind() {
+    for name in names() {
+        let text = fs::read_to_string(folder().join(format!("{name}.tests.toml"))).expect("a file of cases");
+        let cases: toml::Table = text.parse().expect("TOML");
+        let lacks = NONE.iter().find(|(lacking, ..)| *lacking == name).map(|(_, kinds, _)| *kinds).unwrap_or_default();
+        for kind in Kind::ALL {
+            assert_eq!(kind.is_in(&cases), !lacks.contains(&kind), "{name}: {kind:?}");
+        }
+    }
+    assert!(NONE.iter().all(|(name, ..)| names().iter().any(|known| known == name)), "{NONE:?}");
 }
 
 /// A marked block of `docs/providers.md`.

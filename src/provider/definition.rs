@@ -211,6 +211,8 @@ pub enum Carried {
 #[derive(Debug, Clone)]
 pub struct Setup {
     pub call: Call,
+    /// Optional settings that it cannot do without.
+    pub needs: Vec<String>,
     /// One request for each; empty: one.
     pub each: Vec<String>,
     pub ok: Vec<(u16, u16)>,

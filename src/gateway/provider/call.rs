@@ -302,6 +302,7 @@ impl Shell {
             method: match request.method.as_str() {
                 "GET" => "GET",
                 "PUT" => "PUT",
+                "PATCH" => "PATCH",
                 "DELETE" => "DELETE",
                 _ => "POST",
             },

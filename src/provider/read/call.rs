@@ -203,8 +203,17 @@ pub fn setup<'t>(desk: &mut Desk<'t>, mut section: Section<'t>, send: Option<&Au
         Some(at) => statuses(desk, at),
         None => vec![(200, 299)],
     };
+    let needs: Vec<At<'t>> = section.get("needs").map(|at| desk.list(at)).unwrap_or_default();
+    let needs = needs.into_iter().filter_map(|at| {
+        let name = desk.text(at)?;
+        match desk.settings.contains_key(name) {
+            true => Some(name.to_owned()),
+            false => desk.none(at.span().start, format!("there is no setting `{name}`")),
+        }
+    });
+    let needs = needs.collect();
     desk.close(&section);
-    Some(Setup { call: call?, each, ok })
+    Some(Setup { call: call?, needs, each, ok })
 }
 
 /// `["200", "2xx", "500-599"]`

@@ -109,3 +109,13 @@ fn what_is_no_definition_at_all() {
         assert!(!Definition::read(text, "x.toml").expect_err(text).is_empty());
     }
 }
+
+#[test]
+fn what_setup_needs_is_a_setting() {
+    let with = |name: &str| PHONE.replacen("[setup]\n", &format!("[setup]\nneeds = [\"{name}\"]\n"), 1);
+    let wrong = Definition::read(&with("nobody"), "x.toml").expect_err("no such setting");
+    assert!(wrong.iter().any(|w| w.cause.contains("there is no setting `nobody`")), "{wrong:?}");
+    let known = Definition::read(PHONE, "x.toml").expect("a definition").settings.swap_remove(0).name;
+    let setup = Definition::read(&with(&known), "x.toml").expect("a definition").setup.expect("a setup");
+    assert_eq!(setup.needs, [known]);
+}

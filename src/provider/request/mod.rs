@@ -137,6 +137,11 @@ impl Definition {
         now: Timestamp,
     ) -> Result<Vec<web::Request>, Fault> {
         let Some(setup) = &self.setup else { return Ok(Vec::new()) };
+        let missing = setup.needs.iter().find(|name| settings.get(name).is_none());
+        if let Some(missing) = missing.and_then(|name| self.settings.iter().find(|setting| setting.name == *name)) {
+            let about = missing.about.as_deref().map(|about| format!(" ({about})")).unwrap_or_default();
+            return Err(Verdict::Account.with(&format!("for that, fill in settings.{}{about}", missing.name), None));
+        }
         let once = [String::new()];
         let each: &[String] = if setup.each.is_empty() { &once } else { &setup.each };
         let mut requests = Vec::new();
