@@ -82,24 +82,25 @@ fn phone_and_mailbox() {
 
 /// As before, and the right one takes texts by the definition for another Martlet: what they went through goes on with them.
 fn hook_and_mailbox() {
-    let (a, b, lmtp) = (free_port(), free_port(), free_port());
+    let (left, right) = (Plan::new(), Plan::new());
     let url = format!(
-        "http://127.0.0.1:{b}/gateway/relay/hook/deliver?pass=h00kKeyOfThisTest&number=%number%&data=%data%&msgid=%msgid%"
+        "http://127.0.0.1:{}/gateway/relay/hook/deliver?pass=h00kKeyOfThisTest&number=%number%&data=%data%&msgid=%msgid%",
+        right.http
     );
-    let left = peer("left", a, lmtp, &url, None, "[[account]]\nuser = \"*\"\n");
-    let back = format!("lmtp://127.0.0.1:{lmtp}");
-    let relay = "[inbound]\ndefault = \"12015550123@sms.left.test\"\n[[gateway]]\nid = \"relay\"\ntype = \"http\"\n\
-                 provider = \"martlet\"\nsettings = { base_url = \"http://127.0.0.1:1\", user = \"u\", password = \"p\", \
-                 hook_key = \"h00kKeyOfThisTest\" }\n";
-    let _right = peer("right", b, free_port(), "http://127.0.0.1:1/", Some(&back), relay);
-    let phone = format!("\"sms:{PHONE}\"@sms.left.test");
-    assert_eq!(left.take(&phone, &mail("one@example.test", ALICE, "Round and round", "")), 250);
+    let settings = "settings = { base_url = \"http://127.0.0.1:1\", user = \"u\", password = \"p\", hook_key = \"h00kKeyOfThisTest\" }";
+    let left = peer(left, "left", &url).account("*", "").start();
+    let right = peer(right, "right", "http://127.0.0.1:1/")
+        .gateway("relay", "http", &format!("provider = \"martlet\"\n{settings}"))
+        .keys("[mailbox]", &format!("url = \"lmtp://127.0.0.1:{}\"", left.lmtp))
+        .keys("[inbound]", "default = \"12015550123@sms.left.test\"")
+        .start();
+    take(&left, &format!("\"sms:{PHONE}\"@sms.left.test"));
     until("the right one's dead letter", || {
-        let (_, text) = crate::support::http::call(b, "GET", "/metrics", "").ok()?;
+        let (_, text) = crate::support::http::call(right.martlet.http, "GET", "/metrics", "").ok()?;
         text.contains("martlet_queue_depth{kind=\"dead letters\"} 1").then_some(())
     });
     left.martlet.settled();
-    assert_eq!(left.texts(), 1, "it came back once and went no further: {:?}", left.martlet.queue());
+    assert_eq!(texts(&left), 1, "it came back once and went no further: {:?}", left.martlet.queue());
     assert!(left.martlet.log().contains("loop"));
 }
 
