@@ -36,7 +36,7 @@ pub fn answer(data: &[u8]) {
     hidden.hide("hunter2", "[secret]");
     let answer = Answer {
         status,
-        pause: Pause::read(fields.into_iter(), now),
+        pause: Pause::read(&fields.into_iter(), now),
         content_type: std::str::from_utf8(content_type).ok(),
         body,
         whole: flags & 32 == 0,

@@ -101,7 +101,7 @@ fn same_place(url: &Url, written: &str) -> bool {
 
 async fn read(mut response: Response, settings: &Settings) -> Result<Vec<u8>, Outcome> {
     let status = response.status().as_u16();
-    let after = Pause::read(line::fields(response.headers()).into_iter(), settings.clock.now()).of(status == 429);
+    let after = Pause::read(&line::fields(response.headers()).into_iter(), settings.clock.now()).of(status == 429);
     let mut said = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(broken)? {
         let room = settings.output.saturating_sub(said.len()).min(chunk.len());

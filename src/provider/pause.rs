@@ -57,7 +57,7 @@ pub struct Pause {
 
 impl Pause {
     /// Reads the fields of an answer, in any order.
-    pub fn read<'a>(fields: impl Iterator<Item = (&'a str, &'a str)> + Clone, now: Timestamp) -> Self {
+    pub fn read<'a>(fields: &(impl Iterator<Item = (&'a str, &'a str)> + Clone), now: Timestamp) -> Self {
         let all = |name: &'static str| {
             fields.clone().filter(move |(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value)
         };
@@ -191,7 +191,7 @@ mod tests {
             (&[("RateLimit", "r=0;t=30"), ("X-RateLimit-Reset", "12")], true, Some(30)),
             (&[("RateLimit", "r=0;t=30"), ("Retry-After", "3")], true, Some(3)),
         ] {
-            let read = Pause::read(fields.iter().copied(), NOW).of(throttled);
+            let read = Pause::read(&fields.iter().copied(), NOW).of(throttled);
             assert_eq!(read.map(|pause| pause.as_secs()), pause, "{fields:?}");
         }
     }
@@ -217,11 +217,11 @@ mod tests {
             (";;;,,,\"", None),
         ] {
             let fields = [("ratelimit", written)];
-            let read = Pause::read(fields.iter().copied(), NOW).of(true);
+            let read = Pause::read(&fields.iter().copied(), NOW).of(true);
             assert_eq!(read.map(|pause| pause.as_secs()), pause, "{written}");
         }
         let two = [("RateLimit", r#""burst";r=0;t=2"#), ("RateLimit", r#""daily";r=0;t=60"#)];
-        let read = Pause::read(two.iter().copied(), NOW).of(true);
+        let read = Pause::read(&two.iter().copied(), NOW).of(true);
         assert_eq!(read, Some(Duration::from_secs(60)), "several fields are one list");
     }
 }

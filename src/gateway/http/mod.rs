@@ -221,7 +221,7 @@ impl Shell {
         }
         let answer = Answer {
             status,
-            pause: Pause::read(line::fields(&headers).into_iter(), self.settings.clock.now()),
+            pause: Pause::read(&line::fields(&headers).into_iter(), self.settings.clock.now()),
             content_type: header(reqwest::header::CONTENT_TYPE),
             body: &body,
             whole,

@@ -149,7 +149,7 @@ impl Fetcher {
             404 => return Err(Miss::NotYet(words)),
             408 | 425 | 429 | 500..=599 => {
                 let after =
-                    Pause::read(line::fields(response.headers()).into_iter(), self.clock.now()).of(status == 429);
+                    Pause::read(&line::fields(response.headers()).into_iter(), self.clock.now()).of(status == 429);
                 return Err(Miss::Later(words, after));
             }
             _ => return Err(Miss::Never(words)),

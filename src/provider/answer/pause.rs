@@ -25,7 +25,7 @@ pub fn usual(answer: &Answer, throttled: bool, now: Timestamp) -> Option<Duratio
 }
 
 fn said(answer: &Answer, throttled: bool, now: Timestamp) -> Option<Duration> {
-    Pause::read(answer.headers.iter(), now).of(throttled)
+    Pause::read(&answer.headers.iter(), now).of(throttled)
 }
 
 #[cfg(test)]
